@@ -1,0 +1,82 @@
+"""`genre-data`: builds and checks the data folder that the pipeline reads."""
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from movie_genres.errors import UserError
+from movie_genres.films import check
+from movie_genres.importing import import_films
+from movie_genres.progress import console
+from movie_genres.sources import LAYOUTS, TableOptions
+
+PATH = click.Path(path_type=Path)
+data_option = click.option("--data", type=PATH, default="data", show_default=True, help="The data folder.")
+
+
+@click.group(help="Builds and checks the data folder that the pipeline reads.")
+def main():
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+
+
+@main.command("import")
+@click.argument("source", type=PATH)
+@data_option
+@click.option("--format", "layout", type=click.Choice(list(LAYOUTS)), help="The layout, where it is not recognised.")
+@click.option("--posters", type=PATH, help="Folder with the posters, where it is not beside the table.")
+@click.option("--id-column", help="Column with the film's id, also the name of its poster file.")
+@click.option("--text-column", help="Column with the overview.")
+@click.option("--genres-column", help="Column with the genres.")
+@click.option("--genre-separator", help="What stands between genres; by default a bar, semicolon or comma.")
+@click.option("--track", is_flag=True, help="Run `dvc add` on the data folder as well.")
+def import_command(source, data, layout, posters, id_column, text_column, genres_column, genre_separator, track):
+    """Builds the data folder from SOURCE: a folder, a zip archive or a table.
+
+    Known layouts: the Multimodal_IMDB_dataset folder or zip; an MM-IMDb folder of JSON and JPEG files; a TMDB table with
+    a poster folder; any table with an id, a text and a genre column. The data folder is replaced whole, or not at all.
+    """
+    options = TableOptions(id_column, text_column, genres_column, genre_separator, posters)
+    try:
+        name, summary = import_films(source, data, layout, options)
+    except UserError as error:
+        raise click.UsageError(str(error)) from None
+    console.print(f"Imported {source} (layout {name}) into {data}/.")
+    _show(summary)
+    if track:
+        subprocess.run([sys.executable, "-m", "dvc", "add", str(data)], check=True)
+    console.print("Next: " + ("dvc repro" if track else f"dvc add {data} && dvc repro"), style="bold")
+
+
+@main.command("check")
+@data_option
+def check_command(data):
+    """Reports what is in the data folder and what is wrong with it."""
+    try:
+        _show(check(data))
+    except UserError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _show(summary):
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_row("films", f"{summary.films:,}")
+    table.add_row("genres", ", ".join(f"{genre} {count:,}" for genre, count in summary.genres.most_common()) or "none")
+    for label, ids in [("genres unknown", summary.without_genres), ("no overview", summary.without_overview),
+                       ("duplicate ids", summary.duplicate_ids), ("overviews that repeat", summary.repeated_overviews),
+                       ("posters missing", summary.posters_missing),
+                       ("posters of no film", summary.posters_of_no_film)]:
+        table.add_row(label, _count(ids))
+    table.add_row("posters", f"{summary.posters:,}")
+    table.add_row("posters unreadable", _count([f"{film} ({why})" for film, why in summary.posters_unreadable.items()]))
+    for note in summary.notes:
+        table.add_row("note", note)
+    console.print(table)
+
+
+def _count(ids):
+    examples = ", ".join(ids[:3]) + (", …" if len(ids) > 3 else "")
+    return f"{len(ids):,}" + (f" ({examples})" if ids else "")

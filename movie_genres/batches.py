@@ -1,0 +1,105 @@
+"""Batches for training: drawn anew each epoch from arrays on disk, by seed and epoch alone."""
+
+import numpy as np
+
+from movie_genres.text import UNKNOWN
+
+PAD_TO = 8  # token batches are padded to a multiple of this: fewer shapes, hardly more padding
+
+
+def pad(overviews, rows, pad_to=PAD_TO):
+    """Token ids of some overviews as one array.
+
+    Args:
+        overviews: `vectorizing.Overviews`.
+        rows: int array of overview indices.
+        pad_to: the length is a multiple of this.
+
+    Returns:
+        int32 array of shape (rows, length), 0 where an overview has ended; length is at least `pad_to`.
+    """
+    ids, starts = overviews
+    lengths = starts[rows + 1] - starts[rows]
+    longest = max(int(lengths.max(initial=1)), 1)
+    batch = np.zeros((len(rows), -(-longest // pad_to) * pad_to), dtype=np.int32)
+    for line, (row, length) in enumerate(zip(rows, lengths)):
+        batch[line, :length] = ids[starts[row]:starts[row] + length]
+    return batch
+
+
+def in_order(rows, batch_size):
+    """Splits an index array into batches, in order."""
+    return [rows[start:start + batch_size] for start in range(0, len(rows), batch_size)]
+
+
+def shuffled(rows, batch_size, rng):
+    """Splits an index array into batches at random; the last may be smaller."""
+    return in_order(rng.permutation(rows), batch_size)
+
+
+def by_length(rows, lengths, batch_size, rng):
+    """Splits an index array into batches of similar length, differently each time, and shuffles the batches.
+
+    Args:
+        rows: int array of indices.
+        lengths: int array, the length of every overview.
+        batch_size: films a batch.
+        rng: `numpy.random.Generator`.
+    """
+    jitter = rng.uniform(0, PAD_TO, len(rows))
+    batches = in_order(rows[np.argsort(lengths[rows] + jitter, kind="stable")], batch_size)
+    return [batches[index] for index in rng.permutation(len(batches))]
+
+
+def augment(pixels, rng, flip=True, shift=0.1, brightness=0.1):
+    """Mirrors, moves and re-lights posters at random.
+
+    Args:
+        pixels: uint8 array of shape (batch, height, width, 3).
+        rng: `numpy.random.Generator`.
+        flip: mirror half of them left to right.
+        shift: move by up to this share of the height and width; edges are repeated.
+        brightness: scale each colour channel, and shift all, by up to this share of the range.
+
+    Returns:
+        a new uint8 array of the same shape.
+    """
+    count, height, width, _ = pixels.shape
+    down, right = round(shift * height), round(shift * width)
+    padded = np.pad(pixels, ((0, 0), (down, down), (right, right), (0, 0)), mode="edge")
+    tops, lefts = rng.integers(0, 2 * down + 1, count), rng.integers(0, 2 * right + 1, count)
+    mirrored = (rng.random(count) < 0.5) & flip
+    moved = np.empty_like(pixels)
+    for index in range(count):
+        window = padded[index, tops[index]:tops[index] + height, lefts[index]:lefts[index] + width]
+        moved[index] = window[:, ::-1] if mirrored[index] else window
+    if not brightness:
+        return moved
+    scale = rng.uniform(1 - brightness, 1 + brightness, (count, 1, 1, 3)).astype(np.float32)
+    offset = rng.uniform(-127 * brightness, 127 * brightness, (count, 1, 1, 1)).astype(np.float32)
+    return np.clip(moved * scale + offset, 0, 255).astype(np.uint8)
+
+
+def mixup(pixels, labels, rng, alpha):
+    """Blends each poster, and its labels, with another of the batch.
+
+    (Zhang, Cissé, Dauphin and Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", 2018.)
+
+    Args:
+        pixels: uint8 array of shape (batch, height, width, 3).
+        labels: float32 array of shape (batch, genres).
+        rng: `numpy.random.Generator`.
+        alpha: both parameters of the beta distribution from which the share of each is drawn.
+
+    Returns:
+        (uint8 pixels, float32 labels), blended.
+    """
+    share = np.float32(rng.beta(alpha, alpha))
+    other = rng.permutation(len(pixels))
+    blended = share * pixels + (1 - share) * pixels[other]
+    return blended.astype(np.uint8), share * labels + (1 - share) * labels[other]
+
+
+def drop_words(tokens, rng, rate):
+    """Replaces a share `rate` of the tokens by the unknown word; padding stays. Takes and returns int32 (batch, length)."""
+    return np.where((rng.random(tokens.shape) < rate) & (tokens > 0), np.int32(UNKNOWN), tokens)

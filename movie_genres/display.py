@@ -1,0 +1,86 @@
+"""Shows a training as it runs: a live table on a terminal, a log line an epoch elsewhere."""
+
+import logging
+import time
+
+import keras
+from rich.console import Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from movie_genres.progress import console
+
+logger = logging.getLogger(__name__)
+
+SHOWN_EPOCHS = 12
+
+
+class TrainingDisplay:
+    """A context manager around a training; `callback` counts its steps, `epoch_done` adds a line.
+
+    Args:
+        name: of the model.
+        epochs: at most so many.
+        steps: batches an epoch.
+        base_loss: validation loss of the base rates, shown for comparison.
+    """
+
+    def __init__(self, name, epochs, steps, base_loss):
+        self.name, self.epochs, self.steps, self.base_loss = name, epochs, steps, base_loss
+        self._rows = []
+        self._progress = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+                                  TextColumn("{task.fields[speed]}"), TimeElapsedColumn())
+        self._task = self._progress.add_task(f"{name} epoch 1/{epochs}", total=steps, speed="")
+        self._live = Live(self._render(), console=console, refresh_per_second=4) if console.is_terminal else None
+
+    def __enter__(self):
+        if self._live:
+            self._live.start()
+        else:
+            logger.info("%s: training for up to %d epochs of %d steps; base-rate validation loss %.4f", self.name,
+                        self.epochs, self.steps, self.base_loss)
+        return self
+
+    def __exit__(self, *exception):
+        if self._live:
+            self._live.stop()
+
+    def callback(self):
+        """A Keras callback that moves the bar."""
+        return keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: self._step_done(batch, logs))
+
+    def _step_done(self, batch, logs):
+        self._progress.update(self._task, completed=batch + 1, speed=f"loss {logs['loss']:.4f}")
+
+    def epoch_done(self, row, best, seconds):
+        """Adds an epoch's figures.
+
+        Args:
+            row: dict with epoch, loss, val_loss, val_precision and val_recall.
+            best: the row with the lowest validation loss so far.
+            seconds: how long the epoch took.
+        """
+        left = seconds * (self.epochs - row["epoch"])
+        cells = (f"{row['epoch']}/{self.epochs}", f"{row['loss']:.4f}", f"{row['val_loss']:.4f}",
+                 f"{1 - row['val_loss'] / self.base_loss:+.1%}", _share(row["val_precision"]), _share(row["val_recall"]),
+                 f"{best['val_loss']:.4f} ({best['epoch']})", f"{seconds:.1f} s",
+                 time.strftime("%H:%M:%S", time.gmtime(left)))
+        if self._live:
+            self._rows.append(cells)
+            self._progress.reset(self._task, description=f"{self.name} epoch {row['epoch'] + 1}/{self.epochs}")
+            self._live.update(self._render())
+        else:
+            logger.info("%s: epoch %s loss %s, validation loss %s skill %s precision %s recall %s, best %s, %s", self.name,
+                        *cells[:8])
+
+    def _render(self):
+        table = Table("epoch", "loss", "val loss", "skill", "precision", "recall", "best (epoch)", "time", "left at most",
+                      title=f"{self.name}: base-rate validation loss {self.base_loss:.4f}", title_justify="left")
+        for cells in self._rows[-SHOWN_EPOCHS:]:
+            table.add_row(*cells)
+        return Group(table, self._progress)
+
+
+def _share(value):
+    return "-" if value is None else f"{value:.3f}"

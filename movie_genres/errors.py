@@ -1,0 +1,12 @@
+"""Errors that the user can mend. Commands turn them into one line on stderr and exit code 2."""
+
+
+class UserError(Exception):
+    """Something that the user asked for cannot be done; the message says why and what to do."""
+
+
+class InputError(UserError):
+    """Input that cannot be used. The message names the file, what was expected, what was found and what to do."""
+
+    def __init__(self, path, expected, found, advice=""):
+        super().__init__(f"{path}: expected {expected}; found {found}." + (f" {advice}" if advice else ""))

@@ -1,0 +1,94 @@
+"""The one poster decoder, shared by training and scoring."""
+
+import io
+import os
+import stat
+import struct
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+DECODER = "pillow-1"  # recorded in every model; raise it whenever a change below changes pixels
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+MAX_BYTES = 50_000_000
+MAX_PIXELS = 100_000_000
+
+Image.MAX_IMAGE_PIXELS = None  # our own check, made before any pixel is decoded, replaces Pillow's warning
+
+
+class PosterError(Exception):
+    """A poster that cannot be used. `kind` is one short word for tables and counts, the message is for people."""
+
+    def __init__(self, kind, message):
+        super().__init__(message)
+        self.kind = kind
+
+
+def read_poster(path, size, max_bytes=MAX_BYTES, max_pixels=MAX_PIXELS):
+    """Reads and decodes one poster file; see `decode_poster`.
+
+    Raises:
+        PosterError: of kind `missing`, `unreadable`, `not_a_file`, `too_large`, or those of `decode_poster`.
+    """
+    try:
+        # O_NONBLOCK: opening a FIFO must not wait for a writer.
+        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+            info = os.fstat(file.fileno())
+            if not stat.S_ISREG(info.st_mode):
+                raise PosterError("not_a_file", "expected a regular file")
+            if info.st_size > max_bytes:
+                raise PosterError("too_large", f"{info.st_size:,} bytes; at most {max_bytes:,} are read")
+            data = file.read()
+    except FileNotFoundError:
+        raise PosterError("missing", "no such file") from None
+    except OSError as error:
+        raise PosterError("unreadable", error.strerror or str(error)) from None
+    return decode_poster(data, size, max_pixels)
+
+
+def decode_poster(data, size, max_pixels=MAX_PIXELS):
+    """Decodes an image file's bytes, whatever its name says, to the array that the models take.
+
+    The first frame is used, EXIF rotation is applied, transparency is laid on white, 16-bit grey is scaled to 8 bits,
+    and large JPEGs are decoded at a reduced scale.
+
+    Args:
+        data: bytes of a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF file.
+        size: (height, width) of the result in pixels; the aspect ratio is not kept.
+        max_pixels: larger images are refused before they are decoded.
+
+    Returns:
+        uint8 array of shape (height, width, 3), RGB, values 0 to 255.
+
+    Raises:
+        PosterError: of kind `empty`, `not_an_image`, `too_large` or `corrupt`.
+    """
+    if not data:
+        raise PosterError("empty", "the file is empty")
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            width, height = image.size
+            if width * height > max_pixels:
+                raise PosterError("too_large", f"{width}x{height} pixels; at most {max_pixels:,} are decoded")
+            # Twice the final size keeps the reduced decode close to the full one; square, as EXIF may still turn it.
+            image.draft("RGB", (2 * max(size), 2 * max(size)))
+            image.load()
+            image = _to_rgb(ImageOps.exif_transpose(image))
+            return np.asarray(image.resize(size[::-1], Image.Resampling.BILINEAR, reducing_gap=3.0))
+    except UnidentifiedImageError:
+        raise PosterError("not_an_image", f"not an image in a known format; it begins with {data[:12]!r}") from None
+    # What Pillow raises for damaged files of the formats above; MemoryError comes from absurd sizes in a header.
+    except (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, MemoryError,
+            ZeroDivisionError, AttributeError, struct.error) as error:
+        raise PosterError("corrupt", str(error) or type(error).__name__) from None
+
+
+def _to_rgb(image):
+    if image.mode.startswith("I") or image.mode == "F":  # 16 and 32 bits a pixel: convert() would clip to white
+        pixels = np.asarray(image, dtype=np.float64)
+        scale = 257.0 if image.mode.startswith("I") else max(pixels.max(), 1e-9) / 255.0
+        return Image.fromarray(np.clip(pixels / scale, 0, 255).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("RGB")

@@ -1,0 +1,249 @@
+"""Scores posters and overviews film by film: every input gets its row, whatever is in it."""
+
+import csv
+import itertools
+import logging
+import os
+from collections import Counter, defaultdict, deque
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from movie_genres.posters import PosterError, read_poster
+from movie_genres.progress import track
+from movie_genres.tables import ID_COLUMNS, TEXT_COLUMNS, Table
+from movie_genres.text import UNKNOWN
+from movie_genres.vectorizing import Overviews, Posters
+
+logger = logging.getLogger(__name__)
+
+OK = "ok"
+BASE_COLUMNS = ("id", "source", "status", "error", "genres", "top")
+CHUNK = 512  # films in work at once; two chunks are in memory
+
+
+class Item(NamedTuple):
+    """One film to be scored: a poster file, an overview, or both; `error` is (kind, message) of an unreadable row."""
+
+    id: str
+    poster: str | None = None
+    overview: str | None = None
+    error: tuple | None = None
+
+
+class Row(NamedTuple):
+    """One scored film.
+
+    Attributes:
+        id: text.
+        source: what the probabilities come from: `poster`, `overview` or `both`; for a failed film, what was given.
+        status: `ok` or a short error kind.
+        error: a message, empty if ok.
+        probabilities: float array of shape (genres,), or None if nothing could be scored.
+    """
+
+    id: str
+    source: str
+    status: str
+    error: str
+    probabilities: np.ndarray | None
+
+
+def find_posters(folder):
+    """All files below a folder as a list of (id, path), sorted by id; links to folders are not followed.
+
+    The id is the path relative to the folder, with forward slashes, without the extension.
+    """
+    found = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        inside = os.path.relpath(parent, folder)
+        for name in names:
+            if not name.startswith("."):
+                relative = name if inside == "." else os.path.join(inside, name)
+                found.append((os.path.splitext(relative)[0].replace(os.sep, "/"), os.path.join(parent, name)))
+    return sorted(found)
+
+
+def read_overviews(path, id_column=None, text_column=None):
+    """Reads the overviews of a table as a list of `Item`, in the order of the table.
+
+    Raises:
+        InputError: a needed column is missing, or the table cannot be read to its end.
+    """
+    table = Table(Path(path))
+    identity = table.find("--id-column", id_column, ID_COLUMNS)
+    text = table.find("--text-column", text_column, TEXT_COLUMNS)
+    items = []
+    for number, cells in table:
+        if table.is_ragged(cells):
+            message = f"row {number} has {len(cells)} cells; the header has {len(table.columns)}"
+            items.append(Item(cells[identity] if identity < len(cells) else "", error=("bad_row", message)))
+        else:
+            items.append(Item(cells[identity], overview=cells[text]))
+    return items
+
+
+def join(overviews, posters):
+    """Joins overviews with posters of the same id: every overview and every poster stands in at least one item.
+
+    Args:
+        overviews: list of `Item`.
+        posters: list of (id, path).
+
+    Returns:
+        list of `Item`: the overviews in their order, each with its poster if it has one, then the other posters. Where an
+        id repeats on both sides, the first goes with the first and so on; where only on one, each has the same partner.
+    """
+    by_id, used, seen = defaultdict(list), Counter(), {}
+    for poster_id, path in posters:
+        by_id[poster_id].append(path)
+    items = []
+    for item in overviews:
+        paths = by_id.get(item.id)
+        if paths and item.error is None:
+            item = item._replace(poster=paths[min(used[item.id], len(paths) - 1)])
+            used[item.id] += 1
+            seen[item.id] = item.overview
+        items.append(item)
+    rest = (Item(poster_id, path, seen.get(poster_id))
+            for poster_id, paths in sorted(by_id.items()) for path in paths[used[poster_id]:])
+    return items + list(rest)
+
+
+def score(items, models, workers=None):
+    """Scores films in a stream: while one chunk is in the networks, the posters of the next are being decoded.
+
+    Args:
+        items: iterable of `Item`.
+        models: `inference.Models`.
+        workers: number of decoding threads; by default as many as there are cores, and a few more.
+
+    Yields:
+        a `Row` for each item, in their order.
+    """
+    with ThreadPoolExecutor(workers) as pool:
+        waiting = deque()
+        for chunk in _batched(items, CHUNK):  # itertools.batched is new in Python 3.12
+            waiting.append((chunk, [pool.submit(_decode, item.poster, models.image_size) for item in chunk]))
+            if len(waiting) > 1:
+                yield from _score_chunk(*waiting.popleft(), models)
+        while waiting:
+            yield from _score_chunk(*waiting.popleft(), models)
+
+
+def _batched(items, size):
+    items = iter(items)
+    while chunk := tuple(itertools.islice(items, size)):
+        yield chunk
+
+
+def _decode(path, image_size):
+    """The decoded poster, or the `PosterError` that says why there is none, or None where there is no poster at all."""
+    if path is None:
+        return None
+    try:
+        return read_poster(path, image_size)
+    except PosterError as error:
+        return error
+
+
+def _score_chunk(chunk, decoding, models):
+    decoded = [future.result() for future in decoding]
+    posters = _stack(decoded, models.image_size) if models.image_size else None
+    overviews, text_errors = _encode(chunk, models.vocabulary) if models.vocabulary else (None, {})
+    probabilities = models.best(models.predict(np.arange(len(chunk)), posters, overviews))
+    for row, item in enumerate(chunk):
+        yield _row(item, decoded[row], text_errors.get(row), probabilities[row])
+
+
+def _stack(decoded, image_size):
+    pixels = np.zeros((len(decoded), *image_size, 3), np.uint8)
+    present = np.array([isinstance(poster, np.ndarray) for poster in decoded])
+    for row in np.flatnonzero(present):
+        pixels[row] = decoded[row]
+    return Posters(pixels, present)
+
+
+def _encode(chunk, vocabulary):
+    """The overviews that can be scored, and a dict from row to (kind, message) of those that cannot."""
+    ids, starts = vocabulary.encode([item.overview or "" for item in chunk])
+    words = [ids[start:end] for start, end in zip(starts, starts[1:])]
+    errors = {}
+    for row, item in enumerate(chunk):
+        if item.overview is None:
+            continue
+        if not len(words[row]):
+            errors[row] = ("empty_text", "the overview has no word")
+        elif (words[row] == UNKNOWN).all():
+            errors[row] = ("unknown_text", "the model knows no word of the overview")
+            words[row] = words[row][:0]
+    return Overviews(np.concatenate(words), np.cumsum([0, *map(len, words)])), errors
+
+
+def _row(item, decoded, text_error, probabilities):
+    poster_ok, poster_error = isinstance(decoded, np.ndarray), decoded if isinstance(decoded, PosterError) else None
+    text_ok = item.overview is not None and text_error is None
+    if item.error:
+        return Row(item.id, "overview", *item.error, None)
+    failures = ([(poster_error.kind, f"poster: {poster_error}")] if poster_error else []) + \
+        ([(text_error[0], f"overview: {text_error[1]}")] if text_error else [])
+    status = failures[0][0] if failures else OK
+    message = "; ".join(message for _, message in failures)
+    if poster_ok or text_ok:
+        return Row(item.id, _source(poster_ok, text_ok), status, message, probabilities)
+    return Row(item.id, _source(item.poster is not None, item.overview is not None), status, message, None)
+
+
+def _source(poster, overview):
+    return "both" if poster and overview else "poster" if poster else "overview"
+
+
+def write_rows(rows, path, genres, top=3, threshold=0.5):
+    """Writes scored films as CSV, to a temporary file that is renamed at the end.
+
+    Columns: id, source, status, error, genres (at or above the threshold, most probable first, joined by a bar), top
+    (`Drama:0.712|Comedy:0.433`), then `p_<Genre>` for each genre with 4 decimals.
+
+    Args:
+        rows: iterable of `Row`.
+        path: where to.
+        genres: list of names, the order of the probabilities.
+        top: how many genres stand in `top`.
+        threshold: probability at or above which a genre stands in `genres`.
+
+    Returns:
+        `collections.Counter` of the rows by status.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.partial")
+    statuses = Counter()
+    try:
+        # Names that are not UTF-8 arrive with surrogates: they are escaped, so that any reader takes the file.
+        with open(partial, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow([*BASE_COLUMNS, *(f"p_{genre}" for genre in genres)])
+            for row in rows:
+                writer.writerow([row.id, row.source, row.status, _one_line(row.error), *_answers(row, genres, top, threshold)])
+                statuses[row.status] += 1
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return statuses
+
+
+def _one_line(message):
+    return "".join(character if character.isprintable() else " " for character in message)
+
+
+def _answers(row, genres, top, threshold):
+    if row.probabilities is None:
+        return ["", "", *("" for _ in genres)]
+    order = np.argsort(-row.probabilities, kind="stable")
+    named = "|".join(genres[index] for index in order if row.probabilities[index] >= threshold)
+    best = "|".join(f"{genres[index]}:{row.probabilities[index]:.3f}" for index in order[:top])
+    return [named, best, *(f"{probability:.4f}" for probability in row.probabilities)]

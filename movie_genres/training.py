@@ -1,0 +1,184 @@
+"""Trains any of the models: one loop over epochs, reproducible by seed, that keeps the best checkpoint."""
+
+import json
+import logging
+import math
+import time
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from movie_genres import checkpoints
+from movie_genres.display import TrainingDisplay
+from movie_genres.errors import UserError
+from movie_genres.layers import PREDICTIONS
+from movie_genres.metrics import binary_cross_entropy, counts, precision_recall_f1, rounded, skill
+from movie_genres.options import STRICT
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(config=STRICT, frozen=True, kw_only=True)
+class TrainingOptions:
+    """What the three trainings have in common.
+
+    Attributes:
+        epochs: at most this many passes over the training films.
+        batch_size: films a step.
+        optimizer: `adam`, or `adamw` with decoupled weight decay (Loshchilov and Hutter, 2019).
+        learning_rate: at the start.
+        schedule: `constant`; `cosine`, down to 0 at the last epoch; or `published`, constant for 10 epochs, then
+            multiplied by exp(-0.01) each epoch.
+        weight_decay: of `adamw`.
+        patience: stop after this many epochs without a better validation loss.
+        seed: decides initial weights, the order of films, dropout and augmentation.
+    """
+
+    epochs: int = Field(default=20, ge=1)
+    batch_size: int = Field(default=64, ge=1)
+    optimizer: Literal["adam", "adamw"] = "adamw"
+    learning_rate: float = Field(default=1e-3, gt=0)
+    schedule: Literal["constant", "cosine", "published"] = "cosine"
+    weight_decay: float = Field(default=0.0, ge=0)
+    patience: int = Field(default=5, ge=1)
+    seed: int = 0
+
+
+class Data(NamedTuple):
+    """What a model is trained on.
+
+    Attributes:
+        batches: function of a `numpy.random.Generator` that returns the training batches of an epoch: an iterable of
+            (inputs, float32 labels).
+        steps: number of batches an epoch.
+        validation: list of (inputs, labels), the same each epoch.
+        signature: `tf.TypeSpec` structure of (inputs, labels).
+        base_rates: share of training films of each genre, shape (genres,).
+    """
+
+    batches: object
+    steps: int
+    validation: list
+    signature: tuple
+    base_rates: np.ndarray
+
+
+def learning_rate(options, epoch):
+    """The learning rate of an epoch (from 0) under `TrainingOptions`."""
+    if options.schedule == "cosine":
+        return options.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / options.epochs))
+    if options.schedule == "published":
+        return options.learning_rate * math.exp(-0.01 * max(0, epoch - 9))
+    return options.learning_rate
+
+
+def start_at_base_rates(model, base_rates):
+    """Sets the output bias so that the untrained model answers with about the base rates of the training films."""
+    rates = np.clip(base_rates, 1e-4, 1 - 1e-4)
+    model.get_layer(PREDICTIONS).bias.assign(np.log(rates / (1 - rates)))
+
+
+class Outputs(NamedTuple):
+    """Where a training writes.
+
+    Attributes:
+        checkpoint: path of the `.keras` file: the epoch with the lowest validation loss.
+        history: path of a CSV with a row for each epoch.
+        metrics: path of a JSON file with the best epoch's validation figures, beside those of the base rates.
+    """
+
+    checkpoint: Path
+    history: Path
+    metrics: Path
+
+
+def train(model, data, options, metadata, outputs):
+    """Trains a model and writes its best checkpoint, its history and its metrics.
+
+    Args:
+        model: `keras.Model` that gives probabilities, built after `keras.utils.set_random_seed(options.seed)`.
+        data: `Data`.
+        options: `TrainingOptions`.
+        metadata: dict to store in the checkpoint; see `checkpoints.save`.
+        outputs: `Outputs`.
+
+    Returns:
+        dict, the content of the metrics file.
+
+    Raises:
+        UserError: the loss became NaN or infinite; the best checkpoint so far is kept.
+    """
+    labels = np.concatenate([batch_labels for _, batch_labels in data.validation])
+    base_loss = binary_cross_entropy(labels, data.base_rates)
+    start_at_base_rates(model, data.base_rates)
+    # A second model around the same layers: the optimizer stays out of the checkpoint.
+    trained = keras.Model(model.inputs, model.outputs[0])
+    trained.compile(_optimizer(options), loss="binary_crossentropy")
+    rows, best = [], None
+    with TrainingDisplay(outputs.checkpoint.stem, options.epochs, data.steps, base_loss) as display:
+        for epoch in range(options.epochs):
+            started = time.monotonic()
+            loss = _run_epoch(trained, data, options, epoch, display)
+            row = {"epoch": epoch + 1, "loss": loss, **_validate(trained, data.validation, labels),
+                   "learning_rate": learning_rate(options, epoch)}
+            rows.append(row)
+            if best is None or row["val_loss"] < best["val_loss"]:
+                best = row
+                checkpoints.save(model, outputs.checkpoint, metadata)
+            display.epoch_done(row, best, time.monotonic() - started)
+            if row["epoch"] - best["epoch"] >= options.patience:
+                break
+    outputs.history.parent.mkdir(parents=True, exist_ok=True)
+    outputs.metrics.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(rows).round(5).to_csv(outputs.history, index=False, lineterminator="\n")
+    summary = {
+        "best_val_loss": rounded(best["val_loss"]),
+        "base_rate_loss": rounded(base_loss),
+        "skill": rounded(skill(best["val_loss"], base_loss)),
+        "precision": rounded(best["val_precision"]),
+        "recall": rounded(best["val_recall"]),
+        "epoch": best["epoch"],
+        "parameters": model.count_params(),
+    }
+    outputs.metrics.write_text(json.dumps(summary, indent=2) + "\n")
+    return summary
+
+
+def _optimizer(options):
+    if options.optimizer == "adam":
+        return keras.optimizers.Adam(options.learning_rate)
+    return keras.optimizers.AdamW(options.learning_rate, weight_decay=options.weight_decay)
+
+
+def _run_epoch(model, data, options, epoch, display):
+    """One pass over the training films; everything random in it follows from the seed and the epoch."""
+    model.optimizer.learning_rate.assign(learning_rate(options, epoch))
+    _reseed(model, options.seed, epoch)
+    dataset = tf.data.Dataset.from_generator(lambda: data.batches(np.random.default_rng([options.seed, epoch])), output_signature=data.signature)
+    history = model.fit(dataset.prefetch(4), steps_per_epoch=data.steps, shuffle=False, verbose=0,
+                        callbacks=[display.callback()])
+    loss = history.history["loss"][0]
+    if not math.isfinite(loss):
+        raise UserError(f"the training loss became {loss} in epoch {epoch + 1}; lower the learning rate "
+                        f"(now {options.learning_rate}); the best checkpoint so far is kept")
+    return loss
+
+
+def _reseed(model, seed, epoch):
+    """Sets the state of every dropout layer, so that an epoch does not depend on how many steps ran before it."""
+    states = [variable for variable in model.variables if "seed_generator_state" in variable.path]
+    for state, value in zip(states, np.random.default_rng([seed, epoch, 1]).integers(0, 2**31, len(states))):
+        state.assign([value, 0])
+
+
+def _validate(model, batches, labels):
+    probabilities = np.concatenate([model.predict_on_batch(inputs) for inputs, _ in batches])
+    true_positives, predicted, actual = counts(labels, probabilities >= 0.5)
+    precision, recall, _ = precision_recall_f1(true_positives.sum(), predicted.sum(), actual.sum())
+    return {"val_loss": binary_cross_entropy(labels, probabilities), "val_precision": precision, "val_recall": recall}

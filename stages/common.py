@@ -1,0 +1,43 @@
+"""What the stages share: their section of `params.yaml`, logging, and errors as one line."""
+
+import contextlib
+import logging
+import os
+import sys
+from pathlib import Path
+
+import click
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from movie_genres.errors import UserError
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+EXISTING_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+params_option = click.option("--params", type=click.Path(exists=True, dir_okay=False), default="params.yaml",
+                             show_default=True, help="The parameter file.")
+
+
+def read_options(params, section, options_class):
+    """Reads one section of the parameter file into the library's option class, which checks names, types and ranges."""
+    content = yaml.safe_load(Path(params).read_text(encoding="utf-8")) or {}
+    if section not in content:
+        raise click.UsageError(f"{params}: expected a section {section!r}; found {', '.join(content) or 'nothing'}.")
+    try:
+        return TypeAdapter(options_class).validate_python(content[section])
+    except ValidationError as error:
+        problems = (f"{section}.{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
+        raise click.UsageError(f"{params}: " + "; ".join(problems)) from None
+
+
+@contextlib.contextmanager
+def running():
+    """Sets up logging around a stage and turns errors that the user can mend into one line and exit code 2."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        yield
+    except UserError as error:
+        raise click.UsageError(str(error)) from None

@@ -1,0 +1,28 @@
+"""Trains the overview network and keeps its best checkpoint."""
+
+import click
+
+from stages.common import EXISTING_FOLDER, FILE, params_option, read_options, running
+
+
+@click.command(help=__doc__)
+@click.option("--prepared", type=EXISTING_FOLDER, default="prepared", show_default=True, help="Output of prepare.")
+@click.option("--overviews", type=EXISTING_FOLDER, default="features/overviews", show_default=True, help="Token ids.")
+@click.option("--model", type=FILE, default="models/lstm.keras", show_default=True, help="The checkpoint to write.")
+@click.option("--history", type=FILE, default="history/lstm.csv", show_default=True, help="The epochs' figures.")
+@click.option("--metrics", type=FILE, default="metrics/lstm.json", show_default=True, help="The best epoch's figures.")
+@params_option
+def main(prepared, overviews, model, history, metrics, params):
+    with running():
+        from movie_genres.lstm import LstmOptions, train_lstm
+        from movie_genres.preparing import load_prepared
+        from movie_genres.training import Outputs
+        from movie_genres.vectorizing import load_overviews, load_vocabulary
+
+        options = read_options(params, "lstm", LstmOptions)
+        train_lstm(load_prepared(prepared), load_overviews(overviews), load_vocabulary(overviews), options,
+                   Outputs(model, history, metrics))
+
+
+if __name__ == "__main__":
+    main()

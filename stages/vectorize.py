@@ -1,0 +1,30 @@
+"""Decodes the posters and encodes the overviews to arrays that training maps from disk."""
+
+import click
+
+from movie_genres.preparing import load_prepared
+from movie_genres.vectorizing import VectorizeOptions, write_overviews, write_posters
+from stages.common import EXISTING_FOLDER, FOLDER, params_option, read_options, running
+
+
+@click.command(help=__doc__)
+@click.option("--prepared", type=EXISTING_FOLDER, default="prepared", show_default=True, help="Output of prepare.")
+@click.option("--posters", type=FOLDER, default="features/posters", show_default=True, help="Folder for pixel arrays.")
+@click.option("--overviews", type=FOLDER, default="features/overviews", show_default=True, help="Folder for token ids.")
+@params_option
+def main(prepared, posters, overviews, params):
+    with running():
+        from movie_genres.vocabulary import Vocabulary
+
+        options = read_options(params, "vectorize", VectorizeOptions)
+        films, _, _ = films_and_rows = load_prepared(prepared)
+        unreadable = write_posters(films["poster"].tolist(), posters, options.image_size)
+        training = films["overview"].iloc[films_and_rows.rows("train")]
+        vocabulary = Vocabulary.fit(training, options.max_tokens, options.max_length)
+        write_overviews(films["overview"].tolist(), vocabulary, overviews)
+        click.echo(f"{(films['poster'] != '').sum() - len(unreadable):,} posters, {len(unreadable):,} unreadable; "
+                   f"{len(films):,} overviews, {len(vocabulary):,} tokens")
+
+
+if __name__ == "__main__":
+    main()
