@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 from rich.table import Table
 
+from movie_genres.checking import check
 from movie_genres.errors import UserError
-from movie_genres.films import check
 from movie_genres.importing import import_films
 from movie_genres.progress import console
 from movie_genres.sources import LAYOUTS, TableOptions

@@ -11,7 +11,7 @@ def pad(overviews, rows, pad_to=PAD_TO):
     """Token ids of some overviews as one array.
 
     Args:
-        overviews: `vectorizing.Overviews`.
+        overviews: `arrays.Overviews`.
         rows: int array of overview indices.
         pad_to: the length is a multiple of this.
 

@@ -2,11 +2,12 @@
 
 import importlib.metadata
 import json
-import os
+import tempfile
 import zipfile
 from pathlib import Path
 
 from movie_genres.errors import InputError
+from movie_genres.files import replacing
 
 METADATA = "movie_genres.json"  # a member of the .keras archive beside Keras's own
 FORMAT = 1
@@ -30,28 +31,21 @@ def save(model, path, metadata):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    raw, stable = path.with_name(f".{path.stem}.raw.keras"), path.with_name(f".{path.stem}.partial.keras")
-    try:
+    with replacing(path) as partial, tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        raw = Path(folder) / "raw.keras"
         model.save(raw)
-        _rewrite(raw, stable, {"format": FORMAT, **metadata, "versions": versions()})
-        os.replace(stable, path)
-    finally:
-        raw.unlink(missing_ok=True)
-        stable.unlink(missing_ok=True)
+        _rewrite(raw, partial, {"format": FORMAT, **metadata, "versions": versions()})
 
 
 def _rewrite(source, target, metadata):
     """Copies a `.keras` archive without the dates that Keras puts inside, and adds the metadata."""
-    with zipfile.ZipFile(source) as old, open(target, "wb") as file:
-        with zipfile.ZipFile(file, "w") as new:
-            for name in sorted(old.namelist()):
-                content = old.read(name)
-                if name == "metadata.json":
-                    content = json.dumps({**json.loads(content), "date_saved": ""}).encode()
-                new.writestr(zipfile.ZipInfo(name, _EPOCH), content)
-            new.writestr(zipfile.ZipInfo(METADATA, _EPOCH), json.dumps(metadata, ensure_ascii=False))
-        file.flush()
-        os.fsync(file.fileno())
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for name in sorted(old.namelist()):
+            content = old.read(name)
+            if name == "metadata.json":
+                content = json.dumps({**json.loads(content), "date_saved": ""}).encode()
+            new.writestr(zipfile.ZipInfo(name, _EPOCH), content)
+        new.writestr(zipfile.ZipInfo(METADATA, _EPOCH), json.dumps(metadata, ensure_ascii=False))
 
 
 def read_metadata(path):

@@ -121,8 +121,8 @@ def train_cnn(prepared, posters, options, outputs):
     """Trains a network on the posters of the training films; films without a poster are passed over.
 
     Args:
-        prepared: `preparing.Prepared`.
-        posters: `vectorizing.Posters`.
+        prepared: `arrays.Prepared`.
+        posters: `arrays.Posters`.
         options: `CnnOptions`.
         outputs: `training.Outputs`.
 

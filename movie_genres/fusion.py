@@ -9,13 +9,13 @@ from keras import layers, ops
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from movie_genres.batches import in_order, shuffled
+from movie_genres.batches import augment, by_length, drop_words, in_order
+from movie_genres.files import file_digest
 from movie_genres.inference import Models, fusion_inputs
 from movie_genres.layers import FEATURES, PREDICTIONS, AttentionFusion, GatedFusion
-from movie_genres.models import model_path
+from movie_genres.models import OVERVIEW, POSTER, model_path
 from movie_genres.options import STRICT
-from movie_genres.splits import file_digest
-from movie_genres.training import Data, TrainingOptions, train
+from movie_genres.training import Data, TrainingOptions, reseed, train
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
@@ -28,7 +28,10 @@ class FusionOptions(TrainingOptions):
         units: channels to which each model's features are projected.
         dropout: on the features and before the predictions.
         heads: attention heads of `attention`.
-        modality_dropout: in training, the share of films with all modalities of which one is hidden at random.
+        modality_dropout: in training, the share of films with more than one modality of which one is hidden at random.
+        word_dropout, flip, shift, brightness: distortion of the training films, as in `LstmOptions` and `CnnOptions`.
+            The models below know the training films by heart; undistorted features of them would be too good to learn
+            from. So more words are dropped here than in the training of the overview model.
     """
 
     inputs: tuple[str, ...] = ("cnn", "lstm")
@@ -36,7 +39,11 @@ class FusionOptions(TrainingOptions):
     units: int = Field(default=128, ge=1)
     dropout: float = Field(default=0.5, ge=0, lt=1)
     heads: int = Field(default=4, ge=1)
-    modality_dropout: float = Field(default=0.3, ge=0, le=1)
+    modality_dropout: float = Field(default=0.5, ge=0, le=1)
+    word_dropout: float = Field(default=0.4, ge=0, lt=1)
+    flip: bool = True
+    shift: float = Field(default=0.1, ge=0, le=0.5)
+    brightness: float = Field(default=0.1, ge=0, le=1)
 
 
 def build_fusion(statistics, genres, options):
@@ -95,9 +102,9 @@ def train_fusion(prepared, posters, overviews, models, options, outputs):
     """Trains the joint head on the features that trained models give of the training films.
 
     Args:
-        prepared: `preparing.Prepared`.
-        posters: `vectorizing.Posters`.
-        overviews: `vectorizing.Overviews`.
+        prepared: `arrays.Prepared`.
+        posters: `arrays.Posters`.
+        overviews: `arrays.Overviews`.
         models: folder with the models that `options.inputs` names.
         options: `FusionOptions`.
         outputs: `training.Outputs`.
@@ -107,27 +114,28 @@ def train_fusion(prepared, posters, overviews, models, options, outputs):
     """
     keras.utils.set_random_seed(options.seed)
     genres, base_rates = prepared.genres, prepared.base_rates()
-    encoders = Models([model_path(models, name) for name in options.inputs])
-    encoded = encoders.encode(np.arange(len(prepared.films)), posters, overviews)
+    encoders = Models([model_path(models, name) for name in options.inputs], options.batch_size)
     sizes = {name: network.model.get_layer(FEATURES).output.shape[-1] for name, network in encoders.networks.items()}
-    films = fusion_inputs(len(prepared.films), sizes, encoded)
+    films = fusion_inputs(len(prepared.films), sizes, encoders.encode(np.arange(len(prepared.films)), posters, overviews))
     present = films["present"]
     rows, validation = (prepared.rows(split, present.any(axis=1)) for split in ("train", "validation"))
-    statistics = {name: _statistics(films[name][rows[present[rows, column] > 0]])
-                  for column, name in enumerate(options.inputs)}
-
-    def inputs(batch):
-        return {name: array[batch] for name, array in films.items()}
+    statistics = {name: _statistics(films[name][rows[present[rows, column] > 0]]) for column, name in enumerate(sizes)}
 
     def batches(rng):
-        for batch in shuffled(rows, options.batch_size, rng):
-            shown = hide_modalities(present[batch], rng, options.modality_dropout)
-            yield {**inputs(batch), "present": shown}, prepared.labels[batch]
+        distort = {POSTER: lambda pixels: augment(pixels, rng, options.flip, options.shift, options.brightness),
+                   OVERVIEW: lambda tokens: drop_words(tokens, rng, options.word_dropout)}
+        for network in encoders.networks.values():
+            reseed(network.model, rng)
+        for batch in by_length(rows, overviews.lengths, options.batch_size, rng):
+            inputs = fusion_inputs(len(batch), sizes, encoders.encode(batch, posters, overviews, distort))
+            shown = hide_modalities(inputs["present"], rng, options.modality_dropout)
+            yield {**inputs, "present": shown}, prepared.labels[batch]
 
     data = Data(
         batches=batches,
         steps=len(in_order(rows, options.batch_size)),
-        validation=[(inputs(batch), prepared.labels[batch]) for batch in in_order(validation, 128)],
+        validation=[({name: array[batch] for name, array in films.items()}, prepared.labels[batch])
+                    for batch in in_order(validation, 128)],
         signature=({name: tf.TensorSpec((None, array.shape[1]), tf.float32) for name, array in films.items()},
                    tf.TensorSpec((None, len(genres)), tf.float32)),
         base_rates=base_rates,

@@ -6,8 +6,9 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
+from movie_genres.checking import check
 from movie_genres.errors import InputError
-from movie_genres.films import check, write_films
+from movie_genres.films import write_films
 from movie_genres.progress import track
 from movie_genres.sources import TableOptions, read_source
 
@@ -24,7 +25,7 @@ def import_films(source, target, layout=None, options=TableOptions()):
         layout, options: as in `sources.read_source`.
 
     Returns:
-        (name of the layout, `films.Summary` of the new folder).
+        (name of the layout, `checking.Summary` of the new folder).
 
     Raises:
         InputError: the source cannot be used.

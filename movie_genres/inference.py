@@ -1,5 +1,6 @@
 """Answers of trained models: the one way from decoded posters and token ids to probabilities."""
 
+import functools
 from pathlib import Path
 
 import keras
@@ -36,32 +37,43 @@ class Network:
         self.modality, self.batch_size = self.metadata["modality"], batch_size
         if self.metadata.get("decoder", DECODER) != DECODER:
             raise InputError(path, f"a model for the poster decoder {DECODER}", self.metadata["decoder"], "Train it again.")
-        outputs = self.model.output if self.modality is None else [self.model.get_layer(FEATURES).output, self.model.output]
-        inputs = self.model.input
+        self.model.trainable = False  # keeps batch normalisation as it was learned when dropout is on
+        inputs, outputs = self.model.input, self.model.output
+        if self.modality is not None:
+            outputs = [self.model.get_layer(FEATURES).output, outputs]
+        network = keras.Model(inputs, outputs)
         signature = tf.nest.map_structure(lambda x: tf.TensorSpec((batch_size, *x.shape[1:]), x.dtype), inputs)
-        self._run = tf.function(keras.Model(inputs, outputs), input_signature=[signature])
+        self._run = {noisy: tf.function(functools.partial(network, training=noisy), input_signature=[signature])
+                     for noisy in (False, True)}
 
-    def __call__(self, inputs):
+    def __call__(self, inputs, noisy=False):
         """Runs one batch of at most `batch_size` films.
 
         Args:
             inputs: array, or dict of arrays, with one line a film.
+            noisy: whether dropout is on.
 
         Returns:
             float32 arrays: (features, probabilities), or only probabilities of a fusion model.
         """
         count = len(tf.nest.flatten(inputs)[0])
-        filled = tf.nest.map_structure(lambda x: np.concatenate([x, np.zeros((self.batch_size - count, *x.shape[1:]), x.dtype)]),
-                                       inputs)
-        return tf.nest.map_structure(lambda x: x.numpy()[:count], self._run(filled))
+        filled = tf.nest.map_structure(self._fill, inputs)
+        return tf.nest.map_structure(lambda x: x.numpy()[:count], self._run[noisy](filled))
 
-    def encode(self, rows, posters=None, overviews=None):
+    def _fill(self, array):
+        filled = np.zeros((self.batch_size, *array.shape[1:]), array.dtype)
+        filled[:len(array)] = array
+        return filled
+
+    def encode(self, rows, posters=None, overviews=None, distort=None):
         """Runs any number of films that have this network's modality.
 
         Args:
             rows: int array of film indices.
-            posters: `vectorizing.Posters`, for a network of posters.
-            overviews: `vectorizing.Overviews`, for a network of overviews.
+            posters: `arrays.Posters`, for a network of posters.
+            overviews: `arrays.Overviews`, for a network of overviews.
+            distort: function of a batch of pixels or token ids that returns it distorted, as in training; dropout is
+                then on. None: neither.
 
         Returns:
             (features, probabilities): float32 arrays with a line for each of `rows`.
@@ -72,7 +84,8 @@ class Network:
         else:  # like lengths together: little padding
             order = np.argsort(overviews.lengths[rows], kind="stable")
             inputs = (pad(overviews, rows[lines]) for lines in in_order(order, self.batch_size))
-        features, probabilities = (np.concatenate(parts) for parts in zip(*map(self, inputs)))
+        batches = map(self, inputs) if distort is None else (self(distort(batch), noisy=True) for batch in inputs)
+        features, probabilities = (np.concatenate(parts) for parts in zip(*batches))
         back = np.argsort(order)
         return features[back], probabilities[back]
 
@@ -103,13 +116,14 @@ class Models:
         self.image_size = tuple(metadata["image_size"]) if "image_size" in metadata else None
         self.vocabulary = Vocabulary(metadata["tokens"], metadata["max_length"]) if "tokens" in metadata else None
 
-    def encode(self, rows, posters=None, overviews=None):
+    def encode(self, rows, posters=None, overviews=None, distort=None):
         """Runs the models of single modalities on those films of `rows` that have the modality.
 
         Args:
             rows: int array of film indices.
-            posters: `vectorizing.Posters`, or None: no film has one.
-            overviews: `vectorizing.Overviews`, or None: no film has one.
+            posters: `arrays.Posters`, or None: no film has one.
+            overviews: `arrays.Overviews`, or None: no film has one.
+            distort: dict from modality to a function as of `Network.encode`, or None.
 
         Returns:
             dict from model name to (bool array of shape (rows,), where the film has the modality, and for those films
@@ -120,7 +134,7 @@ class Models:
             given = posters if network.modality == POSTER else overviews
             present = np.zeros(len(rows), bool) if given is None else given.present[rows]
             if present.any():
-                encoded[name] = present, *network.encode(rows[present], posters, overviews)
+                encoded[name] = present, *network.encode(rows[present], posters, overviews, (distort or {}).get(network.modality))
         return encoded
 
     def predict(self, rows, posters=None, overviews=None):
@@ -138,8 +152,17 @@ class Models:
         return answers
 
     def best(self, answers):
-        """Of the answers of `predict`, those to give a user: the fusion model's where there is one."""
-        return answers[FUSION] if self.fusion is not None else next(iter(answers.values()))
+        """Of the answers of `predict`, those to give a user: float32 array of shape (rows, genres).
+
+        The fusion model's where it had two inputs or more; where only one model had something to go by, its own answer,
+        which is the better one then.
+        """
+        single = np.stack([answers[name] for name in self.networks])  # (models, rows, genres)
+        known = ~np.isnan(single[..., 0])
+        chosen = single[known.argmax(axis=0), np.arange(single.shape[1])]
+        if self.fusion is None:
+            return chosen
+        return np.where((known.sum(axis=0) > 1)[:, None], answers[FUSION], chosen)
 
     def _fuse(self, count, encoded):
         sizes = {name: self.fusion.model.get_layer(name).output.shape[-1] for name in self.fusion.metadata["inputs"]}

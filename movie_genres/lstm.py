@@ -13,7 +13,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import randomized_svd
 
 from movie_genres.batches import by_length, drop_words, in_order, pad
-from movie_genres.layers import FEATURES, PREDICTIONS, MaskedPooling
+from movie_genres.layers import FEATURES, PREDICTIONS, MaskedMean
 from movie_genres.options import STRICT
 from movie_genres.training import Data, TrainingOptions, train
 
@@ -25,16 +25,16 @@ class LstmOptions(TrainingOptions):
     """The `lstm` section of `params.yaml`.
 
     Attributes:
-        architecture: `pooled` (see `pooled_lstm`) or `stacked`, the published one (see `stacked_lstm`).
-        embedding: channels of the word embedding of `pooled`.
-        units: LSTM units of `pooled` in each direction.
-        embedding_dropout: share of embedding channels dropped for a whole overview, in `pooled`.
-        dropout: before the predictions of `pooled`.
+        architecture: `mean` (see `mean_lstm`) or `stacked`, the published one (see `stacked_lstm`).
+        embedding: channels of the word embedding of `mean`.
+        units: LSTM units of `mean` in each direction.
+        embedding_dropout: share of embedding channels dropped for a whole overview, in `mean`.
+        dropout: before the predictions of `mean`.
         word_dropout: share of words replaced by the unknown word in training.
-        semantic_start: scale at which the embedding of `pooled` starts from `semantic_embedding`; 0 starts at random.
+        semantic_start: scale at which the embedding of `mean` starts from `semantic_embedding`; 0 starts at random.
     """
 
-    architecture: Literal["pooled", "stacked"] = "pooled"
+    architecture: Literal["mean", "stacked"] = "mean"
     embedding: int = Field(default=128, ge=1)
     units: int = Field(default=64, ge=1)
     embedding_dropout: float = Field(default=0.3, ge=0, lt=1)
@@ -47,7 +47,7 @@ def build_lstm(tokens, genres, options):
     """Builds the network that `options` (an `LstmOptions`) names, for token ids below `tokens` and `genres` genres."""
     if options.architecture == "stacked":
         return stacked_lstm(tokens, genres)
-    return pooled_lstm(tokens, genres, options.embedding, options.units, options.embedding_dropout, options.dropout)
+    return mean_lstm(tokens, genres, options.embedding, options.units, options.embedding_dropout, options.dropout)
 
 
 def stacked_lstm(tokens, genres):
@@ -73,8 +73,8 @@ def stacked_lstm(tokens, genres):
     return keras.Model(overviews, layers.Dense(genres, activation="sigmoid", name=PREDICTIONS)(x), name="stacked_lstm")
 
 
-def pooled_lstm(tokens, genres, embedding=128, units=64, embedding_dropout=0.3, dropout=0.5):
-    """One bidirectional LSTM whose states are pooled over the overview: their maximum and their mean.
+def mean_lstm(tokens, genres, embedding=128, units=64, embedding_dropout=0.3, dropout=0.5):
+    """One bidirectional LSTM whose states are averaged over the overview.
 
     Args:
         tokens: size of the vocabulary, with the reserved ids.
@@ -91,9 +91,9 @@ def pooled_lstm(tokens, genres, embedding=128, units=64, embedding_dropout=0.3, 
     words = layers.Embedding(tokens, embedding, mask_zero=True, name=EMBEDDING)(overviews)
     words = layers.SpatialDropout1D(embedding_dropout)(words)
     states = layers.Bidirectional(layers.LSTM(units, return_sequences=True))(words)
-    x = MaskedPooling(name=FEATURES)(states)
+    x = MaskedMean(name=FEATURES)(states)
     x = layers.Dropout(dropout)(x)
-    return keras.Model(overviews, layers.Dense(genres, activation="sigmoid", name=PREDICTIONS)(x), name="pooled_lstm")
+    return keras.Model(overviews, layers.Dense(genres, activation="sigmoid", name=PREDICTIONS)(x), name="mean_lstm")
 
 
 def semantic_embedding(overviews, rows, tokens, channels, seed):
@@ -104,7 +104,7 @@ def semantic_embedding(overviews, rows, tokens, channels, seed):
     words, weighted by inverse document frequency (Deerwester et al., "Indexing by Latent Semantic Analysis", 1990).
 
     Args:
-        overviews: `vectorizing.Overviews`.
+        overviews: `arrays.Overviews`.
         rows: int array, the training overviews.
         tokens: size of the vocabulary.
         channels: length of a vector.
@@ -135,9 +135,9 @@ def train_lstm(prepared, overviews, vocabulary, options, outputs):
     """Trains a network on the overviews of the training films; films without an overview are passed over.
 
     Args:
-        prepared: `preparing.Prepared`.
-        overviews: `vectorizing.Overviews`.
-        vocabulary: (list of words without the reserved ids, max_length), as of `vectorizing.load_vocabulary`.
+        prepared: `arrays.Prepared`.
+        overviews: `arrays.Overviews`.
+        vocabulary: (list of words without the reserved ids, max_length), as of `arrays.load_vocabulary`.
         options: `LstmOptions`.
         outputs: `training.Outputs`.
 
@@ -163,7 +163,7 @@ def train_lstm(prepared, overviews, vocabulary, options, outputs):
         base_rates=base_rates,
     )
     model = build_lstm(tokens, len(genres), options)
-    if options.architecture == "pooled" and options.semantic_start:
+    if options.architecture == "mean" and options.semantic_start:
         vectors = semantic_embedding(overviews, rows, tokens, options.embedding, options.seed)
         model.get_layer(EMBEDDING).embeddings.assign(vectors * options.semantic_start)
     metadata = {"modality": "overview", "genres": genres, "base_rates": base_rates.tolist(),

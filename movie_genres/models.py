@@ -4,7 +4,7 @@ from pathlib import Path
 
 from movie_genres import checkpoints
 from movie_genres.errors import InputError
-from movie_genres.splits import file_digest
+from movie_genres.files import file_digest
 
 POSTER, OVERVIEW = "poster", "overview"  # modalities
 FUSION = "fusion"  # the name of the joint model

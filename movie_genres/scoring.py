@@ -2,7 +2,6 @@
 
 import csv
 import itertools
-import logging
 import os
 from collections import Counter, defaultdict, deque
 from concurrent.futures import ThreadPoolExecutor
@@ -11,13 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from movie_genres.arrays import Overviews, Posters
+from movie_genres.files import replacing
 from movie_genres.posters import PosterError, read_poster
-from movie_genres.progress import track
 from movie_genres.tables import ID_COLUMNS, TEXT_COLUMNS, Table
 from movie_genres.text import UNKNOWN
-from movie_genres.vectorizing import Overviews, Posters
-
-logger = logging.getLogger(__name__)
 
 OK = "ok"
 BASE_COLUMNS = ("id", "source", "status", "error", "genres", "top")
@@ -217,22 +214,14 @@ def write_rows(rows, path, genres, top=3, threshold=0.5):
     Returns:
         `collections.Counter` of the rows by status.
     """
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.partial")
     statuses = Counter()
-    try:
-        # Names that are not UTF-8 arrive with surrogates: they are escaped, so that any reader takes the file.
-        with open(partial, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow([*BASE_COLUMNS, *(f"p_{genre}" for genre in genres)])
-            for row in rows:
-                writer.writerow([row.id, row.source, row.status, _one_line(row.error), *_answers(row, genres, top, threshold)])
-                statuses[row.status] += 1
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    # Names that are not UTF-8 arrive with surrogates: they are escaped, so that any reader takes the file.
+    with replacing(path) as partial, open(partial, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([*BASE_COLUMNS, *(f"p_{genre}" for genre in genres)])
+        for row in rows:
+            writer.writerow([row.id, row.source, row.status, _one_line(row.error), *_answers(row, genres, top, threshold)])
+            statuses[row.status] += 1
     return statuses
 
 

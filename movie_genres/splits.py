@@ -1,15 +1,11 @@
 """Chooses the genres and splits films into train, validation and test without leaks."""
 
-import hashlib
-import logging
 from collections import Counter
 
 import numpy as np
 
 from movie_genres.errors import UserError
 from movie_genres.text import normalise
-
-logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "validation", "test")
 
@@ -40,12 +36,6 @@ def choose_genres(films, min_films=3, top=None, only=()):
     if len(genres) < 2:
         raise UserError(f"expected at least two genres; found {genres or 'none'} with at least {min_films} films each")
     return genres
-
-
-def file_digest(path):
-    """SHA-256 of a file's bytes, as hexadecimal text."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def group_duplicates(films, digests):

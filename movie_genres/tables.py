@@ -36,7 +36,7 @@ class Table:
             raise InputError(path, "a header line with the column names", "an empty first line")
         self.delimiter = max(",\t;|", key=header.count)
         with self._open() as file:
-            self.columns = [name.strip() for _, name in zip(range(10_000), next(self._reader(file)))]
+            self.columns = [name.strip() for name in next(self._reader(file))]
         repeated = sorted({name for name in self.columns if self.columns.count(name) > 1})
         if repeated:
             raise InputError(path, "each column once", f"the column {repeated[0]!r} more than once")
@@ -87,5 +87,5 @@ class Table:
         for usual_name in usual if name is None else ():
             if usual_name in lower:
                 return lower.index(usual_name)
-        raise InputError(self.path, f"a column {name!r}" if name else f"a column named {', '.join(usual[:-1])} or {usual[-1]}",
-                         "the columns " + ", ".join(self.columns), f"Name it with {option}.")
+        expected = f"a column {name!r}" if name is not None else f"a column named one of {', '.join(usual)}"
+        raise InputError(self.path, expected, "the columns " + ", ".join(self.columns), f"Name it with {option}.")

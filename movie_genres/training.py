@@ -159,8 +159,9 @@ def _optimizer(options):
 def _run_epoch(model, data, options, epoch, display):
     """One pass over the training films; everything random in it follows from the seed and the epoch."""
     model.optimizer.learning_rate.assign(learning_rate(options, epoch))
-    _reseed(model, options.seed, epoch)
-    dataset = tf.data.Dataset.from_generator(lambda: data.batches(np.random.default_rng([options.seed, epoch])), output_signature=data.signature)
+    reseed(model, np.random.default_rng([options.seed, epoch, 1]))
+    dataset = tf.data.Dataset.from_generator(lambda: data.batches(np.random.default_rng([options.seed, epoch, 0])),
+                                             output_signature=data.signature)
     history = model.fit(dataset.prefetch(4), steps_per_epoch=data.steps, shuffle=False, verbose=0,
                         callbacks=[display.callback()])
     loss = history.history["loss"][0]
@@ -170,10 +171,10 @@ def _run_epoch(model, data, options, epoch, display):
     return loss
 
 
-def _reseed(model, seed, epoch):
-    """Sets the state of every dropout layer, so that an epoch does not depend on how many steps ran before it."""
+def reseed(model, rng):
+    """Sets the state of every dropout layer from `rng`, so that what follows does not depend on what ran before."""
     states = [variable for variable in model.variables if "seed_generator_state" in variable.path]
-    for state, value in zip(states, np.random.default_rng([seed, epoch, 1]).integers(0, 2**31, len(states))):
+    for state, value in zip(states, rng.integers(0, 2**31, len(states))):
         state.assign([value, 0])
 
 

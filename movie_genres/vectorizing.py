@@ -5,7 +5,6 @@ import logging
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -31,40 +30,6 @@ class VectorizeOptions:
     image_size: tuple[int, int] = (64, 64)
     max_tokens: int = Field(default=10_000, ge=3)
     max_length: int = Field(default=256, ge=1)
-
-
-class Posters(NamedTuple):
-    """Decoded posters of a number of films.
-
-    Attributes:
-        pixels: uint8 array of shape (films, height, width, 3), RGB; zeros for films without a poster.
-        present: bool array of shape (films,): whether the film has one.
-    """
-
-    pixels: np.ndarray
-    present: np.ndarray
-
-
-class Overviews(NamedTuple):
-    """Token ids of the overviews of a number of films.
-
-    Attributes:
-        ids: int32 array of the token ids of all overviews, one after the other.
-        starts: int64 array of shape (films + 1,): overview `i` is `ids[starts[i]:starts[i + 1]]`.
-    """
-
-    ids: np.ndarray
-    starts: np.ndarray
-
-    @property
-    def lengths(self):
-        """Number of tokens of each overview, int array of shape (films,)."""
-        return np.diff(self.starts)
-
-    @property
-    def present(self):
-        """Whether the film has an overview with at least one token, bool array of shape (films,)."""
-        return self.lengths > 0
 
 
 def write_posters(paths, out, image_size, workers=None):
@@ -110,11 +75,6 @@ def write_posters(paths, out, image_size, workers=None):
     return unreadable
 
 
-def load_posters(folder):
-    """Maps from disk what `write_posters` wrote, as `Posters`."""
-    return Posters(np.load(Path(folder) / "pixels.npy", mmap_mode="r"), np.load(Path(folder) / "present.npy"))
-
-
 def write_overviews(overviews, vocabulary, out):
     """Encodes overviews into `out`: `ids.npy`, `starts.npy` and `vocabulary.json`.
 
@@ -130,14 +90,3 @@ def write_overviews(overviews, vocabulary, out):
     np.save(out / "starts.npy", encoded.starts)
     content = {"max_length": vocabulary.max_length, "tokens": vocabulary.tokens}
     (out / "vocabulary.json").write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def load_overviews(folder):
-    """Reads what `write_overviews` wrote, as `Overviews`."""
-    return Overviews(np.load(Path(folder) / "ids.npy"), np.load(Path(folder) / "starts.npy"))
-
-
-def load_vocabulary(folder):
-    """Reads the vocabulary that `write_overviews` wrote: (list of words without the reserved ids, max_length)."""
-    content = json.loads((Path(folder) / "vocabulary.json").read_text(encoding="utf-8"))
-    return content["tokens"], content["max_length"]

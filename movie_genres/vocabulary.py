@@ -3,8 +3,8 @@
 import numpy as np
 from keras.layers import TextVectorization
 
+from movie_genres.arrays import Overviews
 from movie_genres.text import normalise
-from movie_genres.vectorizing import Overviews
 
 
 class Vocabulary:

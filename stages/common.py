@@ -14,6 +14,7 @@ from movie_genres.errors import UserError
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
+EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 EXISTING_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 params_option = click.option("--params", type=click.Path(exists=True, dir_okay=False), default="params.yaml",

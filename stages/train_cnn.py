@@ -14,10 +14,9 @@ from stages.common import EXISTING_FOLDER, FILE, params_option, read_options, ru
 @params_option
 def main(prepared, posters, model, history, metrics, params):
     with running():
+        from movie_genres.arrays import load_posters, load_prepared
         from movie_genres.cnn import CnnOptions, train_cnn
-        from movie_genres.preparing import load_prepared
         from movie_genres.training import Outputs
-        from movie_genres.vectorizing import load_posters
 
         options = read_options(params, "cnn", CnnOptions)
         train_cnn(load_prepared(prepared), load_posters(posters), options, Outputs(model, history, metrics))

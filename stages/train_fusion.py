@@ -17,10 +17,9 @@ from stages.common import EXISTING_FOLDER, FILE, params_option, read_options, ru
 @params_option
 def main(prepared, posters, overviews, models, model, history, metrics, params):
     with running():
+        from movie_genres.arrays import load_overviews, load_posters, load_prepared
         from movie_genres.fusion import FusionOptions, train_fusion
-        from movie_genres.preparing import load_prepared
         from movie_genres.training import Outputs
-        from movie_genres.vectorizing import load_overviews, load_posters
 
         options = read_options(params, "fusion", FusionOptions)
         train_fusion(load_prepared(prepared), load_posters(posters), load_overviews(overviews), models, options,

@@ -14,10 +14,9 @@ from stages.common import EXISTING_FOLDER, FILE, params_option, read_options, ru
 @params_option
 def main(prepared, overviews, model, history, metrics, params):
     with running():
+        from movie_genres.arrays import load_overviews, load_prepared, load_vocabulary
         from movie_genres.lstm import LstmOptions, train_lstm
-        from movie_genres.preparing import load_prepared
         from movie_genres.training import Outputs
-        from movie_genres.vectorizing import load_overviews, load_vocabulary
 
         options = read_options(params, "lstm", LstmOptions)
         train_lstm(load_prepared(prepared), load_overviews(overviews), load_vocabulary(overviews), options,

@@ -2,7 +2,7 @@
 
 import click
 
-from movie_genres.preparing import load_prepared
+from movie_genres.arrays import load_prepared
 from movie_genres.vectorizing import VectorizeOptions, write_overviews, write_posters
 from stages.common import EXISTING_FOLDER, FOLDER, params_option, read_options, running
 
@@ -17,9 +17,10 @@ def main(prepared, posters, overviews, params):
         from movie_genres.vocabulary import Vocabulary
 
         options = read_options(params, "vectorize", VectorizeOptions)
-        films, _, _ = films_and_rows = load_prepared(prepared)
+        content = load_prepared(prepared)
+        films = content.films
         unreadable = write_posters(films["poster"].tolist(), posters, options.image_size)
-        training = films["overview"].iloc[films_and_rows.rows("train")]
+        training = films["overview"].iloc[content.rows("train")]
         vocabulary = Vocabulary.fit(training, options.max_tokens, options.max_length)
         write_overviews(films["overview"].tolist(), vocabulary, overviews)
         click.echo(f"{(films['poster'] != '').sum() - len(unreadable):,} posters, {len(unreadable):,} unreadable; "

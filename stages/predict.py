@@ -1,0 +1,41 @@
+"""Scores the test films the way `genre-predict` does: from their files, to a CSV with a row for each."""
+
+import click
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from movie_genres.options import STRICT
+from stages.common import EXISTING_FOLDER, FILE, params_option, read_options, running
+
+
+@dataclass(config=STRICT, frozen=True)
+class PredictOptions:
+    """The `predict` section of `params.yaml`: how many genres are named, and from which probability on."""
+
+    top: int = Field(default=3, ge=1)
+    threshold: float = Field(default=0.5, ge=0, le=1)
+
+
+@click.command(help=__doc__)
+@click.option("--prepared", type=EXISTING_FOLDER, default="prepared", show_default=True, help="Output of prepare.")
+@click.option("--models", type=EXISTING_FOLDER, default="models", show_default=True, help="Folder of the models.")
+@click.option("--out", type=FILE, default="predictions/test.csv", show_default=True, help="The CSV file to write.")
+@params_option
+def main(prepared, models, out, params):
+    with running():
+        from movie_genres.arrays import load_prepared
+        from movie_genres.inference import Models
+        from movie_genres.models import find_models
+        from movie_genres.scoring import Item, score, write_rows
+
+        options = read_options(params, "predict", PredictOptions)
+        films = load_prepared(prepared).films.query("split == 'test'")
+        items = [Item(film.id, film.poster or None, film.overview or None) for film in films.itertuples()]
+        loaded = Models(find_models(models, ("poster", "overview")))
+        out.parent.mkdir(parents=True, exist_ok=True)
+        statuses = write_rows(score(items, loaded), out, loaded.genres, options.top, options.threshold)
+        click.echo(", ".join(f"{count:,} {status}" for status, count in statuses.items()))
+
+
+if __name__ == "__main__":
+    main()
