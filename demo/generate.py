@@ -17,9 +17,9 @@ from movie_genres.films import Film, write_films
 FILMS = 640
 SEED = 20
 WIDTH, HEIGHT = 80, 120
-SHOWN_ON_POSTER = 0.72  # how often a poster's palette, motif or lettering follows a genre of the film
-WORD_OF_GENRE = 0.45  # how often a slot of the overview takes a word of one of the film's genres
-WORD_OF_OTHER = 0.12  # … or misleads, with a word of any genre; else it takes a shared word
+SHOWN_ON_POSTER = 0.6  # how often a poster's palette, motif or lettering follows a genre of the film
+WORD_OF_GENRE = 0.52  # how often a slot of the overview takes a word of one of the film's genres
+WORD_OF_OTHER = 0.1  # … or misleads, with a word of any genre; else it takes a shared word
 
 # Genre: share of films, background hue (degrees), lightness, motif, lettering, and the words that it likes.
 GENRES = {

@@ -55,7 +55,7 @@ def _predict(posters, overviews, out, models, columns, top, threshold, batch_siz
     paths = find_models(models, modalities)
     items = join(read_overviews(overviews, *columns) if overviews else [], find_posters(posters) if posters else [])
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from movie_genres.inference import Models  # only now: TensorFlow takes seconds to import
 
     loaded = Models(paths, batch_size)

@@ -80,6 +80,28 @@ def augment(pixels, rng, flip=True, shift=0.1, brightness=0.1):
     return np.clip(moved * scale + offset, 0, 255).astype(np.uint8)
 
 
+def erase(pixels, rng, share):
+    """Covers a rectangle of a share of the posters with grey, so that no single part of a poster decides.
+
+    Each side is an eighth to a half of the poster's. (Zhong, Zheng, Kang, Li and Yang, "Random Erasing Data
+    Augmentation", 2020.)
+
+    Args:
+        pixels: uint8 array of shape (batch, height, width, 3); changed in place.
+        rng: `numpy.random.Generator`.
+        share: of the posters.
+
+    Returns:
+        the same array.
+    """
+    _, height, width, _ = pixels.shape
+    for index in np.flatnonzero(rng.random(len(pixels)) < share):
+        tall, wide = rng.integers(height // 8, height // 2), rng.integers(width // 8, width // 2)
+        top, left = rng.integers(0, height - tall), rng.integers(0, width - wide)
+        pixels[index, top:top + tall, left:left + wide] = 127
+    return pixels
+
+
 def mixup(pixels, labels, rng, alpha):
     """Blends each poster, and its labels, with another of the batch.
 

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import re
 import tempfile
 import zipfile
 from pathlib import Path
@@ -11,6 +12,7 @@ from movie_genres.files import replacing
 
 METADATA = "movie_genres.json"  # a member of the .keras archive beside Keras's own
 FORMAT = 1
+_SHARED_OBJECT = re.compile(rb'(?<="shared_object_id": )\d+')
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip archive can hold
 
 
@@ -38,12 +40,15 @@ def save(model, path, metadata):
 
 
 def _rewrite(source, target, metadata):
-    """Copies a `.keras` archive without the dates that Keras puts inside, and adds the metadata."""
+    """Copies a `.keras` archive without the dates and memory addresses that Keras puts inside, and adds the metadata."""
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
         for name in sorted(old.namelist()):
             content = old.read(name)
             if name == "metadata.json":
                 content = json.dumps({**json.loads(content), "date_saved": ""}).encode()
+            elif name == "config.json":
+                addresses = list(dict.fromkeys(_SHARED_OBJECT.findall(content)))
+                content = _SHARED_OBJECT.sub(lambda match: b"%d" % addresses.index(match[0]), content)
             new.writestr(zipfile.ZipInfo(name, _EPOCH), content)
         new.writestr(zipfile.ZipInfo(METADATA, _EPOCH), json.dumps(metadata, ensure_ascii=False))
 

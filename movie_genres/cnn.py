@@ -9,11 +9,11 @@ from keras import layers
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from movie_genres.batches import augment, in_order, mixup, shuffled
+from movie_genres.batches import augment, erase, in_order, mixup, shuffled
 from movie_genres.layers import FEATURES, PREDICTIONS
 from movie_genres.options import STRICT
 from movie_genres.posters import DECODER
-from movie_genres.training import Data, TrainingOptions, train
+from movie_genres.training import Data, TrainingOptions, start, train
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
@@ -27,6 +27,7 @@ class CnnOptions(TrainingOptions):
         flip: whether posters are mirrored at random in training.
         shift: posters are moved at random by up to this share of their height and width.
         brightness: brightness and contrast vary at random by up to this share.
+        erase: share of posters of which a rectangle is covered in training; see `batches.erase`.
         mixup: strength of mixup, the alpha of its beta distribution (Zhang et al., 2018); 0 is off.
     """
 
@@ -36,7 +37,8 @@ class CnnOptions(TrainingOptions):
     flip: bool = True
     shift: float = Field(default=0.1, ge=0, le=0.5)
     brightness: float = Field(default=0.1, ge=0, le=1)
-    mixup: float = Field(default=0.0, ge=0)
+    erase: float = Field(default=0.5, ge=0, le=1)
+    mixup: float = Field(default=0.2, ge=0)
 
 
 def build_cnn(image_size, genres, options):
@@ -129,13 +131,14 @@ def train_cnn(prepared, posters, options, outputs):
     Returns:
         dict, see `training.train`.
     """
-    keras.utils.set_random_seed(options.seed)
+    start(options.seed)
     genres, image_size, base_rates = prepared.genres, posters.pixels.shape[1:3], prepared.base_rates()
     rows, validation = (prepared.rows(split, posters.present) for split in ("train", "validation"))
 
     def batches(rng):
         for batch in shuffled(rows, options.batch_size, rng):
             pixels = augment(posters.pixels[batch], rng, options.flip, options.shift, options.brightness)
+            pixels = erase(pixels, rng, options.erase)
             labels = prepared.labels[batch]
             yield mixup(pixels, labels, rng, options.mixup) if options.mixup else (pixels, labels)
 

@@ -15,7 +15,7 @@ from movie_genres.inference import Models, fusion_inputs
 from movie_genres.layers import FEATURES, PREDICTIONS, AttentionFusion, GatedFusion
 from movie_genres.models import OVERVIEW, POSTER, model_path
 from movie_genres.options import STRICT
-from movie_genres.training import Data, TrainingOptions, reseed, train
+from movie_genres.training import Data, TrainingOptions, reseed, start, train
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
@@ -112,7 +112,7 @@ def train_fusion(prepared, posters, overviews, models, options, outputs):
     Returns:
         dict, see `training.train`.
     """
-    keras.utils.set_random_seed(options.seed)
+    start(options.seed)
     genres, base_rates = prepared.genres, prepared.base_rates()
     encoders = Models([model_path(models, name) for name in options.inputs], options.batch_size)
     sizes = {name: network.model.get_layer(FEATURES).output.shape[-1] for name, network in encoders.networks.items()}

@@ -15,7 +15,7 @@ from sklearn.utils.extmath import randomized_svd
 from movie_genres.batches import by_length, drop_words, in_order, pad
 from movie_genres.layers import FEATURES, PREDICTIONS, MaskedMean
 from movie_genres.options import STRICT
-from movie_genres.training import Data, TrainingOptions, train
+from movie_genres.training import Data, TrainingOptions, start, train
 
 EMBEDDING = "embedding"
 
@@ -144,7 +144,7 @@ def train_lstm(prepared, overviews, vocabulary, options, outputs):
     Returns:
         dict, see `training.train`.
     """
-    keras.utils.set_random_seed(options.seed)
+    start(options.seed)
     genres, base_rates, lengths = prepared.genres, prepared.base_rates(), overviews.lengths
     words, max_length = vocabulary
     tokens = len(words) + 2

@@ -100,13 +100,13 @@ def confusion(matrix, genres, title, path):
     """A top-genre confusion matrix, each row as shares.
 
     Args:
-        matrix: float array as of `evaluation.top_genre_confusion`.
+        matrix: int array as of `evaluation.top_genre_confusion`.
         genres: list of names.
         title: text.
         path: of the PNG.
     """
     totals = matrix.sum(axis=1)
-    shares = np.divide(matrix, totals[:, None], out=np.zeros_like(matrix), where=totals[:, None] > 0)
+    shares = np.divide(matrix, totals[:, None], out=np.zeros(matrix.shape), where=totals[:, None] > 0)
     with plt.rc_context({**STYLE, "axes.grid": False, "font.size": 8}):
         side = 0.34 * len(genres) + 2
         figure, axes = plt.subplots(figsize=(side, side))
@@ -115,8 +115,8 @@ def confusion(matrix, genres, title, path):
             axes.text(column, row, f"{100 * shares[row, column]:.0f}", ha="center", va="center", fontsize=7,
                       color="white" if shares[row, column] > 0.55 else "black")
         axes.set_xticks(range(len(genres)), genres, rotation=60, ha="right", rotation_mode="anchor")
-        axes.set_yticks(range(len(genres)), [f"{genre} ({total:.0f})" for genre, total in zip(genres, totals)])
-        axes.set(xlabel="named first", ylabel="true genre (films)", title=title)
+        axes.set_yticks(range(len(genres)), [f"{genre} ({total})" for genre, total in zip(genres, totals)])
+        axes.set(xlabel="genre named first", ylabel="films of the genre", title=title)
         _save(figure, path)
 
 
@@ -148,14 +148,14 @@ def _film(figure, film, left, top, width, height):
         axes.imshow(film["poster"])
     texts = figure.add_axes((left + 0.38 * width, top - height, 0.62 * width, height))
     texts.axis("off")
-    overview = textwrap.wrap(film["overview"] or "(no overview)", 48, max_lines=7, placeholder=" …")
+    overview = textwrap.wrap(film["overview"] or "(no overview)", 52, max_lines=8, placeholder=" …")
     texts.text(0, 1, textwrap.shorten(film["title"], 44), va="top", weight="bold")
     texts.text(0, 0.9, "\n".join(overview), va="top", fontsize=7.5, color="#333333", parse_math=False)
     texts.text(0, 0.36, "true: " + ", ".join(film["genres"]), va="center", fontsize=8, weight="bold")
     for line, (name, ranked) in enumerate(film["answers"].items()):
-        height_of_line = 0.24 - 0.09 * line
+        height_of_line = 0.24 - 0.07 * line
         texts.text(0, height_of_line, name, fontsize=8, color=_color(name, film["answers"]), va="center")
         for place, (genre, probability) in enumerate(ranked):
             right = genre in film["genres"]
-            texts.text(0.18 + 0.28 * place, height_of_line, f"{genre} {probability:.2f}", fontsize=7.5, va="center",
+            texts.text(0.13 + 0.3 * place, height_of_line, f"{genre} {probability:.2f}", fontsize=7, va="center",
                        color="#006d2c" if right else "#888888", weight="bold" if right else "normal")

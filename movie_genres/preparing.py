@@ -31,7 +31,7 @@ class PrepareOptions:
         top_genres: keep only this many of the most frequent genres; None keeps all.
         genres: an explicit genre list, in place of the two rules above.
         min_year, max_year: keep only films of these years; films of unknown year are then left out.
-        max_share: training films with no genre but a too frequent one are dropped until no genre is on more than this
+        max_share: training films whose only genre is the most frequent one are dropped until it is on no more than this
             share of them; None drops none. Validation and test films stay as they are.
     """
 
@@ -43,7 +43,7 @@ class PrepareOptions:
     genres: tuple[str, ...] = ()
     min_year: int | None = None
     max_year: int | None = None
-    max_share: float | None = Field(default=None, gt=0, le=1)
+    max_share: float | None = Field(default=None, gt=0, lt=1)
 
 
 def prepare(data, out, options):
@@ -72,7 +72,7 @@ def prepare(data, out, options):
     fractions = (1 - options.validation - options.test, options.validation, options.test)
     split = stratified_split(labels, groups, fractions, options.seed)
     if options.max_share is not None:
-        dropped = undersample(labels, split != 0, options.max_share, options.seed)
+        dropped = undersample(labels, split == 0, options.max_share, options.seed)
         left_out["undersampled"] = int(dropped.sum())
         kept = [film for film, drop in zip(kept, dropped) if not drop]
         labels, split, groups = labels[~dropped], split[~dropped], groups[~dropped]

@@ -67,7 +67,7 @@ def write_report(prepared, posters, overviews, models, trainings, metrics, folde
     plots.per_genre(by_genre, list(trained), folder / "per_genre.png")
     for name, probabilities in trained.items():
         plots.confusion(evaluation.top_genre_confusion(labels, probabilities), prepared.genres,
-                        f"{name}: the genre named first, in % of a row", folder / f"confusion_{name}.png")
+                        f"{name}: the genre named first, in % of the test films of each genre", folder / f"confusion_{name}.png")
     plots.training_curves({name: pd.read_csv(history) for name, (history, _) in trainings.items()},
                           {name: json.loads(file.read_text())["base_rate_loss"] for name, (_, file) in trainings.items()},
                           folder / "training_curves.png")

@@ -90,7 +90,10 @@ def stratified_split(labels, groups, fractions, seed):
     sizes = np.array([len(films) for films in units], dtype=float)
     fractions = np.asarray(fractions, dtype=float)
     lacking = np.outer(fractions, weights.sum(axis=0))  # (splits, genres): films of the genre still to be given
-    lacking[fractions > 0] = np.maximum(lacking[fractions > 0], 1.0)  # every split gets one of a rare genre
+    largest = fractions.argmax()
+    small = (fractions > 0) & (np.arange(len(fractions)) != largest)
+    lacking[small] = np.maximum(lacking[small], 1.0)  # one of a rare genre for every split, at the cost of the largest
+    lacking[largest] = weights.sum(axis=0) - lacking[small].sum(axis=0)
     room = fractions * sizes.sum()
     target = np.full(len(units), -1)
 
@@ -118,29 +121,25 @@ def stratified_split(labels, groups, fractions, seed):
     return split
 
 
-def undersample(labels, keep_out, most, seed):
-    """Chooses films to drop so that no genre is on more than a share `most` of the films.
+def undersample(labels, counted, most, seed):
+    """Chooses films to drop so that the most frequent genre is on no more than a share `most` of the films.
 
-    Only films with no genre but the too frequent one are dropped, at random, so that no rarer genre loses a film.
+    Only films with no other genre are dropped, at random, so that no rarer genre loses a film; where they do not
+    suffice, all of them are.
 
     Args:
         labels: 0/1 array of shape (films, genres).
-        keep_out: bool array of shape (films,), films that are not to be counted or dropped.
-        most: the largest share, above 0 and at most 1.
+        counted: bool array of shape (films,): the films to look at and drop from.
+        most: the largest share, above 0 and below 1.
         seed: int.
 
     Returns:
         bool array of shape (films,): True where the film is to be dropped.
     """
-    rng = np.random.default_rng(seed)
+    genre = labels[counted].sum(axis=0).argmax()
+    with_genre, total = labels[counted, genre].sum(), counted.sum()
+    excess = max(0, int(np.ceil((with_genre - most * total) / (1 - most))))
+    alone = np.flatnonzero(counted & (labels[:, genre] > 0) & (labels.sum(axis=1) == 1))
     dropped = np.zeros(len(labels), dtype=bool)
-    while True:
-        counted = ~keep_out & ~dropped
-        shares = labels[counted].mean(axis=0)
-        genre = shares.argmax()
-        count, total = labels[counted, genre].sum(), counted.sum()
-        excess = int(np.ceil((count - most * total) / max(1 - most, 1e-9))) if shares[genre] > most else 0
-        alone = np.flatnonzero(counted & (labels[:, genre] > 0) & (labels.sum(axis=1) == 1))
-        if excess <= 0 or not len(alone):
-            return dropped
-        dropped[rng.permutation(alone)[:excess]] = True
+    dropped[np.random.default_rng(seed).permutation(alone)[:excess]] = True
+    return dropped

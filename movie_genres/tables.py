@@ -31,7 +31,7 @@ class Table:
     def __init__(self, path):
         self.path = path
         with self._open() as file:
-            header = file.readline()
+            header = file.buffer.readline().decode("utf-8-sig", errors="replace")
         if not header.strip():
             raise InputError(path, "a header line with the column names", "an empty first line")
         self.delimiter = max(",\t;|", key=header.count)

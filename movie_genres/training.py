@@ -78,6 +78,12 @@ def learning_rate(options, epoch):
     return options.learning_rate
 
 
+def start(seed):
+    """Makes what follows depend on the seed alone: initial weights, dropout, and the layer names in the checkpoint."""
+    keras.backend.clear_session()  # Keras numbers layers on through a process
+    keras.utils.set_random_seed(seed)
+
+
 def start_at_base_rates(model, base_rates):
     """Sets the output bias so that the untrained model answers with about the base rates of the training films."""
     rates = np.clip(base_rates, 1e-4, 1 - 1e-4)
@@ -102,7 +108,7 @@ def train(model, data, options, metadata, outputs):
     """Trains a model and writes its best checkpoint, its history and its metrics.
 
     Args:
-        model: `keras.Model` that gives probabilities, built after `keras.utils.set_random_seed(options.seed)`.
+        model: `keras.Model` that gives probabilities, built after `start(options.seed)`.
         data: `Data`.
         options: `TrainingOptions`.
         metadata: dict to store in the checkpoint; see `checkpoints.save`.

@@ -36,7 +36,7 @@ def read_options(params, section, options_class):
 @contextlib.contextmanager
 def running():
     """Sets up logging around a stage and turns errors that the user can mend into one line and exit code 2."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         yield

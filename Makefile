@@ -1,0 +1,38 @@
+# `make repro`: from a fresh clone to trained models, metrics, plots and a scored CSV. `make test`: the whole test suite.
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: repro test quick-test benchmark constraints
+
+repro: .venv/ready data
+	dvc repro
+	dvc metrics show
+	genre-predict --posters data/posters --out predictions/demo.csv || [ $$? -eq 3 ]  # 3: some posters are damaged
+	python -m demo.show predictions/demo.csv
+
+test: .venv/ready
+	python -m pytest
+
+quick-test: .venv/ready
+	python -m pytest -m "not slow"
+
+benchmark: .venv/ready
+	python -m benchmarks.lstm_epoch
+	python -m benchmarks.score_posters
+
+# Only where there is no data yet: films of your own are never replaced by the demo.
+data: | .venv/ready
+	dvc pull data
+
+.venv/ready: setup.cfg constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ echo "Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is `$(PYTHON) --version`. Use: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+	python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch .venv/ready
+
+# Pins the newest versions that setup.cfg allows, for all supported Pythons.
+constraints: .venv/ready
+	python -m pip install --quiet uv
+	uv pip compile setup.cfg --extra test --extra gpu --universal --python-version 3.11 --upgrade --no-annotate \
+		--no-header --no-emit-package movie-genres --output-file constraints.txt

@@ -1,0 +1,1 @@
+"""The synthetic demo films: their generator, and what `make repro` shows of them."""

@@ -1,0 +1,85 @@
+"""Shared fixtures: a small data folder of synthetic films, and models trained on it for a moment."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from demo.generate import write_demo
+from movie_genres.arrays import load_overviews, load_posters, load_prepared, load_vocabulary
+from movie_genres.preparing import PrepareOptions, prepare
+from movie_genres.vectorizing import write_overviews, write_posters
+
+REPOSITORY = Path(__file__).parents[1]
+REAL_DATA = REPOSITORY.parent / "shared" / "data" / "Multimodal_IMDB_dataset"
+
+
+def image_bytes(mode="RGB", size=(40, 60), format="JPEG", color=None, **options):
+    """The bytes of an image file of one colour (by default a reddish one)."""
+    color = color if color is not None else {"L": 120, "1": 1, "P": 3, "I;16": 30000}.get(mode, (200, 40, 40, 255)[:len(
+        Image.new(mode, (1, 1)).getbands())])
+    file = io.BytesIO()
+    Image.new(mode, size, color).save(file, format, **options)
+    return file.getvalue()
+
+
+def noise_bytes(size=(150, 300), format="JPEG", seed=0):
+    """The bytes of an image file of smooth noise, so that half of the file is not the whole image."""
+    pixels = np.random.default_rng(seed).integers(0, 255, (size[1] // 10, size[0] // 10, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).resize(size).save(file, format)
+    return file.getvalue()
+
+
+@pytest.fixture
+def run():
+    """Runs a click command in-process: `run(main, "--option", value)` gives click's result."""
+    return lambda command, *arguments: CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="session")
+def small_data(tmp_path_factory):
+    """A canonical data folder of 120 synthetic films."""
+    folder = tmp_path_factory.mktemp("small") / "data"
+    write_demo(folder, count=120, seed=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_arrays(small_data, tmp_path_factory):
+    """(prepared, posters, overviews, vocabulary) of `small_data`, posters of 16x16 pixels."""
+    from movie_genres.vocabulary import Vocabulary
+
+    folder = tmp_path_factory.mktemp("arrays")
+    prepare(small_data, folder / "prepared", PrepareOptions(min_films=10, validation=0.2, test=0.2))
+    prepared = load_prepared(folder / "prepared")
+    write_posters(prepared.films["poster"].tolist(), folder / "posters", (16, 16))
+    vocabulary = Vocabulary.fit(prepared.films["overview"].iloc[prepared.rows("train")], 200, 64)
+    write_overviews(prepared.films["overview"].tolist(), vocabulary, folder / "overviews")
+    return (prepared, load_posters(folder / "posters"), load_overviews(folder / "overviews"),
+            load_vocabulary(folder / "overviews"))
+
+
+@pytest.fixture(scope="session")
+def models(small_arrays, tmp_path_factory):
+    """A models folder with a cnn, an lstm and a fusion model trained for an epoch or two."""
+    from movie_genres.cnn import CnnOptions, train_cnn
+    from movie_genres.fusion import FusionOptions, train_fusion
+    from movie_genres.lstm import LstmOptions, train_lstm
+    from movie_genres.training import Outputs
+
+    prepared, posters, overviews, vocabulary = small_arrays
+    folder = tmp_path_factory.mktemp("trained")
+
+    def outputs(name):
+        return Outputs(folder / "models" / f"{name}.keras", folder / f"{name}.csv", folder / f"{name}.json")
+
+    train_cnn(prepared, posters, CnnOptions(width=4, epochs=2, batch_size=16), outputs("cnn"))
+    train_lstm(prepared, overviews, vocabulary, LstmOptions(embedding=8, units=4, epochs=2, batch_size=16),
+               outputs("lstm"))
+    train_fusion(prepared, posters, overviews, folder / "models", FusionOptions(units=8, epochs=2, batch_size=16),
+                 outputs("fusion"))
+    return folder / "models"

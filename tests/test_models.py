@@ -1,0 +1,136 @@
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+from movie_genres import checkpoints
+from movie_genres.arrays import Overviews
+from movie_genres.cnn import CnnOptions, build_cnn, plain_cnn
+from movie_genres.errors import InputError
+from movie_genres.fusion import FusionOptions, build_fusion, hide_modalities
+from movie_genres.layers import FEATURES
+from movie_genres.lstm import LstmOptions, build_lstm, semantic_embedding, stacked_lstm
+from movie_genres.training import start_at_base_rates
+
+RNG = np.random.default_rng
+POSTERS = RNG(0).integers(0, 255, (3, 32, 16, 3), dtype=np.uint8)
+TOKENS = np.array([[5, 9, 2, 0], [3, 0, 0, 0], [0, 0, 0, 0]], np.int32)
+STATISTICS = {"cnn": (np.zeros(6), np.ones(6)), "lstm": (np.zeros(4), np.ones(4))}
+FEATURE_INPUTS = {"cnn": RNG(1).normal(size=(4, 6)).astype(np.float32),
+                  "lstm": RNG(2).normal(size=(4, 4)).astype(np.float32),
+                  "present": np.float32([[1, 1], [1, 0], [0, 1], [1, 1]])}
+
+BUILDERS = {
+    "plain": (lambda: build_cnn((32, 16), 5, CnnOptions(architecture="plain")), POSTERS),
+    "residual": (lambda: build_cnn((32, 16), 5, CnnOptions(width=4)), POSTERS),
+    "stacked": (lambda: build_lstm(20, 5, LstmOptions(architecture="stacked")), TOKENS),
+    "mean": (lambda: build_lstm(20, 5, LstmOptions(embedding=8, units=4)), TOKENS),
+    **{name: (lambda name=name: build_fusion(STATISTICS, 5, FusionOptions(architecture=name, units=8)), FEATURE_INPUTS)
+       for name in ("concat", "gated", "attention")},
+}
+
+
+@pytest.mark.parametrize("model, parameters", [(lambda: plain_cnn((64, 64), 25), 3_464_601),
+                                               (lambda: stacked_lstm(10_000, 25), 4_303_129)])
+def test_published_architectures_have_the_published_size(model, parameters):
+    assert model().count_params() == parameters
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_gives_finite_probabilities_that_survive_saving(name, tmp_path):
+    build, inputs = BUILDERS[name]
+    model = build()
+    answers = model.predict_on_batch(inputs)
+    assert answers.shape[1] == 5 and answers.dtype == np.float32
+    assert ((answers > 0) & (answers < 1)).all()
+    checkpoints.save(model, tmp_path / "m.keras", {"genres": ["ä"]})
+    loaded, metadata = checkpoints.load(tmp_path / "m.keras")
+    assert metadata["genres"] == ["ä"]
+    assert np.array_equal(loaded.predict_on_batch(inputs), answers)
+
+
+@pytest.mark.parametrize("name", ["plain", "residual", "stacked", "mean"])
+def test_has_a_penultimate_layer_of_one_vector_a_film(name):
+    build, _ = BUILDERS[name]
+    assert len(build().get_layer(FEATURES).output.shape) == 2
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_saving_twice_gives_the_same_bytes(name, tmp_path):
+    model = BUILDERS[name][0]()
+    for copy in "ab":
+        checkpoints.save(model, tmp_path / f"{copy}.keras", {})
+    assert (tmp_path / "a.keras").read_bytes() == (tmp_path / "b.keras").read_bytes()
+
+
+def test_a_failed_save_keeps_the_old_checkpoint(tmp_path, monkeypatch):
+    path = tmp_path / "m.keras"
+    path.write_bytes(b"old")
+    model = BUILDERS["mean"][0]()
+    monkeypatch.setattr(checkpoints, "_rewrite", lambda *arguments: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError):
+        checkpoints.save(model, path, {})
+    assert [file.name for file in tmp_path.iterdir()] == ["m.keras"] and path.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("content, message", [
+    (None, "expected a model file; found no such file"),
+    (b"not a zip", "File is not a zip file"),
+    ("other.zip", "There is no item named 'movie_genres.json'"),
+])
+def test_other_files_are_refused_by_name(tmp_path, content, message):
+    path = tmp_path / "m.keras"
+    if content == "other.zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("config.json", "{}")
+    elif content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=message) as error:
+        checkpoints.load(path)
+    assert "m.keras" in str(error.value)
+
+
+def test_padding_does_not_change_the_answer():
+    model = BUILDERS["mean"][0]()
+    longer = np.pad(TOKENS, ((0, 0), (0, 6)))
+    assert np.allclose(model.predict_on_batch(TOKENS), model.predict_on_batch(longer), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["concat", "gated", "attention"])
+def test_an_absent_modality_has_no_say(name):
+    model = BUILDERS[name][0]()
+    changed = {**FEATURE_INPUTS, "lstm": FEATURE_INPUTS["lstm"] + 5}
+    first, second = model.predict_on_batch(FEATURE_INPUTS), model.predict_on_batch(changed)
+    assert np.allclose(first[1], second[1], atol=1e-6) and not np.allclose(first[0], second[0], atol=1e-3)
+
+
+def test_hide_modalities_leaves_one():
+    present = np.float32([[1, 1]] * 500 + [[1, 0]] * 10)
+    hidden = hide_modalities(present, RNG(0), 0.4)
+    assert (hidden.sum(axis=1) >= 1).all() and (hidden <= present).all()
+    assert 150 < (hidden[:500].sum(axis=1) == 1).sum() < 250
+    assert 0.35 < (hidden[:500] == [0, 1]).all(axis=1).sum() / (hidden[:500].sum(axis=1) == 1).sum() < 0.65
+
+
+@pytest.mark.parametrize("name", ["residual", "mean"])
+def test_starts_at_about_the_base_rates(name):
+    build, inputs = BUILDERS[name]
+    model, rates = build(), np.array([0.5, 0.2, 0.05, 0.01, 0.0])
+    start_at_base_rates(model, rates)
+    model.get_layer("predictions").kernel.assign(keras.ops.zeros_like(model.get_layer("predictions").kernel))
+    assert np.allclose(model.predict_on_batch(inputs), np.maximum(rates, 1e-4), rtol=1e-4)
+
+
+def test_semantic_embedding_brings_words_of_like_overviews_together():
+    # Words 2 and 3 occur together, so do 4 and 5; word 6 occurs once, word 7 only outside the training overviews.
+    texts = [[2, 3], [2, 3], [4, 5], [4, 5], [6, 2], [7, 4]]
+    overviews = Overviews(np.concatenate(texts).astype(np.int32), np.arange(0, 13, 2))
+    vectors = semantic_embedding(overviews, np.arange(5), 8, 4, seed=0)
+    assert vectors.shape == (8, 4) and vectors.dtype == np.float32
+
+    def cosine(a, b):
+        return vectors[a] @ vectors[b] / np.linalg.norm(vectors[a]) / np.linalg.norm(vectors[b])
+
+    assert cosine(2, 3) > 0.7 > 0.3 > abs(cosine(2, 4))
+    assert not vectors[[0, 1, 6, 7]].any()

@@ -1,0 +1,121 @@
+"""The repository as a whole: `dvc.yaml`, the embedded demo and the README say what the code does."""
+
+import ast
+import hashlib
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import REPOSITORY
+
+from demo.generate import FILMS, SEED, make_films, write_demo
+from genre_cli.data import main as genre_data
+from genre_cli.predict import main as genre_predict
+from movie_genres.films import poster_files, read_films
+
+PIPELINE = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())
+STAGES = PIPELINE["stages"]
+# Modules that change no output: errors, displays, option plumbing, file renaming.
+WITHOUT_EFFECT = {"errors", "display", "progress", "options", "files"}
+
+
+def imported(file):
+    """The modules of `movie_genres` that a file imports, at its top or inside functions."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("movie_genres"):
+            names = [node.module.split(".")[1]] if "." in node.module else [alias.name for alias in node.names]
+            found |= set(names)
+    return found
+
+
+def modules_of(stage):
+    """All modules of `movie_genres` that a stage runs, directly or through others."""
+    todo, seen = imported(REPOSITORY / "stages" / f"{stage}.py"), set()
+    while todo - seen:
+        module = (todo - seen).pop()
+        seen.add(module)
+        todo |= imported(REPOSITORY / "movie_genres" / f"{module}.py")
+    return seen - WITHOUT_EFFECT
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_exactly_the_modules_that_it_runs(stage):
+    listed = {Path(dependency).stem for dependency in STAGES[stage]["deps"] if dependency.startswith("movie_genres/")}
+    assert listed == modules_of(stage)
+    assert {f"stages/{stage}.py", "stages/common.py"} <= set(STAGES[stage]["deps"])
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_names_its_files_in_its_command_and_tracks_its_own_section(stage):
+    definition = STAGES[stage]
+    assert definition["desc"] and definition["params"] == [stage.removeprefix("train_")]
+    for kind in ("outs", "metrics"):
+        for entry in definition.get(kind, []):
+            path = entry if isinstance(entry, str) else next(iter(entry))
+            assert path in definition["cmd"], f"{path} is not visible in the command"
+
+
+def test_every_picture_is_among_the_plots():
+    listed = {entry if isinstance(entry, str) else next(iter(entry)) for entry in PIPELINE["plots"]}
+    assert {f"plots/{path.name}" for path in (REPOSITORY / "plots").glob("*.png")} <= listed
+
+
+def test_the_embedded_blobs_are_those_of_data_dvc():
+    out, = yaml.safe_load((REPOSITORY / "data.dvc").read_text())["outs"]
+    remote = REPOSITORY / "demo" / "remote" / "files" / "md5"
+    if not (remote / out["md5"][:2] / out["md5"][2:]).exists():
+        pytest.skip("data.dvc tracks other films than the demo")
+    listing = json.loads((remote / out["md5"][:2] / out["md5"][2:]).read_text())
+    wanted = {entry["md5"] for entry in listing} | {out["md5"]}
+    tracked = subprocess.run(["git", "ls-files", "demo/remote/files"], cwd=REPOSITORY, capture_output=True, text=True)
+    names = ["".join(Path(name).parts[-2:]) for name in tracked.stdout.split()]
+    assert sorted(names) == sorted(wanted)
+    for name in wanted:
+        content = (remote / name[:2] / name[2:]).read_bytes()
+        assert hashlib.md5(content).hexdigest() == name.removesuffix(".dir")
+    assert sum((remote / name[:2] / name[2:]).stat().st_size for name in wanted) < 2_000_000
+
+
+def test_the_generator_makes_the_embedded_films(tmp_path):
+    out, = yaml.safe_load((REPOSITORY / "data.dvc").read_text())["outs"]
+    remote = REPOSITORY / "demo" / "remote" / "files" / "md5"
+    if not (remote / out["md5"][:2] / out["md5"][2:]).exists():
+        pytest.skip("data.dvc tracks other films than the demo")
+    listing = json.loads((remote / out["md5"][:2] / out["md5"][2:]).read_text())
+    table, = (entry["md5"] for entry in listing if entry["relpath"] == "films.csv")
+    write_demo(tmp_path / "data", count=FILMS, seed=SEED)
+    assert hashlib.md5((tmp_path / "data" / "films.csv").read_bytes()).hexdigest() == table
+    assert len(poster_files(tmp_path / "data")) == sum(entry["relpath"].startswith("posters/") for entry in listing)
+
+
+def test_the_demo_has_what_real_data_has():
+    films = [film for film, _ in make_films(FILMS, SEED)]
+    assert len({genre for film in films for genre in film.genres}) >= 8
+    assert any(not film.overview for film in films) and any(poster is None for _, poster in make_films(FILMS, SEED))
+    assert {len(film.genres) for film in films} == {1, 2, 3}
+
+
+def test_write_demo_gives_a_readable_data_folder(tmp_path):
+    write_demo(tmp_path / "data", count=20, seed=3)
+    assert [film.id for film in read_films(tmp_path / "data")] == [f"demo{number:04d}" for number in range(20)]
+
+
+@pytest.mark.parametrize("name, command", [("genre-predict", genre_predict),
+                                           *((f"genre-data {name}", command)
+                                             for name, command in genre_data.commands.items())])
+def test_the_readme_names_every_command_and_option(name, command):
+    readme = (REPOSITORY / "README.md").read_text()
+    assert name in readme
+    for parameter in command.params:
+        for option in parameter.opts:
+            assert not option.startswith("-") or re.search(rf"`[^`]*{option}\b[^`]*`", readme), f"{option} of {name}"
+
+
+def test_the_readme_names_every_section_of_the_parameters():
+    readme = (REPOSITORY / "README.md").read_text()
+    for section in yaml.safe_load((REPOSITORY / "params.yaml").read_text()):
+        assert f"`{section}`" in readme

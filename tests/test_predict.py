@@ -1,0 +1,195 @@
+import csv
+import io
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import image_bytes, noise_bytes
+from PIL import Image
+
+from genre_cli.predict import main as genre_predict
+from movie_genres.checkpoints import read_metadata
+from movie_genres.inference import Models
+from movie_genres.models import find_models
+from movie_genres.scoring import Item, find_posters, join, score
+
+GOOD = image_bytes(size=(30, 40))
+
+
+def rows_of(path):
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def animated_webp():
+    file = io.BytesIO()
+    Image.new("RGB", (20, 30), "red").save(file, "WEBP", save_all=True, append_images=[Image.new("RGB", (20, 30), "blue")])
+    return file.getvalue()
+
+
+@pytest.fixture
+def posters(tmp_path):
+    folder = tmp_path / "posters"
+    (folder / "sub").mkdir(parents=True)
+    for name in ("b.jpg", "a.jpg", "sub/c.png"):
+        (folder / name).write_bytes(GOOD)
+    return folder
+
+
+def test_scores_every_poster_in_order_with_the_promised_columns(posters, models, tmp_path, run):
+    result = run(genre_predict, "--posters", posters, "--models", models, "--out", tmp_path / "p.csv", "--top", 2)
+    assert result.exit_code == 0, result.stderr
+    rows, genres = rows_of(tmp_path / "p.csv"), read_metadata(models / "cnn.keras")["genres"]
+    assert list(rows[0]) == ["id", "source", "status", "error", "genres", "top", *(f"p_{genre}" for genre in genres)]
+    assert [(row["id"], row["source"], row["status"]) for row in rows] == [
+        ("a", "poster", "ok"), ("b", "poster", "ok"), ("sub/c", "poster", "ok")]
+    probabilities = {genre: float(rows[0][f"p_{genre}"]) for genre in genres}
+    best = sorted(probabilities, key=probabilities.get, reverse=True)
+    assert [entry.split(":")[0] for entry in rows[0]["top"].split("|")] == best[:2]
+    assert rows[0]["genres"] == "|".join(genre for genre in best if probabilities[genre] >= 0.5)
+
+
+@pytest.mark.parametrize("name, content, status", [
+    ("empty.jpg", b"", "empty"),
+    ("page.jpg", b"<html>not found</html>", "not_an_image"),
+    ("cut.jpg", noise_bytes()[:1500], "corrupt"),
+    ("deep.png", image_bytes("I;16", format="PNG"), "ok"),
+    ("moving.webp", animated_webp(), "ok"),
+    ("two\nlines.jpg", GOOD, "ok"),
+    ("no suffix", GOOD, "ok"),
+    ("=1+1;,\".jpg", GOOD, "ok"),
+    (b"latin\xe9.jpg", GOOD, "ok"),
+], ids=str)
+def test_every_file_gets_its_row(posters, models, tmp_path, run, name, content, status):
+    with open(os.path.join(os.fsencode(posters), name if isinstance(name, bytes) else name.encode()), "wb") as file:
+        file.write(content)
+    result = run(genre_predict, "--posters", posters, "--models", models, "--out", tmp_path / "p.csv")
+    assert result.exit_code == (0 if status == "ok" else 3), result.stderr
+    rows = {row["id"]: row for row in rows_of(tmp_path / "p.csv")}
+    assert len(rows) == 4
+    stem = os.path.splitext(name)[0]
+    row = rows[stem if isinstance(stem, str) else "latin\\udce9"]
+    assert row["status"] == status and bool(row["top"]) == (status == "ok") == (not row["error"])
+
+
+def test_an_overview_without_words_or_with_unknown_ones_is_no_confident_guess(models, tmp_path, run):
+    (tmp_path / "o.csv").write_text("id,overview\n1,A detective and a murder\n2,\n3,!?\n4,qwxz zzyx\n5,a,b\n")
+    result = run(genre_predict, "--overviews", tmp_path / "o.csv", "--models", models, "--out", tmp_path / "p.csv")
+    assert result.exit_code == 3
+    assert [(row["id"], row["status"]) for row in rows_of(tmp_path / "p.csv")] == [
+        ("1", "ok"), ("2", "empty_text"), ("3", "empty_text"), ("4", "unknown_text"), ("5", "bad_row")]
+
+
+def test_joins_posters_and_overviews(posters, models, tmp_path, run):
+    (posters / "broken.jpg").write_bytes(b"")
+    (tmp_path / "o.csv").write_text("Film ID,Plot\nz,A ghost in the cellar\na,The sheriff and the outlaw\n"
+                                    "broken,A dragon and a wizard\n")
+    result = run(genre_predict, "--posters", posters, "--overviews", tmp_path / "o.csv", "--models", models,
+                 "--out", tmp_path / "p.csv")
+    assert result.exit_code == 3
+    rows = rows_of(tmp_path / "p.csv")
+    assert [(row["id"], row["source"], row["status"]) for row in rows] == [
+        ("z", "overview", "ok"), ("a", "both", "ok"), ("broken", "overview", "empty"), ("b", "poster", "ok"),
+        ("sub/c", "poster", "ok")]
+    assert rows[2]["top"] and "poster: the file is empty" in rows[2]["error"]
+
+
+@pytest.mark.parametrize("overviews, posters, expected", [
+    (["a"], [], [("a", None)]),
+    ([], ["a"], [("a", "a0")]),
+    (["a", "b"], ["b", "a"], [("a", "a0"), ("b", "b0")]),
+    (["a", "a"], ["a"], [("a", "a0"), ("a", "a0")]),
+    (["a"], ["a", "a"], [("a", "a0"), ("a", "a1")]),
+    (["a", "a"], ["a", "a"], [("a", "a0"), ("a", "a1")]),
+    (["b"], ["c", "a"], [("b", None), ("a", "a0"), ("c", "c0")]),
+])
+def test_join_keeps_every_overview_and_every_poster(overviews, posters, expected):
+    numbered = [(name, f"{name}{posters[:index].count(name)}") for index, name in enumerate(posters)]
+    joined = join([Item(name, overview=f"text of {name}") for name in overviews], numbered)
+    assert [(item.id, item.poster) for item in joined] == expected
+    assert all(item.overview for item in joined if item.id in overviews)
+
+
+def test_scores_do_not_depend_on_the_company(small_arrays, models):
+    prepared, posters, overviews, _ = small_arrays
+    films = prepared.films.iloc[:30]
+    items = [Item(film.id, film.poster or None, film.overview or None) for film in films.itertuples()]
+    paths = find_models(models, ("poster", "overview"))
+    together = list(score(items, Models(paths)))
+    alone = [row for item in items[:5] for row in score([item], Models(paths, batch_size=3))]
+    for row, single in zip(together, alone):
+        assert np.allclose(row.probabilities, single.probabilities, atol=1e-6)
+
+
+def test_scoring_agrees_with_evaluation(small_arrays, models):
+    prepared, posters, overviews, _ = small_arrays
+    loaded = Models(find_models(models, ("poster", "overview")))
+    rows = prepared.rows("test")
+    expected = loaded.best(loaded.predict(rows, posters, overviews))
+    items = [Item(film.id, film.poster or None, film.overview or None)
+             for film in prepared.films.iloc[rows].itertuples()]
+    scored = [row.probabilities for row in score(items, loaded)]
+    assert np.allclose(np.stack(scored), expected, atol=1e-6)
+
+
+def test_finds_posters_in_subfolders_but_not_behind_links(posters, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "x.jpg").write_bytes(GOOD)
+    (posters / "link").symlink_to(tmp_path / "elsewhere")
+    assert [name for name, _ in find_posters(posters)] == ["a", "b", "sub/c"]
+
+
+def test_an_empty_folder_gives_a_header(models, tmp_path, run):
+    (tmp_path / "none").mkdir()
+    result = run(genre_predict, "--posters", tmp_path / "none", "--models", models, "--out", tmp_path / "p.csv")
+    assert result.exit_code == 0 and rows_of(tmp_path / "p.csv") == []
+    assert (tmp_path / "p.csv").read_text().startswith("id,source,status,error,genres,top,p_")
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["--out", "p.csv"], "give --posters, --overviews or both"),
+    (["--posters", "posters"], "Missing option '--out'"),
+    (["--posters", "nowhere", "--out", "p.csv"], "'nowhere' does not exist"),
+    (["--posters", "posters", "--out", "no/p.csv"], "found no folder no"),
+    (["--posters", "posters", "--out", "p.csv", "--models", "posters"], "expected a model for posters; found no model"),
+    (["--overviews", "o.csv", "--out", "p.csv", "--text-column", "x"], "expected a column 'x'; found the columns id, y"),
+    (["--overviews", "o.csv", "--out", "p.csv"], "Name it with --text-column"),
+    (["--posters", "posters", "--out", "p.csv", "--top", "0"], "0 is not in the range"),
+])
+def test_usage_errors_exit_with_2_before_tensorflow_is_loaded(posters, models, tmp_path, arguments, message):
+    (tmp_path / "o.csv").write_text("id,y\n1,x\n")
+    if "--models" not in arguments:
+        arguments = [*arguments, "--models", str(models)]
+    code = ("import sys; from genre_cli.predict import main\n"
+            "try: main(sys.argv[1:])\n"
+            "finally: assert not {'tensorflow', 'keras'} & set(sys.modules), 'TensorFlow was imported'")
+    result = subprocess.run([sys.executable, "-c", code, *arguments], cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 2 and message in " ".join(result.stderr.split()), result.stderr
+    assert not (tmp_path / "p.csv").exists()
+
+
+def test_a_fusion_model_of_other_models_is_refused(models, tmp_path, run, posters):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    for name in ("cnn", "lstm", "fusion"):
+        (folder / f"{name}.keras").write_bytes((models / f"{name}.keras").read_bytes())
+    with open(folder / "cnn.keras", "ab") as file:
+        file.write(b"\0")
+    result = run(genre_predict, "--posters", posters, "--models", folder, "--out", tmp_path / "p.csv")
+    assert result.exit_code == 2 and "cnn.keras as it was when this model was trained" in " ".join(result.stderr.split())
+
+
+def test_a_failed_run_keeps_the_old_file(models, posters, tmp_path, monkeypatch):
+    from movie_genres.scoring import write_rows
+
+    (tmp_path / "p.csv").write_text("old")
+
+    def rows():
+        raise RuntimeError("power cut")
+        yield
+
+    with pytest.raises(RuntimeError):
+        write_rows(rows(), tmp_path / "p.csv", ["A"])
+    assert (tmp_path / "p.csv").read_text() == "old" and not list(tmp_path.glob(".partial*"))

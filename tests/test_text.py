@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+
+from movie_genres.text import normalise
+from movie_genres.vocabulary import Vocabulary
+
+
+@pytest.mark.parametrize("text, expected", [
+    ("Don’t  look—NOW!", "dont look now"),
+    ("ÉTÉ à Paris", "été à paris"),
+    ("a\u2028b\x1cc\u0085d\te", "a b c d e"),
+    ("ﬁlm STRAẞE", "film strasse"),
+    ("007: 2-in-1", "007 2 in 1"),
+    ("  …!?  ", ""),
+    ("", ""),
+    ("侍 映画", "侍 映画"),
+])
+def test_normalise(text, expected):
+    assert normalise(text) == expected
+
+
+def test_vocabulary_is_ordered_by_frequency_and_limited():
+    vocabulary = Vocabulary.fit(["a a a b b c"], max_tokens=4, max_length=10)
+    assert vocabulary.tokens == ["a", "b"] and len(vocabulary) == 4
+
+
+def test_encode_knows_unknown_words_empty_texts_and_the_length_limit():
+    encoded = Vocabulary(["war", "love"], max_length=3).encode(["Love, war!", "", "peace", "love love love love"])
+    assert encoded.ids.tolist() == [3, 2, 1, 3, 3, 3] and encoded.starts.tolist() == [0, 2, 2, 3, 6]
+    assert encoded.ids.dtype == np.int32
+
+
+def test_encode_nothing():
+    assert Vocabulary(["war"], 3).encode([]).starts.tolist() == [0]
+
+
+def test_rebuilt_vocabulary_encodes_the_same():
+    texts = ["naïve café\u2028owner", "x\x1cy z", "the the the"]
+    fitted = Vocabulary.fit(texts, 50, 20)
+    rebuilt = Vocabulary(fitted.tokens, 20)
+    assert fitted.encode(texts).ids.tolist() == rebuilt.encode(texts).ids.tolist()

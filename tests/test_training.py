@@ -1,0 +1,132 @@
+import json
+import math
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from conftest import REPOSITORY
+
+from movie_genres.cnn import CnnOptions, train_cnn
+from movie_genres.errors import UserError
+from movie_genres.lstm import LstmOptions, train_lstm
+from movie_genres.training import Outputs, TrainingOptions, learning_rate
+from stages.common import read_options
+from stages.train_lstm import main as train_lstm_stage
+
+TINY = {"width": 4, "batch_size": 16, "epochs": 3}
+
+
+def outputs(folder):
+    return Outputs(folder / "m.keras", folder / "history.csv", folder / "metrics.json")
+
+
+@pytest.mark.parametrize("schedule, epoch, expected", [
+    ("constant", 15, 0.1),
+    ("cosine", 0, 0.1),
+    ("cosine", 10, 0.05),
+    ("published", 9, 0.1),
+    ("published", 10, 0.1 * math.exp(-0.01)),
+    ("published", 19, 0.1 * math.exp(-0.1)),
+])
+def test_learning_rate(schedule, epoch, expected):
+    options = TrainingOptions(schedule=schedule, learning_rate=0.1, epochs=20)
+    assert learning_rate(options, epoch) == pytest.approx(expected)
+
+
+def test_writes_checkpoint_history_and_metrics_beside_the_base_rates(small_arrays, tmp_path):
+    prepared, posters, _, _ = small_arrays
+    summary = train_cnn(prepared, posters, CnnOptions(**TINY), outputs(tmp_path))
+    history = pd.read_csv(tmp_path / "history.csv")
+    best = history.loc[history["val_loss"].idxmin()]
+    assert json.loads((tmp_path / "metrics.json").read_text()) == summary
+    assert summary["epoch"] == best["epoch"] and summary["best_val_loss"] == pytest.approx(best["val_loss"], abs=1e-4)
+    assert summary["skill"] == pytest.approx(1 - summary["best_val_loss"] / summary["base_rate_loss"], abs=1e-3)
+    assert (tmp_path / "m.keras").exists()
+
+
+def test_the_checkpoint_is_the_best_epoch(small_arrays, tmp_path):
+    from movie_genres.inference import Network
+    from movie_genres.metrics import binary_cross_entropy
+
+    prepared, posters, _, _ = small_arrays
+    summary = train_cnn(prepared, posters, CnnOptions(**{**TINY, "learning_rate": 0.5, "patience": 2}), outputs(tmp_path))
+    rows = prepared.rows("validation", posters.present)
+    _, probabilities = Network(tmp_path / "m.keras").encode(rows, posters)
+    assert binary_cross_entropy(prepared.labels[rows], probabilities) == pytest.approx(summary["best_val_loss"], abs=1e-4)
+
+
+def test_stops_after_patience_epochs_without_gain(small_arrays, tmp_path):
+    prepared, posters, _, _ = small_arrays
+    options = CnnOptions(**{**TINY, "epochs": 40, "learning_rate": 3.0, "schedule": "constant", "patience": 2})
+    summary = train_cnn(prepared, posters, options, outputs(tmp_path))
+    epochs = len(pd.read_csv(tmp_path / "history.csv"))
+    assert epochs == summary["epoch"] + 2 < 40
+
+
+@pytest.mark.parametrize("train", ["cnn", "lstm"])
+def test_the_same_seed_gives_the_same_bytes(small_arrays, tmp_path, train):
+    prepared, posters, overviews, vocabulary = small_arrays
+
+    def run(name, seed):
+        (tmp_path / name).mkdir()
+        if train == "cnn":
+            train_cnn(prepared, posters, CnnOptions(**TINY, mixup=0.2, seed=seed), outputs(tmp_path / name))
+        else:
+            options = LstmOptions(embedding=8, units=4, epochs=2, batch_size=16, seed=seed)
+            train_lstm(prepared, overviews, vocabulary, options, outputs(tmp_path / name))
+        return [(tmp_path / name / file).read_bytes() for file in ("m.keras", "history.csv", "metrics.json")]
+
+    first, again, other = run("a", 1), run("b", 1), run("c", 2)
+    assert first == again and first[0] != other[0]
+
+
+def test_a_nan_loss_ends_the_training_and_keeps_the_best(small_arrays, tmp_path):
+    prepared, posters, _, _ = small_arrays
+    labels = prepared.labels.copy()
+    labels[prepared.rows("train", posters.present)[0]] = np.nan
+    (tmp_path / "m.keras").write_bytes(b"the best so far")
+    with pytest.raises(UserError, match="training loss became nan in epoch 1; lower the learning rate"):
+        train_cnn(prepared._replace(labels=labels), posters, CnnOptions(**TINY), outputs(tmp_path))
+    assert (tmp_path / "m.keras").read_bytes() == b"the best so far"
+
+
+@pytest.mark.parametrize("line, message", [
+    ("  epochs: many", "lstm.epochs: Input should be a valid integer"),
+    ("  epochs: 0", "lstm.epochs: Input should be greater than or equal to 1"),
+    ("  epoch: 3", "lstm.epoch: Unexpected keyword argument"),
+    ("  architecture: huge", "lstm.architecture: Input should be 'mean' or 'stacked'"),
+])
+def test_a_bad_parameter_is_named(tmp_path, small_data, line, message):
+    (tmp_path / "params.yaml").write_text(f"lstm:\n{line}\n")
+    result = CliRunner().invoke(train_lstm_stage, ["--params", str(tmp_path / "params.yaml"), "--prepared",
+                                                   str(small_data), "--overviews", str(small_data)])
+    assert result.exit_code == 2 and message in " ".join(result.stderr.split())
+
+
+def test_the_committed_parameters_are_valid():
+    from movie_genres.fusion import FusionOptions
+    from movie_genres.preparing import PrepareOptions
+    from movie_genres.report import EvaluateOptions
+    from movie_genres.vectorizing import VectorizeOptions
+    from stages.predict import PredictOptions
+
+    for section, options in {"prepare": PrepareOptions, "vectorize": VectorizeOptions, "cnn": CnnOptions,
+                             "lstm": LstmOptions, "fusion": FusionOptions, "evaluate": EvaluateOptions,
+                             "predict": PredictOptions}.items():
+        assert isinstance(read_options(REPOSITORY / "params.yaml", section, options), options)
+
+
+def test_fusion_beats_chance_on_what_it_learned(models, small_arrays):
+    from movie_genres.inference import Models
+    from movie_genres.models import find_models
+
+    prepared, posters, overviews, _ = small_arrays
+    loaded = Models(find_models(models, ("poster", "overview")))
+    answers = loaded.predict(np.arange(len(prepared.films)), posters, overviews)
+    assert {name: array.shape for name, array in answers.items()} == dict.fromkeys(
+        ("cnn", "lstm", "fusion"), prepared.labels.shape)
+    assert isinstance(loaded.fusion.model, keras.Model)
+    assert np.isnan(answers["cnn"]).any(axis=1).tolist() == (~posters.present).tolist()
+    assert not np.isnan(answers["fusion"]).any()
