@@ -60,7 +60,7 @@ def _predict(posters, overviews, out, models, columns, top, threshold, batch_siz
 
     loaded = Models(paths, batch_size)
     started = time.monotonic()
-    statuses = write_rows(track(score(items, loaded), len(items), "Scoring"), out, loaded.genres, top, threshold)
+    statuses = write_rows(track(score(items, loaded), len(items), "Scoring", log=False), out, loaded.genres, top, threshold)
     seconds = time.monotonic() - started
     failed = ", ".join(f"{kind} {count:,}" for kind, count in statuses.most_common() if kind != "ok")
     logging.getLogger(__name__).info(

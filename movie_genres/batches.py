@@ -4,24 +4,22 @@ import numpy as np
 
 from movie_genres.text import UNKNOWN
 
-PAD_TO = 8  # token batches are padded to a multiple of this: fewer shapes, hardly more padding
+MIX_LENGTHS = 2  # batches of like length differ from epoch to epoch by noise of this many tokens
 
 
-def pad(overviews, rows, pad_to=PAD_TO):
+def pad(overviews, rows):
     """Token ids of some overviews as one array.
 
     Args:
         overviews: `arrays.Overviews`.
         rows: int array of overview indices.
-        pad_to: the length is a multiple of this.
 
     Returns:
-        int32 array of shape (rows, length), 0 where an overview has ended; length is at least `pad_to`.
+        int32 array of shape (rows, length), 0 where an overview has ended; length is at least 1.
     """
     ids, starts = overviews
     lengths = starts[rows + 1] - starts[rows]
-    longest = max(int(lengths.max(initial=1)), 1)
-    batch = np.zeros((len(rows), -(-longest // pad_to) * pad_to), dtype=np.int32)
+    batch = np.zeros((len(rows), lengths.max(initial=1)), dtype=np.int32)
     for line, (row, length) in enumerate(zip(rows, lengths)):
         batch[line, :length] = ids[starts[row]:starts[row] + length]
     return batch
@@ -46,7 +44,7 @@ def by_length(rows, lengths, batch_size, rng):
         batch_size: films a batch.
         rng: `numpy.random.Generator`.
     """
-    jitter = rng.uniform(0, PAD_TO, len(rows))
+    jitter = rng.uniform(0, MIX_LENGTHS, len(rows))
     batches = in_order(rows[np.argsort(lengths[rows] + jitter, kind="stable")], batch_size)
     return [batches[index] for index in rng.permutation(len(batches))]
 

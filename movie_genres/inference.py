@@ -134,7 +134,8 @@ class Models:
             given = posters if network.modality == POSTER else overviews
             present = np.zeros(len(rows), bool) if given is None else given.present[rows]
             if present.any():
-                encoded[name] = present, *network.encode(rows[present], posters, overviews, (distort or {}).get(network.modality))
+                distortion = distort and distort[network.modality]
+                encoded[name] = present, *network.encode(rows[present], posters, overviews, distortion)
         return encoded
 
     def predict(self, rows, posters=None, overviews=None):

@@ -10,6 +10,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 DECODER = "pillow-1"  # recorded in every model; raise it whenever a change below changes pixels
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
 MAX_BYTES = 50_000_000
 MAX_PIXELS = 100_000_000
 
@@ -70,8 +71,8 @@ def decode_poster(data, size, max_pixels=MAX_PIXELS):
             width, height = image.size
             if width * height > max_pixels:
                 raise PosterError("too_large", f"{width}x{height} pixels; at most {max_pixels:,} are decoded")
-            # Twice the final size keeps the reduced decode close to the full one; square, as EXIF may still turn it.
-            image.draft("RGB", (2 * max(size), 2 * max(size)))
+            # JPEGs are decoded no smaller than this; square, as EXIF may still turn the image.
+            image.draft("RGB", (max(size), max(size)))
             image.load()
             image = _to_rgb(ImageOps.exif_transpose(image))
             return np.asarray(image.resize(size[::-1], Image.Resampling.BILINEAR, reducing_gap=3.0))

@@ -12,14 +12,16 @@ console = Console(stderr=True)
 LOG_EVERY = 30.0  # seconds between log lines
 
 
-def track(items, total, description, quiet=False):
+def track(items, total, description, log=True):
     """Yields `items` and shows how many of `total` (None where unknown) have passed.
+
+    `log`: whether to log a line now and then where stderr is not a terminal.
 
     >>> list(track("abc", 3, "Reading"))
     ['a', 'b', 'c']
     """
-    if quiet or not console.is_terminal:
-        yield from _logged(items, total, description)
+    if not console.is_terminal:
+        yield from _logged(items, total, description) if log else items
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
                TimeRemainingColumn())

@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from movie_genres.arrays import Overviews, Posters
+from movie_genres.errors import InputError
 from movie_genres.files import replacing
-from movie_genres.posters import PosterError, read_poster
+from movie_genres.posters import SUFFIXES, PosterError, read_poster
 from movie_genres.tables import ID_COLUMNS, TEXT_COLUMNS, Table
 from movie_genres.text import UNKNOWN
 
@@ -51,16 +52,23 @@ class Row(NamedTuple):
 def find_posters(folder):
     """All files below a folder as a list of (id, path), sorted by id; links to folders are not followed.
 
-    The id is the path relative to the folder, with forward slashes, without the extension.
+    The id is the path relative to the folder, with forward slashes, without the extension. Hidden files count only where
+    their name says that they are pictures.
+
+    Raises:
+        InputError: a folder cannot be read, so that posters in it would be lost.
     """
+    def refuse(error):
+        raise InputError(error.filename, "a readable folder", error.strerror, "Change its permissions, or move it away.")
+
     found = []
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    for parent, _, names in os.walk(folder, onerror=refuse):
         inside = os.path.relpath(parent, folder)
         for name in names:
-            if not name.startswith("."):
-                relative = name if inside == "." else os.path.join(inside, name)
-                found.append((os.path.splitext(relative)[0].replace(os.sep, "/"), os.path.join(parent, name)))
+            stem, suffix = os.path.splitext(name)
+            if not name.startswith(".") or suffix.lower() in SUFFIXES:
+                relative = stem if inside == "." else os.path.join(inside, stem)
+                found.append((relative.replace(os.sep, "/"), os.path.join(parent, name)))
     return sorted(found)
 
 
@@ -116,12 +124,12 @@ def score(items, models, workers=None):
     Args:
         items: iterable of `Item`.
         models: `inference.Models`.
-        workers: number of decoding threads; by default as many as there are cores, and a few more.
+        workers: number of decoding threads; by default as many as there are cores.
 
     Yields:
         a `Row` for each item, in their order.
     """
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         waiting = deque()
         for chunk in _batched(items, CHUNK):  # itertools.batched is new in Python 3.12
             waiting.append((chunk, [pool.submit(_decode, item.poster, models.image_size) for item in chunk]))

@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 from movie_genres.errors import InputError
 from movie_genres.films import Film
+from movie_genres.posters import SUFFIXES
 from movie_genres.tables import GENRES_COLUMNS, ID_COLUMNS, TEXT_COLUMNS, Table
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
-POSTER_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
 POSTER_FOLDERS = ("posters", "images", "poster", "image")
 UNKNOWN_GENRES = ("n/a", "na", "none", "unknown", "(no genres listed)")
 
@@ -134,7 +134,7 @@ def _posters_in(folder):
     """Dict from stem to file of the posters in a folder (None: no folder); the first by name where a stem repeats."""
     posters = {}
     for file in sorted(folder.iterdir(), key=str) if folder is not None else ():
-        if PurePosixPath(file.name).suffix.lower() in POSTER_SUFFIXES:
+        if PurePosixPath(file.name).suffix.lower() in SUFFIXES:
             posters.setdefault(PurePosixPath(file.name).stem, file)
     return posters
 

@@ -134,6 +134,12 @@ def test_scoring_agrees_with_evaluation(small_arrays, models):
     assert np.allclose(np.stack(scored), expected, atol=1e-6)
 
 
+def test_hidden_pictures_count_and_other_hidden_files_do_not(posters):
+    (posters / ".DS_Store").write_bytes(b"x")
+    (posters / ".hidden.jpg").write_bytes(GOOD)
+    assert [name for name, _ in find_posters(posters)] == [".hidden", "a", "b", "sub/c"]
+
+
 def test_finds_posters_in_subfolders_but_not_behind_links(posters, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "x.jpg").write_bytes(GOOD)

@@ -5,8 +5,8 @@ from conftest import REAL_DATA, image_bytes
 
 from movie_genres.arrays import load_prepared
 from movie_genres.errors import UserError
-from movie_genres.films import Film, poster_files, read_films, write_films
 from movie_genres.files import file_digest
+from movie_genres.films import Film, poster_files, read_films, write_films
 from movie_genres.importing import import_films
 from movie_genres.preparing import PrepareOptions, prepare
 from movie_genres.text import normalise
