@@ -44,12 +44,15 @@ def main(prepared, overviews, rounds):
     inputs = keras.Input((), dtype="string")
     notebook = keras.Model(inputs, stacked_lstm(tokens, genres)(vectorise(inputs)))
     notebook.compile("adam", "binary_crossentropy")
-    padded = tf.data.Dataset.from_tensor_slices((texts.astype(str), labels[rows])).shuffle(len(rows)).batch(BATCH_SIZE)
+    padded = tf.data.Dataset.from_tensor_slices((texts.astype(str), labels[rows]))
+    padded = padded.shuffle(len(rows)).batch(BATCH_SIZE)
 
     for model, dataset in ((notebook, padded), (ours, bucketed)):  # compile outside the measurement
         model.fit(dataset.take(2), shuffle=False, verbose=0)
-    compare({"notebook: padded to 100, vectorised in the model": lambda: notebook.fit(padded, shuffle=False, verbose=0),
-             "movie_genres: batches of like length": lambda: ours.fit(bucketed, shuffle=False, verbose=0)}, rounds, len(rows), "films")
+    compare({"notebook: padded to 100, vectorised in the model":
+             lambda: notebook.fit(padded, shuffle=False, verbose=0),
+             "movie_genres: batches of like length":
+             lambda: ours.fit(bucketed, shuffle=False, verbose=0)}, rounds, len(rows), "films")
 
 
 if __name__ == "__main__":

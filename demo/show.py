@@ -1,23 +1,44 @@
-"""Shows the first rows of a file that `genre-predict` wrote: `python -m demo.show preds.csv`."""
+"""Shows what `make repro` made: `python -m demo.show metrics/evaluate.json preds.csv`."""
 
 import csv
 import itertools
+import json
 from pathlib import Path
 
 import click
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+METRICS = ("loss", "skill", "precision", "recall", "f1", "macro_f1", "map", "exact_match")
+
 
 @click.command(help=__doc__)
-@click.argument("scored", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--rows", type=click.IntRange(min=1), default=12, show_default=True, help="How many rows to show.")
-def main(scored, rows):
-    table = Table("id", "status", "genres", "top", title=f"{scored}, first {rows} rows", title_justify="left")
+@click.argument("metrics", type=FILE)
+@click.argument("scored", type=FILE)
+@click.option("--rows", type=click.IntRange(min=1), default=8, show_default=True, help="How many scored films to show.")
+def main(metrics, scored, rows):
+    console = Console()
+    console.print(_models(metrics))
+    console.print(_films(scored, rows))
+
+
+def _models(metrics):
+    figures = json.loads(metrics.read_text())
+    table = Table("model", *METRICS, box=SIMPLE, title=f"{metrics}: {figures['films']} test films", title_justify="left")
+    for model in dict.fromkeys(name.split(".")[0] for name in figures if "." in name):
+        values = (figures[f"{model}.{metric}"] for metric in METRICS)
+        table.add_row(model, *("-" if value is None else f"{value:.3f}" for value in values))
+    return table
+
+
+def _films(scored, rows):
+    table = Table("id", "status", "genres", "top", box=SIMPLE, title=f"{scored}: the first {rows} films", title_justify="left")
     with scored.open(encoding="utf-8", newline="") as file:
         for row in itertools.islice(csv.DictReader(file), rows):
             table.add_row(row["id"], row["status"], row["genres"], row["top"])
-    Console().print(table)
+    return table
 
 
 if __name__ == "__main__":

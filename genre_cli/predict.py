@@ -1,7 +1,6 @@
 """`genre-predict`: scores posters, overviews or both with trained models."""
 
 import logging
-import os
 import sys
 import time
 from pathlib import Path
@@ -49,14 +48,21 @@ def main(posters, overviews, out, models, id_column, text_column, top, threshold
 def _predict(posters, overviews, out, models, columns, top, threshold, batch_size):
     from movie_genres.models import find_models
     from movie_genres.progress import track
-    from movie_genres.scoring import find_posters, join, read_overviews, score, write_rows
+    from movie_genres.quiet import import_tensorflow
+    from movie_genres.scoring import (
+        find_posters,
+        join,
+        read_overviews,
+        score,
+        write_rows,
+    )
 
     modalities = [name for name, given in (("poster", posters), ("overview", overviews)) if given is not None]
     paths = find_models(models, modalities)
     items = join(read_overviews(overviews, *columns) if overviews else [], find_posters(posters) if posters else [])
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from movie_genres.inference import Models  # only now: TensorFlow takes seconds to import
+    import_tensorflow()  # only now: it takes seconds
+    from movie_genres.inference import Models
 
     loaded = Models(paths, batch_size)
     started = time.monotonic()

@@ -18,7 +18,13 @@ from movie_genres import checkpoints
 from movie_genres.display import TrainingDisplay
 from movie_genres.errors import UserError
 from movie_genres.layers import PREDICTIONS
-from movie_genres.metrics import binary_cross_entropy, counts, precision_recall_f1, rounded, skill
+from movie_genres.metrics import (
+    binary_cross_entropy,
+    counts,
+    precision_recall_f1,
+    rounded,
+    skill,
+)
 from movie_genres.options import STRICT
 
 logger = logging.getLogger(__name__)

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import os
 import sys
 from pathlib import Path
 
@@ -36,7 +35,6 @@ def read_options(params, section, options_class):
 @contextlib.contextmanager
 def running():
     """Sets up logging around a stage and turns errors that the user can mend into one line and exit code 2."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         yield

@@ -2,7 +2,16 @@
 
 import click
 
-from stages.common import EXISTING_FILE, EXISTING_FOLDER, FILE, FOLDER, params_option, read_options, running
+from movie_genres.quiet import import_tensorflow
+from stages.common import (
+    EXISTING_FILE,
+    EXISTING_FOLDER,
+    FILE,
+    FOLDER,
+    params_option,
+    read_options,
+    running,
+)
 
 
 @click.command(help=__doc__)
@@ -17,6 +26,7 @@ from stages.common import EXISTING_FILE, EXISTING_FOLDER, FILE, FOLDER, params_o
 @params_option
 def main(prepared, posters, overviews, models, training, metrics, plots, params):
     with running():
+        import_tensorflow()
         from movie_genres.arrays import load_overviews, load_posters, load_prepared
         from movie_genres.inference import Models
         from movie_genres.models import find_models

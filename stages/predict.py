@@ -5,6 +5,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from movie_genres.options import STRICT
+from movie_genres.quiet import import_tensorflow
 from stages.common import EXISTING_FOLDER, FILE, params_option, read_options, running
 
 
@@ -23,6 +24,7 @@ class PredictOptions:
 @params_option
 def main(prepared, models, out, params):
     with running():
+        import_tensorflow()
         from movie_genres.arrays import load_prepared
         from movie_genres.inference import Models
         from movie_genres.models import find_models

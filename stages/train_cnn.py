@@ -2,6 +2,7 @@
 
 import click
 
+from movie_genres.quiet import import_tensorflow
 from stages.common import EXISTING_FOLDER, FILE, params_option, read_options, running
 
 
@@ -14,6 +15,7 @@ from stages.common import EXISTING_FOLDER, FILE, params_option, read_options, ru
 @params_option
 def main(prepared, posters, model, history, metrics, params):
     with running():
+        import_tensorflow()
         from movie_genres.arrays import load_posters, load_prepared
         from movie_genres.cnn import CnnOptions, train_cnn
         from movie_genres.training import Outputs

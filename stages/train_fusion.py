@@ -2,6 +2,7 @@
 
 import click
 
+from movie_genres.quiet import import_tensorflow
 from stages.common import EXISTING_FOLDER, FILE, params_option, read_options, running
 
 
@@ -17,6 +18,7 @@ from stages.common import EXISTING_FOLDER, FILE, params_option, read_options, ru
 @params_option
 def main(prepared, posters, overviews, models, model, history, metrics, params):
     with running():
+        import_tensorflow()
         from movie_genres.arrays import load_overviews, load_posters, load_prepared
         from movie_genres.fusion import FusionOptions, train_fusion
         from movie_genres.training import Outputs

@@ -3,6 +3,7 @@
 import click
 
 from movie_genres.arrays import load_prepared
+from movie_genres.quiet import import_tensorflow
 from movie_genres.vectorizing import VectorizeOptions, write_overviews, write_posters
 from stages.common import EXISTING_FOLDER, FOLDER, params_option, read_options, running
 
@@ -14,6 +15,7 @@ from stages.common import EXISTING_FOLDER, FOLDER, params_option, read_options, 
 @params_option
 def main(prepared, posters, overviews, params):
     with running():
+        import_tensorflow()
         from movie_genres.vocabulary import Vocabulary
 
         options = read_options(params, "vectorize", VectorizeOptions)

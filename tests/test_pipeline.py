@@ -19,7 +19,7 @@ from movie_genres.films import poster_files, read_films
 PIPELINE = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())
 STAGES = PIPELINE["stages"]
 # Modules that change no output: errors, displays, option plumbing, file renaming.
-WITHOUT_EFFECT = {"errors", "display", "progress", "options", "files"}
+WITHOUT_EFFECT = {"errors", "display", "progress", "options", "files", "quiet"}
 
 
 def imported(file):

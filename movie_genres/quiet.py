@@ -1,0 +1,20 @@
+"""Imports TensorFlow without the lines that it prints on import whatever its log level."""
+
+import os
+
+
+def import_tensorflow():
+    """Imports TensorFlow with its own logging at errors only; stderr is closed to it meanwhile.
+
+    What TensorFlow says at import (which CPU features it uses, that there is no GPU) hides what a user should read. A
+    failed import raises as always.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        import keras  # noqa: F401  brings TensorFlow along
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(nowhere)
