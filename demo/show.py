@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-METRICS = ("loss", "skill", "precision", "recall", "f1", "macro_f1", "map", "exact_match")
+METRICS = ("loss", "skill", "precision", "recall", "f1", "macro_f1", "map")
 
 
 @click.command(help=__doc__)
@@ -26,7 +26,7 @@ def main(metrics, scored, rows):
 
 def _models(metrics):
     figures = json.loads(metrics.read_text())
-    table = Table("model", *METRICS, box=SIMPLE, title=f"{metrics}: {figures['films']} test films", title_justify="left")
+    table = Table("model", *METRICS, box=SIMPLE, padding=(0, 1), title=f"{metrics}: {figures['films']} test films", title_justify="left")
     for model in dict.fromkeys(name.split(".")[0] for name in figures if "." in name):
         values = (figures[f"{model}.{metric}"] for metric in METRICS)
         table.add_row(model, *("-" if value is None else f"{value:.3f}" for value in values))
@@ -34,7 +34,7 @@ def _models(metrics):
 
 
 def _films(scored, rows):
-    table = Table("id", "status", "genres", "top", box=SIMPLE, title=f"{scored}: the first {rows} films", title_justify="left")
+    table = Table("id", "status", "genres", "top", box=SIMPLE, padding=(0, 1), title=f"{scored}: the first {rows} films", title_justify="left")
     with scored.open(encoding="utf-8", newline="") as file:
         for row in itertools.islice(csv.DictReader(file), rows):
             table.add_row(row["id"], row["status"], row["genres"], row["top"])

@@ -74,7 +74,7 @@ class TrainingDisplay:
                  time.strftime("%H:%M:%S", time.gmtime(left)))
         if self._live:
             self._rows.append(cells)
-            self._progress.reset(self._task, description=f"{self.name} epoch {row['epoch'] + 1}/{self.epochs}")
+            self._progress.reset(self._task, description=f"{self.name} epoch {min(row['epoch'] + 1, self.epochs)}/{self.epochs}")
             self._live.update(self._render())
         else:
             logger.info("%s: epoch %s loss %s, validation loss %s skill %s precision %s recall %s, best %s, %s", self.name,

@@ -67,7 +67,7 @@ def write_report(prepared, posters, overviews, models, trainings, metrics, folde
     plots.per_genre(by_genre, list(trained), folder / "per_genre.png")
     for name, probabilities in trained.items():
         plots.confusion(evaluation.top_genre_confusion(labels, probabilities), prepared.genres,
-                        f"{name}: the genre named first, in % of the test films of each genre",
+                        f"{name}: genre named first, % of each row",
                         folder / f"confusion_{name}.png")
     histories = {name: pd.read_csv(history) for name, (history, _) in trainings.items()}
     base_losses = {name: json.loads(file.read_text())["base_rate_loss"] for name, (_, file) in trainings.items()}
