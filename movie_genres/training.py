@@ -124,8 +124,12 @@ def train(model, data, options, metadata, outputs):
         dict, the content of the metrics file.
 
     Raises:
-        UserError: the loss became NaN or infinite; the best checkpoint so far is kept.
+        UserError: no film to train on or to validate with; or the loss became NaN or infinite; the best checkpoint so far is kept.
     """
+    if not data.steps or not data.validation:
+        raise UserError(f"{outputs.checkpoint}: no training film or no validation film has what this model looks at "
+                        "(a readable poster, an overview). Add them, or run only the stages of the other model, such as: "
+                        "dvc repro train_lstm")
     labels = np.concatenate([batch_labels for _, batch_labels in data.validation])
     base_loss = binary_cross_entropy(labels, data.base_rates)
     start_at_base_rates(model, data.base_rates)

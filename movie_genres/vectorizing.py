@@ -5,6 +5,7 @@ import logging
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -17,6 +18,9 @@ from movie_genres.progress import track
 logger = logging.getLogger(__name__)
 
 
+Side = Annotated[int, Field(ge=16)]  # pixels; the networks halve it four times
+
+
 @dataclass(config=STRICT, frozen=True)
 class VectorizeOptions:
     """The `vectorize` section of `params.yaml`.
@@ -27,7 +31,7 @@ class VectorizeOptions:
         max_length: overviews are cut after this many words.
     """
 
-    image_size: tuple[int, int] = (64, 64)
+    image_size: tuple[Side, Side] = (64, 64)
     max_tokens: int = Field(default=10_000, ge=3)
     max_length: int = Field(default=256, ge=1)
 

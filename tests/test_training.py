@@ -82,6 +82,12 @@ def test_the_same_seed_gives_the_same_bytes(small_arrays, tmp_path, train):
     assert first == again and first[0] != other[0]
 
 
+def test_films_without_posters_are_refused_with_advice(small_arrays, tmp_path):
+    prepared, posters, _, _ = small_arrays
+    with pytest.raises(UserError, match="no training film or no validation film has what this model looks at"):
+        train_cnn(prepared, posters._replace(present=np.zeros_like(posters.present)), CnnOptions(**TINY), outputs(tmp_path))
+
+
 def test_a_nan_loss_ends_the_training_and_keeps_the_best(small_arrays, tmp_path):
     prepared, posters, _, _ = small_arrays
     labels = prepared.labels.copy()
