@@ -19,7 +19,7 @@ FAILED_ROWS = 3  # exit code
 @click.option("--id-column", help="Column of the table with the film's id.")
 @click.option("--text-column", help="Column of the table with the overview.")
 @click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="Genres in the column `top`.")
-@click.option("--threshold", type=click.FloatRange(0, 1), default=0.5, show_default=True,
+@click.option("--threshold", type=click.FloatRange(0, 1), show_default="tuned for each genre",
               help="Probability from which a genre stands in the column `genres`.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Films a step.")
 def main(posters, overviews, out, models, id_column, text_column, top, threshold, batch_size):
@@ -46,6 +46,7 @@ def main(posters, overviews, out, models, id_column, text_column, top, threshold
 
 
 def _predict(posters, overviews, out, models, columns, top, threshold, batch_size):
+    from movie_genres.decisions import read_decisions
     from movie_genres.models import find_models
     from movie_genres.progress import track
     from movie_genres.quiet import import_tensorflow
@@ -59,12 +60,13 @@ def _predict(posters, overviews, out, models, columns, top, threshold, batch_siz
 
     modalities = [name for name, given in (("poster", posters), ("overview", overviews)) if given is not None]
     paths = find_models(models, modalities)
+    decisions = read_decisions(paths)
     items = join(read_overviews(overviews, *columns) if overviews else [], find_posters(posters) if posters else [])
 
     import_tensorflow()  # only now: it takes seconds
     from movie_genres.inference import Models
 
-    loaded = Models(paths, batch_size)
+    loaded = Models(paths, batch_size, decisions)
     started = time.monotonic()
     statuses = write_rows(track(score(items, loaded), len(items), "Scoring", log=False), out, loaded.genres, top, threshold)
     seconds = time.monotonic() - started

@@ -30,21 +30,77 @@ def answers(models, rows, posters, overviews):
             **{name: np.where(np.isnan(of_model), constant, of_model) for name, of_model in predicted.items()}}
 
 
-def figures(labels, predictions, threshold):
+def figures(labels, answers, raw_answers, base_rates, options):
     """All metrics of all models in one flat dict, rounded for a metrics file.
 
     Args:
         labels: 0/1 array of shape (films, genres).
-        predictions: dict as of `answers`.
-        threshold: probability at or above which a genre counts as predicted.
+        answers: dict from model name to `Answer`.
+        raw_answers: dict like the probabilities of `answers`, before calibration.
+        base_rates: float array of shape (genres,).
+        options: `report.EvaluateOptions`.
 
     Returns:
-        dict from `model.metric` to float or None.
+        dict from `model.metric` to float or None. Metrics named `tuned_…` are at the tuned thresholds, the others that need
+        a threshold at `options.threshold`; `…_uncalibrated` are those of the raw probabilities.
     """
-    base_rates = predictions[BASE_RATE][0]
-    return {f"{name}.{metric}": metrics.rounded(value)
-            for name, probabilities in predictions.items()
-            for metric, value in metrics.evaluate(labels, probabilities, base_rates, threshold).items()}
+    found = {}
+    for name, (probabilities, thresholds) in answers.items():
+        of_model = {**metrics.rank(labels, probabilities, base_rates, options.precision),
+                    **metrics.decide(labels, probabilities >= options.threshold),
+                    "calibration_error": metrics.expected_calibration_error(labels, probabilities)}
+        if thresholds is not None:
+            of_model |= {f"tuned_{metric}": value
+                         for metric, value in metrics.decide(labels, probabilities >= thresholds).items()}
+            raw = raw_answers[name]
+            of_model |= {"loss_uncalibrated": metrics.binary_cross_entropy(labels, raw),
+                         "calibration_error_uncalibrated": metrics.expected_calibration_error(labels, raw)}
+        found |= {f"{name}.{metric}": metrics.rounded(value) for metric, value in of_model.items()}
+    return found
+
+
+def intervals(labels, answers, base_rates, options):
+    """95 % bootstrap intervals over test films (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993).
+
+    Args: as of `figures`.
+
+    Returns:
+        data frame with the columns model, metric, value, low and high.
+    """
+    rng = np.random.default_rng(options.seed)
+    samples = [rng.integers(0, len(labels), len(labels)) for _ in range(options.resamples)]
+    lines = []
+    for name, (probabilities, thresholds) in answers.items():
+        limits = options.threshold if thresholds is None else thresholds
+
+        def measure(rows, probabilities=probabilities, limits=limits):
+            return {**metrics.rank(labels[rows], probabilities[rows], base_rates, options.precision),
+                    **metrics.decide(labels[rows], probabilities[rows] >= limits)}
+
+        values = measure(np.arange(len(labels)))
+        resampled = [measure(rows) for rows in samples]
+        for metric, value in values.items():
+            known = [of_sample[metric] for of_sample in resampled if of_sample[metric] is not None]
+            low, high = np.percentile(known, [2.5, 97.5]) if known else (None, None)
+            lines.append({"model": name, "metric": metric, "value": metrics.rounded(value), "low": metrics.rounded(low),
+                          "high": metrics.rounded(high)})
+    return pd.DataFrame(lines)
+
+
+def complementarity(labels, first, second):
+    """Shares of films whose top genre both models, only one of them, or neither gets right.
+
+    Args:
+        labels: 0/1 array of shape (films, genres).
+        first, second: probabilities of the same shape.
+
+    Returns:
+        dict with both, only_first, only_second and neither, which sum to 1.
+    """
+    rows = np.arange(len(labels))
+    right, also = (labels[rows, np.argmax(probabilities, axis=1)] > 0 for probabilities in (first, second))
+    return {"both": np.mean(right & also), "only_first": np.mean(right & ~also), "only_second": np.mean(~right & also),
+            "neither": np.mean(~right & ~also)}
 
 
 def single_modality_skills(models, labels, rows, posters, overviews):

@@ -96,6 +96,8 @@ class Models:
     Args:
         paths: list of `.keras` files; see `models.find_models`.
         batch_size: films a step.
+        decisions: dict from model name to `decisions.Decision`: their probabilities are then calibrated; see
+            `decisions.read_decisions`.
 
     Attributes:
         genres: list of names, the order of all probabilities.
@@ -107,13 +109,14 @@ class Models:
         InputError: a model cannot be loaded.
     """
 
-    def __init__(self, paths, batch_size=BATCH_SIZE):
+    def __init__(self, paths, batch_size=BATCH_SIZE, decisions=None):
         networks = {Path(path).stem: Network(path, batch_size) for path in paths}
         self.networks = {name: network for name, network in networks.items() if network.modality is not None}
         self.fusion = next((network for network in networks.values() if network.modality is None), None)
         metadata = {key: value for network in networks.values() for key, value in network.metadata.items()}
         self.genres, self.base_rates = metadata["genres"], np.array(metadata["base_rates"])
         self.image_size = tuple(metadata["image_size"]) if "image_size" in metadata else None
+        self.decisions = decisions or {}
         self.vocabulary = Vocabulary(metadata["tokens"], metadata["max_length"]) if "tokens" in metadata else None
 
     def encode(self, rows, posters=None, overviews=None, distort=None):
@@ -150,20 +153,27 @@ class Models:
             answers[name][present] = probabilities
         if self.fusion is not None:
             answers[FUSION] = self._fuse(len(rows), encoded)
-        return answers
+        return {name: self.decisions[name].calibrate(of_model) if name in self.decisions else of_model
+                for name, of_model in answers.items()}
 
     def best(self, answers):
-        """Of the answers of `predict`, those to give a user: float32 array of shape (rows, genres).
+        """Of the answers of `predict`, those to give a user.
 
         The fusion model's where it had two inputs or more; where only one model had something to go by, its own answer,
         which is the better one then.
+
+        Returns:
+            (probabilities, thresholds): float arrays of shape (rows, genres); thresholds are 0.5 for a model without a
+            decision.
         """
-        single = np.stack([answers[name] for name in self.networks])  # (models, rows, genres)
-        known = ~np.isnan(single[..., 0])
-        chosen = single[known.argmax(axis=0), np.arange(single.shape[1])]
-        if self.fusion is None:
-            return chosen
-        return np.where((known.sum(axis=0) > 1)[:, None], answers[FUSION], chosen)
+        names = [*self.networks, *([FUSION] if self.fusion is not None else [])]
+        known = np.stack([~np.isnan(answers[name][:, 0]) for name in self.networks])  # (networks, rows)
+        chosen = known.argmax(axis=0)
+        if self.fusion is not None:
+            chosen = np.where(known.sum(axis=0) > 1, len(self.networks), chosen)
+        half = np.full(len(self.genres), 0.5)
+        thresholds = np.stack([self.decisions[name].thresholds if name in self.decisions else half for name in names])
+        return np.stack([answers[name] for name in names])[chosen, np.arange(len(chosen))], thresholds[chosen]
 
     def _fuse(self, count, encoded):
         sizes = {name: self.fusion.model.get_layer(name).output.shape[-1] for name in self.fusion.metadata["inputs"]}

@@ -1,7 +1,7 @@
 """Metrics of multi-label predictions. Undefined values are None, never 0."""
 
 import numpy as np
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, precision_recall_curve
 
 EPSILON = 1e-7  # probabilities are clipped to [EPSILON, 1 - EPSILON], as Keras does
 
@@ -51,35 +51,74 @@ def average_precisions(labels, probabilities):
             for genre in range(labels.shape[1])]
 
 
-def evaluate(labels, probabilities, base_rates, threshold=0.5):
-    """All figures of one model on one set of films.
+def recall_at_precision(labels, probabilities, precision):
+    """The highest micro recall of any one threshold at which micro precision is at least `precision`; 0 if none is."""
+    precisions, recalls, _ = precision_recall_curve(np.ravel(labels), np.ravel(probabilities))
+    return float(recalls[:-1][precisions[:-1] >= precision].max(initial=0.0))
+
+
+def expected_calibration_error(labels, probabilities, bins=10):
+    """Mean distance between probability and frequency over equally wide bins, weighted by their size.
+
+    (Naeini, Cooper and Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian Binning", 2015.) All films and
+    genres together.
+    """
+    _, counts, means, shares = reliability(labels, probabilities, bins)
+    return float(np.sum(counts * np.abs(means - shares)) / counts.sum())
+
+
+def reliability(labels, probabilities, bins=10):
+    """How often a genre is there, by the probability it was given, in equally wide bins; empty bins are left out.
+
+    Returns:
+        (lower edges, numbers of pairs of film and genre, mean probabilities, shares that are true): arrays of equal length.
+    """
+    labels, probabilities = np.ravel(labels), np.ravel(probabilities)
+    places = np.minimum((probabilities * bins).astype(int), bins - 1)
+    counts = np.bincount(places, minlength=bins)
+    used = counts > 0
+    means = np.bincount(places, probabilities, bins)[used] / counts[used]
+    shares = np.bincount(places, labels, bins)[used] / counts[used]
+    return np.flatnonzero(used) / bins, counts[used], means, shares
+
+
+def decide(labels, decisions):
+    """Figures of yes-or-no decisions.
+
+    Args:
+        labels, decisions: 0/1 or bool arrays of shape (films, genres).
+
+    Returns:
+        dict from metric name to float or None: micro precision, recall and F1; macro F1 over the genres that occur; sample
+        F1, the mean over films; exact match, the share of films whose set of genres is wholly right; Hamming loss.
+    """
+    true_positives, predicted, actual = counts(labels, decisions)
+    precision, recall, f1 = precision_recall_f1(true_positives.sum(), predicted.sum(), actual.sum())
+    f1_by_genre = [precision_recall_f1(*of_genre)[2] if of_genre[2] else None
+                   for of_genre in zip(true_positives, predicted, actual)]
+    f1_by_film = [precision_recall_f1(*of_film)[2] for of_film in zip(*counts(labels.T, decisions.T))]
+    wrong = np.asarray(decisions) != (np.asarray(labels) > 0)
+    return {"precision": precision, "recall": recall, "f1": f1, "macro_f1": mean(f1_by_genre),
+            "sample_f1": mean(f1_by_film), "exact_match": float(np.mean(~wrong.any(axis=1))),
+            "hamming_loss": float(np.mean(wrong))}
+
+
+def rank(labels, probabilities, base_rates, precision):
+    """Figures of probabilities that need no threshold.
 
     Args:
         labels: 0/1 array of shape (films, genres).
         probabilities: float array of the same shape.
         base_rates: the training base rates, shape (genres,), for the skill.
-        threshold: probability at or above which a genre counts as predicted.
+        precision: for the recall at that precision.
 
     Returns:
-        dict from metric name to float or None: loss, skill, micro precision, recall and F1, macro F1 and mAP over the
-        genres that occur, and exact match (share of films whose set of genres is wholly right).
+        dict from metric name to float or None: loss, skill, mAP over the genres that occur, recall at the precision.
     """
-    decisions = probabilities >= threshold
-    true_positives, predicted, actual = counts(labels, decisions)
-    precision, recall, f1 = precision_recall_f1(true_positives.sum(), predicted.sum(), actual.sum())
-    f1_by_genre = [precision_recall_f1(*of_genre)[2] if of_genre[2] else None
-                   for of_genre in zip(true_positives, predicted, actual)]
     loss = binary_cross_entropy(labels, probabilities)
-    return {
-        "loss": loss,
-        "skill": skill(loss, binary_cross_entropy(labels, base_rates)),
-        "precision": precision,
-        "recall": recall,
-        "f1": f1,
-        "macro_f1": mean(f1_by_genre),
-        "map": mean(average_precisions(labels, probabilities)),
-        "exact_match": float(np.mean((decisions == (labels > 0)).all(axis=1))),
-    }
+    return {"loss": loss, "skill": skill(loss, binary_cross_entropy(labels, base_rates)),
+            "map": mean(average_precisions(labels, probabilities)),
+            "recall_at_precision": recall_at_precision(labels, probabilities, precision)}
 
 
 def rounded(value, digits=4):

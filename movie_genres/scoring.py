@@ -40,13 +40,15 @@ class Row(NamedTuple):
         status: `ok` or a short error kind.
         error: a message, empty if ok.
         probabilities: float array of shape (genres,), or None if nothing could be scored.
+        thresholds: float array of shape (genres,): from which probability on each genre counts as there.
     """
 
     id: str
     source: str
     status: str
     error: str
-    probabilities: np.ndarray | None
+    probabilities: np.ndarray | None = None
+    thresholds: np.ndarray | None = None
 
 
 def find_posters(folder):
@@ -159,9 +161,9 @@ def _score_chunk(chunk, decoding, models):
     decoded = [future.result() for future in decoding]
     posters = _stack(decoded, models.image_size) if models.image_size else None
     overviews, text_errors = _encode(chunk, models.vocabulary) if models.vocabulary else (None, {})
-    probabilities = models.best(models.predict(np.arange(len(chunk)), posters, overviews))
+    probabilities, thresholds = models.best(models.predict(np.arange(len(chunk)), posters, overviews))
     for row, item in enumerate(chunk):
-        yield _row(item, decoded[row], text_errors.get(row), probabilities[row])
+        yield _row(item, decoded[row], text_errors.get(row), (probabilities[row], thresholds[row]))
 
 
 def _stack(decoded, image_size):
@@ -188,28 +190,28 @@ def _encode(chunk, vocabulary):
     return Overviews(np.concatenate(words), np.cumsum([0, *map(len, words)])), errors
 
 
-def _row(item, decoded, text_error, probabilities):
+def _row(item, decoded, text_error, answer):
     poster_ok, poster_error = isinstance(decoded, np.ndarray), decoded if isinstance(decoded, PosterError) else None
     text_ok = item.overview is not None and text_error is None
     if item.error:
-        return Row(item.id, "overview", *item.error, None)
+        return Row(item.id, "overview", *item.error)
     failures = ([(poster_error.kind, f"poster: {poster_error}")] if poster_error else []) + \
         ([(text_error[0], f"overview: {text_error[1]}")] if text_error else [])
     status = failures[0][0] if failures else OK
     message = "; ".join(message for _, message in failures)
     if poster_ok or text_ok:
-        return Row(item.id, _source(poster_ok, text_ok), status, message, probabilities)
-    return Row(item.id, _source(item.poster is not None, item.overview is not None), status, message, None)
+        return Row(item.id, _source(poster_ok, text_ok), status, message, *answer)
+    return Row(item.id, _source(item.poster is not None, item.overview is not None), status, message)
 
 
 def _source(poster, overview):
     return "both" if poster and overview else "poster" if poster else "overview"
 
 
-def write_rows(rows, path, genres, top=3, threshold=0.5):
+def write_rows(rows, path, genres, top=3, threshold=None):
     """Writes scored films as CSV, to a temporary file that is renamed at the end.
 
-    Columns: id, source, status, error, genres (at or above the threshold, most probable first, joined by a bar), top
+    Columns: id, source, status, error, genres (at or above their thresholds, most probable first, joined by a bar), top
     (`Drama:0.712|Comedy:0.433`), then `p_<Genre>` for each genre with 4 decimals.
 
     Args:
@@ -217,7 +219,7 @@ def write_rows(rows, path, genres, top=3, threshold=0.5):
         path: where to.
         genres: list of names, the order of the probabilities.
         top: how many genres stand in `top`.
-        threshold: probability at or above which a genre stands in `genres`.
+        threshold: probability at or above which a genre stands in `genres`; None takes the models' own thresholds.
 
     Returns:
         `collections.Counter` of the rows by status.
@@ -241,6 +243,7 @@ def _answers(row, genres, top, threshold):
     if row.probabilities is None:
         return ["", "", *("" for _ in genres)]
     order = np.argsort(-row.probabilities, kind="stable")
-    named = "|".join(genres[index] for index in order if row.probabilities[index] >= threshold)
+    thresholds = row.thresholds if threshold is None else np.full(len(genres), threshold)
+    named = "|".join(genres[index] for index in order if row.probabilities[index] >= thresholds[index])
     best = "|".join(f"{genres[index]}:{row.probabilities[index]:.3f}" for index in order[:top])
     return [named, best, *(f"{probability:.4f}" for probability in row.probabilities)]

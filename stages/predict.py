@@ -11,10 +11,11 @@ from stages.common import EXISTING_FOLDER, FILE, params_option, read_options, ru
 
 @dataclass(config=STRICT, frozen=True)
 class PredictOptions:
-    """The `predict` section of `params.yaml`: how many genres are named, and from which probability on."""
+    """The `predict` section of `params.yaml`: how many genres stand in `top`, and from which
+    probability on a genre is named (none: the tuned thresholds)."""
 
     top: int = Field(default=3, ge=1)
-    threshold: float = Field(default=0.5, ge=0, le=1)
+    threshold: float | None = Field(default=None, ge=0, le=1)
 
 
 @click.command(help=__doc__)
@@ -26,6 +27,7 @@ def main(prepared, models, out, params):
     with running():
         import_tensorflow()
         from movie_genres.arrays import load_prepared
+        from movie_genres.decisions import read_decisions
         from movie_genres.inference import Models
         from movie_genres.models import find_models
         from movie_genres.scoring import Item, score, write_rows
@@ -33,7 +35,8 @@ def main(prepared, models, out, params):
         options = read_options(params, "predict", PredictOptions)
         films = load_prepared(prepared).films.query("split == 'test'")
         items = [Item(film.id, film.poster or None, film.overview or None) for film in films.itertuples()]
-        loaded = Models(find_models(models, ("poster", "overview")))
+        paths = find_models(models, ("poster", "overview"))
+        loaded = Models(paths, decisions=read_decisions(paths))
         out.parent.mkdir(parents=True, exist_ok=True)
         statuses = write_rows(score(items, loaded), out, loaded.genres, options.top, options.threshold)
         click.echo(", ".join(f"{count:,} {status}" for status, count in statuses.items()))

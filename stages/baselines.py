@@ -1,0 +1,23 @@
+"""Fits the baseline, TF-IDF with logistic regression, and writes its answers for all films."""
+
+import click
+import numpy as np
+
+from movie_genres.arrays import load_prepared
+from movie_genres.baselines import BaselinesOptions, tfidf_probabilities
+from stages.common import EXISTING_FOLDER, FILE, params_option, read_options, running
+
+
+@click.command(help=__doc__)
+@click.option("--prepared", type=EXISTING_FOLDER, default="prepared", show_default=True, help="Output of prepare.")
+@click.option("--out", type=FILE, default="baselines/tfidf.npy", show_default=True, help="The probabilities to write.")
+@params_option
+def main(prepared, out, params):
+    with running():
+        probabilities = tfidf_probabilities(load_prepared(prepared), read_options(params, "baselines", BaselinesOptions))
+        out.parent.mkdir(parents=True, exist_ok=True)
+        np.save(out, probabilities)
+
+
+if __name__ == "__main__":
+    main()
