@@ -157,5 +157,5 @@ def _film(figure, film, left, top, width, height):
         texts.text(0, height_of_line, name, fontsize=8, color=_color(name, film["answers"]), va="center")
         for place, (genre, probability) in enumerate(ranked):
             right = genre in film["genres"]
-            texts.text(0.16 + 0.29 * place, height_of_line, f"{genre} {probability:.2f}", fontsize=7, va="center",
+            texts.text(0.16 + 0.29 * place, height_of_line, f"{genre} {probability:.2f}", fontsize=6.5, va="center",
                        color="#006d2c" if right else "#888888", weight="bold" if right else "normal")
