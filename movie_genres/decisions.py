@@ -13,6 +13,7 @@ from sklearn.metrics import precision_recall_curve
 from movie_genres.errors import InputError
 from movie_genres.files import file_digest
 from movie_genres.metrics import EPSILON, binary_cross_entropy
+from movie_genres.models import model_path
 from movie_genres.options import STRICT
 
 FILE_NAME = "decisions.json"
@@ -128,22 +129,22 @@ def tune(models, prepared, posters, overviews, options):
     return decisions
 
 
-def write_decisions(decisions, folder, genres, options):
-    """Writes `decisions.json` beside the models that it is for.
+def write_decisions(decisions, folder, out, genres, options):
+    """Writes decisions, bound to the model files that they are for.
 
     Args:
         decisions: dict from model name to `Decision`.
         folder: the models folder.
+        out: path of the file, `decisions.json` in that folder.
         genres: list of names.
         options: the `TuneOptions` they were fitted with.
     """
-    folder = Path(folder)
     content = {"aim": options.aim, "precision": options.precision if options.aim == "recall" else None, "models": {
-        name: {"sha256": file_digest(folder / f"{name}.keras"), "temperature": round(decision.temperature, 4),
+        name: {"sha256": file_digest(model_path(folder, name)), "temperature": round(decision.temperature, 4),
                "thresholds": {genre: round(float(threshold), 4)
                               for genre, threshold in zip(genres, decision.thresholds)}}
         for name, decision in decisions.items()}}
-    (folder / FILE_NAME).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    Path(out).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_decisions(paths):

@@ -1,5 +1,7 @@
 """Figures and tables on films that no training, and no choice of epoch, has seen."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 from sklearn.metrics import precision_recall_curve
@@ -11,8 +13,22 @@ BASE_RATE = "base_rate"
 RECALL_GRID = np.linspace(0.01, 1, 100)
 
 
-def answers(models, rows, posters, overviews):
-    """Probabilities of each model for some films, and of the base-rate constant.
+class Answer(NamedTuple):
+    """What one model says of some films.
+
+    Attributes:
+        probabilities: float array of shape (films, genres), calibrated where the model is.
+        thresholds: float array of shape (genres,), or None: not tuned.
+        raw: the probabilities before calibration.
+    """
+
+    probabilities: np.ndarray
+    thresholds: np.ndarray | None
+    raw: np.ndarray
+
+
+def answers(models, rows, posters, overviews, baselines):
+    """What each baseline and each model says of some films.
 
     A film that lacks what a model needs gets the base rates, so that all models are measured on the same films.
 
@@ -20,23 +36,27 @@ def answers(models, rows, posters, overviews):
         models: `inference.Models`.
         rows: int array of film indices.
         posters, overviews: as in `inference.Models.encode`.
+        baselines: dict from name to probabilities of all films.
 
     Returns:
-        dict from name (`base_rate` first) to float array of shape (rows, genres).
+        dict from name to `Answer`: `base_rate`, the constant, first, then the baselines, then the models.
     """
     constant = np.broadcast_to(models.base_rates, (len(rows), len(models.genres)))
-    predicted = models.predict(rows, posters, overviews)
-    return {BASE_RATE: constant,
-            **{name: np.where(np.isnan(of_model), constant, of_model) for name, of_model in predicted.items()}}
+    found = {BASE_RATE: Answer(constant, None, constant),
+             **{name: Answer(of_all[rows], None, of_all[rows]) for name, of_all in baselines.items()}}
+    for name, raw in models.predict(rows, posters, overviews, calibrated=False).items():
+        raw = np.where(np.isnan(raw), constant, raw)
+        decision = models.decisions.get(name)
+        found[name] = Answer(decision.calibrate(raw), decision.thresholds, raw) if decision else Answer(raw, None, raw)
+    return found
 
 
-def figures(labels, answers, raw_answers, base_rates, options):
+def figures(labels, answers, base_rates, options):
     """All metrics of all models in one flat dict, rounded for a metrics file.
 
     Args:
         labels: 0/1 array of shape (films, genres).
         answers: dict from model name to `Answer`.
-        raw_answers: dict like the probabilities of `answers`, before calibration.
         base_rates: float array of shape (genres,).
         options: `report.EvaluateOptions`.
 
@@ -45,14 +65,13 @@ def figures(labels, answers, raw_answers, base_rates, options):
         a threshold at `options.threshold`; `…_uncalibrated` are those of the raw probabilities.
     """
     found = {}
-    for name, (probabilities, thresholds) in answers.items():
+    for name, (probabilities, thresholds, raw) in answers.items():
         of_model = {**metrics.rank(labels, probabilities, base_rates, options.precision),
                     **metrics.decide(labels, probabilities >= options.threshold),
                     "calibration_error": metrics.expected_calibration_error(labels, probabilities)}
         if thresholds is not None:
             of_model |= {f"tuned_{metric}": value
                          for metric, value in metrics.decide(labels, probabilities >= thresholds).items()}
-            raw = raw_answers[name]
             of_model |= {"loss_uncalibrated": metrics.binary_cross_entropy(labels, raw),
                          "calibration_error_uncalibrated": metrics.expected_calibration_error(labels, raw)}
         found |= {f"{name}.{metric}": metrics.rounded(value) for metric, value in of_model.items()}
@@ -70,7 +89,7 @@ def intervals(labels, answers, base_rates, options):
     rng = np.random.default_rng(options.seed)
     samples = [rng.integers(0, len(labels), len(labels)) for _ in range(options.resamples)]
     lines = []
-    for name, (probabilities, thresholds) in answers.items():
+    for name, (probabilities, thresholds, _) in answers.items():
         limits = options.threshold if thresholds is None else thresholds
 
         def measure(rows, probabilities=probabilities, limits=limits):
@@ -110,35 +129,42 @@ def single_modality_skills(models, labels, rows, posters, overviews):
     shown = {"posters_only": (posters, None), "overviews_only": (None, overviews)}
     base_loss = metrics.binary_cross_entropy(labels, models.base_rates)
     return {f"{FUSION}.skill_{name}": metrics.rounded(metrics.skill(
-        metrics.binary_cross_entropy(labels, answers(models, rows, *given)[FUSION]), base_loss))
+        metrics.binary_cross_entropy(labels, answers(models, rows, *given, {})[FUSION].probabilities), base_loss))
         for name, given in shown.items()}
 
 
-def per_genre(labels, predictions, genres, threshold):
-    """Precision, recall and F1 of each genre.
+def per_genre(labels, answers, genres, threshold):
+    """Precision, recall and F1 of each genre, at the tuned thresholds where there are any.
+
+    Args:
+        labels: 0/1 array of shape (films, genres).
+        answers: dict from model name to `Answer`.
+        genres: list of names.
+        threshold: of models without tuned ones.
 
     Returns:
         data frame with a line for each genre: genre, support (films that have it), then `model.metric` columns; None
         where undefined.
     """
     columns = {"genre": genres, "support": labels.sum(axis=0).astype(int)}
-    for name, probabilities in predictions.items():
-        by_genre = zip(*metrics.counts(labels, probabilities >= threshold))
+    for name, (probabilities, thresholds, _) in answers.items():
+        limits = threshold if thresholds is None else thresholds
+        by_genre = zip(*metrics.counts(labels, probabilities >= limits))
         scores = [metrics.precision_recall_f1(*of_genre) for of_genre in by_genre]
         for metric, values in zip(("precision", "recall", "f1"), zip(*scores)):
             columns[f"{name}.{metric}"] = [metrics.rounded(value) for value in values]
     return pd.DataFrame(columns)
 
 
-def precision_recall_curves(labels, predictions):
+def precision_recall_curves(labels, answers):
     """Micro-averaged precision at each recall of a fixed grid: the best precision at that recall or above.
 
     Returns:
         data frame with the column recall (0.01 to 1) and one of precision for each model.
     """
     columns = {"recall": RECALL_GRID}
-    for name, probabilities in predictions.items():
-        precision, recall, _ = precision_recall_curve(labels.ravel(), np.asarray(probabilities).ravel())
+    for name, answer in answers.items():
+        precision, recall, _ = precision_recall_curve(labels.ravel(), np.asarray(answer.probabilities).ravel())
         best = np.maximum.accumulate(precision)  # recall falls along the curve
         position = np.searchsorted(-recall, -RECALL_GRID, side="right") - 1
         columns[name] = best[position].round(4)

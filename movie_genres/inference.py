@@ -141,8 +141,8 @@ class Models:
                 encoded[name] = present, *network.encode(rows[present], posters, overviews, distortion)
         return encoded
 
-    def predict(self, rows, posters=None, overviews=None):
-        """Probabilities of some films by each model. Arguments as of `encode`.
+    def predict(self, rows, posters=None, overviews=None, calibrated=True):
+        """Probabilities of some films by each model, calibrated where there is a decision. Arguments as of `encode`.
 
         Returns:
             dict from model name to float32 array of shape (rows, genres); NaN where a model has nothing to go by.
@@ -153,7 +153,7 @@ class Models:
             answers[name][present] = probabilities
         if self.fusion is not None:
             answers[FUSION] = self._fuse(len(rows), encoded)
-        return {name: self.decisions[name].calibrate(of_model) if name in self.decisions else of_model
+        return {name: self.decisions[name].calibrate(of_model) if calibrated and name in self.decisions else of_model
                 for name, of_model in answers.items()}
 
     def best(self, answers):

@@ -9,8 +9,9 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
 
-COLORS = {"base_rate": "#999999", "cnn": "#d55e00", "lstm": "#0072b2", "fusion": "#009e73"}  # Okabe and Ito (2008)
-MORE_COLORS = ("#cc79a7", "#e69f00", "#56b4e9", "#f0e442")
+COLORS = {"base_rate": "#999999", "cnn": "#d55e00", "lstm": "#0072b2", "fusion": "#009e73",
+          "tfidf": "#cc79a7"}  # Okabe and Ito (2008)
+MORE_COLORS = ("#e69f00", "#56b4e9", "#f0e442")
 STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
          "grid.color": "#e6e6e6", "axes.axisbelow": True, "legend.frameon": False, "figure.constrained_layout.use": True}
 
@@ -93,6 +94,49 @@ def per_genre(table, names, path):
         panels[0].set_yticks(lines, labels)
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=len(names))
         figure.suptitle("Test films by genre (number of films)", x=0.01, ha="left", fontsize=10)
+        _save(figure, path)
+
+
+def intervals(table, path, shown=("skill", "f1", "macro_f1", "map", "recall_at_precision")):
+    """Metrics of every model with their 95 % intervals, a panel for each metric.
+
+    Args:
+        table: data frame as of `evaluation.intervals`.
+        path: of the PNG.
+        shown: the metrics to draw.
+    """
+    names = list(dict.fromkeys(table["model"]))
+    with plt.rc_context(STYLE):
+        figure, panels = plt.subplots(1, len(shown), figsize=(2.3 * len(shown) + 0.8, 0.35 * len(names) + 1.2), sharey=True)
+        for axes, metric in zip(panels, shown):
+            for line, name in enumerate(reversed(names)):
+                row = table[(table["model"] == name) & (table["metric"] == metric)].iloc[0]
+                axes.hlines(line, row["low"], row["high"], color=_color(name, names), linewidth=2)
+                axes.plot(row["value"], line, "o", color=_color(name, names))
+            axes.set(title=metric.replace("_", " "), ylim=(-0.6, len(names) - 0.4))
+        panels[0].set_yticks(range(len(names)), reversed(names))
+        figure.suptitle("Test films, with 95 % bootstrap intervals; decisions at tuned thresholds", x=0.01, ha="left",
+                        fontsize=10)
+        _save(figure, path)
+
+
+def reliability(curves, path):
+    """How often a genre is there by the probability it was given, before and after calibration.
+
+    Args:
+        curves: dict from model name to two of `metrics.reliability`, before and after.
+        path: of the PNG.
+    """
+    with plt.rc_context(STYLE):
+        figure, panels = plt.subplots(1, max(len(curves), 1), figsize=(3.4 * max(len(curves), 1), 3.4), sharey=True,
+                                      squeeze=False)
+        for axes, (name, states) in zip(panels[0], curves.items()):
+            axes.plot([0, 1], [0, 1], color="#cccccc", linestyle=":")
+            for (_, _, means, shares), style, label in zip(states, ("--", "-"), ("before", "after")):
+                axes.plot(means, shares, style, marker="o", markersize=3, color=_color(name, curves), label=label)
+            axes.set(title=name, xlabel="probability", xlim=(0, 1), ylim=(0, 1))
+            axes.legend(title="calibration")
+        panels[0, 0].set_ylabel("share that is true")
         _save(figure, path)
 
 

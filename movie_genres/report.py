@@ -9,6 +9,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from movie_genres import evaluation, plots
+from movie_genres.models import OVERVIEW, POSTER
 from movie_genres.options import STRICT
 from movie_genres.posters import PosterError, read_poster
 
@@ -21,24 +22,29 @@ class EvaluateOptions:
     """The `evaluate` section of `params.yaml`.
 
     Attributes:
-        threshold: probability at or above which a genre counts as predicted.
+        threshold: probability at or above which a genre counts as predicted, beside the tuned thresholds.
+        precision: the precision at which recall is reported.
+        resamples: bootstrap samples for the 95 % intervals.
         sheet_films: how many test films the sheets show.
-        sheet_seed: decides which.
+        seed: decides the samples and which films the sheets show.
     """
 
     threshold: float = Field(default=0.5, gt=0, lt=1)
+    precision: float = Field(default=0.61, gt=0, lt=1)
+    resamples: int = Field(default=300, ge=1)
     sheet_films: int = Field(default=24, ge=0)
-    sheet_seed: int = 0
+    seed: int = 0
 
 
-def write_report(prepared, posters, overviews, models, trainings, metrics, folder, options):
-    """Measures models on the test films and writes metrics and plots.
+def write_report(prepared, posters, overviews, models, baselines, trainings, metrics, folder, options):
+    """Measures models and baselines on the test films and writes metrics and plots.
 
     Args:
         prepared: `arrays.Prepared`.
         posters: `arrays.Posters`.
         overviews: `arrays.Overviews`.
-        models: `inference.Models`.
+        models: `inference.Models`, with decisions.
+        baselines: dict from name to a float array of shape (films, genres), probabilities of all films.
         trainings: dict from model name to (path of its history, path of its training metrics).
         metrics: path of the JSON file with all figures.
         folder: for the pictures and tables.
@@ -52,32 +58,62 @@ def write_report(prepared, posters, overviews, models, trainings, metrics, folde
     metrics.parent.mkdir(parents=True, exist_ok=True)
     rows = prepared.rows("test")
     labels = prepared.labels[rows]
-    answers = evaluation.answers(models, rows, posters, overviews)
+    answers = evaluation.answers(models, rows, posters, overviews, baselines)
 
-    figures = {"films": len(rows), **evaluation.figures(labels, answers, options.threshold),
-               **evaluation.single_modality_skills(models, labels, rows, posters, overviews)}
+    figures = {"films": len(rows), **evaluation.figures(labels, answers, models.base_rates, options),
+               **evaluation.single_modality_skills(models, labels, rows, posters, overviews),
+               **_complementarity(labels, answers, models)}
     metrics.write_text(json.dumps(figures, indent=2) + "\n")
-
-    curves = evaluation.precision_recall_curves(labels, answers)
-    curves.to_csv(folder / "pr_curves.csv", index=False, lineterminator="\n")
-    plots.precision_recall(curves, labels.mean(), folder / "pr_curves.png")
-    by_genre = evaluation.per_genre(labels, answers, prepared.genres, options.threshold)
-    by_genre.to_csv(folder / "per_genre.csv", index=False, lineterminator="\n")
-    trained = {name: probabilities for name, probabilities in answers.items() if name != evaluation.BASE_RATE}
-    plots.per_genre(by_genre, list(trained), folder / "per_genre.png")
-    for name, probabilities in trained.items():
-        plots.confusion(evaluation.top_genre_confusion(labels, probabilities), prepared.genres,
-                        f"{name}: genre named first, % of each row",
-                        folder / f"confusion_{name}.png")
+    _write_tables(labels, answers, models.base_rates, prepared.genres, folder, options)
+    _draw_models(labels, answers, prepared.genres, folder)
     histories = {name: pd.read_csv(history) for name, (history, _) in trainings.items()}
     base_losses = {name: json.loads(file.read_text())["base_rate_loss"] for name, (_, file) in trainings.items()}
     plots.training_curves(histories, base_losses, folder / "training_curves.png")
-    _write_sheets(prepared, rows, trained, folder, options)
+    _write_sheets(prepared, rows, {name: answers[name].probabilities for name in _shown(answers)}, folder, options)
     return figures
 
 
+def _shown(answers):
+    """The models in pictures of single decisions: all but the constant."""
+    return [name for name in answers if name != evaluation.BASE_RATE]
+
+
+def _complementarity(labels, answers, models):
+    """Whose top genre is right, for the first two models of different modalities, as a flat dict."""
+    first = {}
+    for name, network in models.networks.items():
+        first.setdefault(network.modality, name)
+    if len(first) < 2:
+        return {}
+    poster, overview = first[POSTER], first[OVERVIEW]
+    shares = evaluation.complementarity(labels, answers[poster].probabilities, answers[overview].probabilities)
+    names = {"both": "both", "only_first": f"only_{poster}", "only_second": f"only_{overview}", "neither": "neither"}
+    return {f"top_genre_right.{names[key]}": evaluation.metrics.rounded(share) for key, share in shares.items()}
+
+
+def _write_tables(labels, answers, base_rates, genres, folder, options):
+    curves = evaluation.precision_recall_curves(labels, answers)
+    by_genre = evaluation.per_genre(labels, answers, genres, options.threshold)
+    spread = evaluation.intervals(labels, answers, base_rates, options)
+    for table, name in ((curves, "pr_curves"), (by_genre, "per_genre"), (spread, "intervals")):
+        table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+    plots.precision_recall(curves, labels.mean(), folder / "pr_curves.png")
+    plots.per_genre(by_genre, _shown(answers), folder / "per_genre.png")
+    plots.intervals(spread, folder / "intervals.png")
+
+
+def _draw_models(labels, answers, genres, folder):
+    for name in _shown(answers):
+        matrix = evaluation.top_genre_confusion(labels, answers[name].probabilities)
+        plots.confusion(matrix, genres, f"{name}: genre named first, % of each row", folder / f"confusion_{name}.png")
+    calibrated = {name: answer for name, answer in answers.items() if answer.thresholds is not None}
+    plots.reliability({name: (evaluation.metrics.reliability(labels, answer.raw),
+                              evaluation.metrics.reliability(labels, answer.probabilities))
+                       for name, answer in calibrated.items()}, folder / "reliability.png")
+
+
 def _write_sheets(prepared, rows, answers, folder, options):
-    shown = np.random.default_rng(options.sheet_seed).permutation(len(rows))[:options.sheet_films]
+    shown = np.random.default_rng(options.seed).permutation(len(rows))[:options.sheet_films]
     for sheet, start in enumerate(range(0, len(shown), FILMS_ON_A_SHEET), start=1):
         films = []
         for line in shown[start:start + FILMS_ON_A_SHEET]:

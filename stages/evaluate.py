@@ -1,6 +1,7 @@
 """Measures all models, and the base rates, on the test films; writes metrics, plots and sheets of sample films."""
 
 import click
+import numpy as np
 
 from movie_genres.quiet import import_tensorflow
 from stages.common import (
@@ -19,24 +20,29 @@ from stages.common import (
 @click.option("--posters", type=EXISTING_FOLDER, default="features/posters", show_default=True, help="Pixel arrays.")
 @click.option("--overviews", type=EXISTING_FOLDER, default="features/overviews", show_default=True, help="Token ids.")
 @click.option("--models", type=EXISTING_FOLDER, default="models", show_default=True, help="Folder of the models.")
+@click.option("--baseline", type=(str, EXISTING_FILE), multiple=True, metavar="NAME FILE",
+              help="A baseline's name and its probabilities of all films. Repeat it.")
 @click.option("--training", type=(str, EXISTING_FILE, EXISTING_FILE), multiple=True, metavar="NAME HISTORY METRICS",
               help="A model's name, its history and its training metrics, for the training curves. Repeat it.")
 @click.option("--metrics", type=FILE, default="metrics/evaluate.json", show_default=True, help="The figures to write.")
 @click.option("--plots", type=FOLDER, default="plots", show_default=True, help="Folder for pictures and curves.")
 @params_option
-def main(prepared, posters, overviews, models, training, metrics, plots, params):
+def main(prepared, posters, overviews, models, baseline, training, metrics, plots, params):
     with running():
         import_tensorflow()
         from movie_genres.arrays import load_overviews, load_posters, load_prepared
+        from movie_genres.decisions import read_decisions
         from movie_genres.inference import Models
         from movie_genres.models import find_models
         from movie_genres.report import EvaluateOptions, write_report
 
         options = read_options(params, "evaluate", EvaluateOptions)
-        loaded = Models(find_models(models, ("poster", "overview")))
+        paths = find_models(models, ("poster", "overview"))
+        loaded = Models(paths, decisions=read_decisions(paths))
+        baselines = {name: np.load(file) for name, file in baseline}
         trainings = {name: (history, figures) for name, history, figures in training}
         figures = write_report(load_prepared(prepared), load_posters(posters), load_overviews(overviews), loaded,
-                               trainings, metrics, plots, options)
+                               baselines, trainings, metrics, plots, options)
         for name, value in figures.items():
             if name.endswith(".skill"):
                 click.echo(f"{name} {value:.1%}")

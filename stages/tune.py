@@ -3,16 +3,17 @@
 import click
 
 from movie_genres.quiet import import_tensorflow
-from stages.common import EXISTING_FOLDER, params_option, read_options, running
+from stages.common import EXISTING_FOLDER, FILE, params_option, read_options, running
 
 
 @click.command(help=__doc__)
 @click.option("--prepared", type=EXISTING_FOLDER, default="prepared", show_default=True, help="Output of prepare.")
 @click.option("--posters", type=EXISTING_FOLDER, default="features/posters", show_default=True, help="Pixel arrays.")
 @click.option("--overviews", type=EXISTING_FOLDER, default="features/overviews", show_default=True, help="Token ids.")
-@click.option("--models", type=EXISTING_FOLDER, default="models", show_default=True, help="Folder of the models; decisions.json is written there.")
+@click.option("--models", type=EXISTING_FOLDER, default="models", show_default=True, help="Folder of the models.")
+@click.option("--out", type=FILE, default="models/decisions.json", show_default=True, help="The file to write.")
 @params_option
-def main(prepared, posters, overviews, models, params):
+def main(prepared, posters, overviews, models, out, params):
     with running():
         import_tensorflow()
         from movie_genres.arrays import load_overviews, load_posters, load_prepared
@@ -23,7 +24,7 @@ def main(prepared, posters, overviews, models, params):
         options, content = read_options(params, "tune", TuneOptions), load_prepared(prepared)
         loaded = Models(find_models(models, ("poster", "overview")))
         decisions = tune(loaded, content, load_posters(posters), load_overviews(overviews), options)
-        write_decisions(decisions, models, content.genres, options)
+        write_decisions(decisions, models, out, content.genres, options)
 
 
 if __name__ == "__main__":

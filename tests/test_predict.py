@@ -127,7 +127,7 @@ def test_scoring_agrees_with_evaluation(small_arrays, models):
     prepared, posters, overviews, _ = small_arrays
     loaded = Models(find_models(models, ("poster", "overview")))
     rows = prepared.rows("test")
-    expected = loaded.best(loaded.predict(rows, posters, overviews))
+    expected, _ = loaded.best(loaded.predict(rows, posters, overviews))
     items = [Item(film.id, film.poster or None, film.overview or None)
              for film in prepared.films.iloc[rows].itertuples()]
     scored = [row.probabilities for row in score(items, loaded)]

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from movie_genres.decisions import TuneOptions, tune
 from movie_genres.inference import Models
 from movie_genres.models import find_models
 from movie_genres.report import EvaluateOptions, write_report
@@ -14,15 +15,19 @@ def test_writes_figures_tables_and_pictures(models, small_arrays, tmp_path):
     trainings = {name: (models.parent / f"{name}.csv", models.parent / f"{name}.json")
                  for name in ("cnn", "lstm", "fusion")}
     for copy in "ab":
-        figures = write_report(prepared, posters, overviews, Models(find_models(models, ("poster", "overview"))),
-                               trainings, tmp_path / copy / "evaluate.json", tmp_path / copy / "plots",
-                               EvaluateOptions(sheet_films=14))
+        paths = find_models(models, ("poster", "overview"))
+        decisions = tune(Models(paths), prepared, posters, overviews, TuneOptions())
+        figures = write_report(prepared, posters, overviews, Models(paths, decisions=decisions),
+                               {"tfidf": np.tile(prepared.base_rates(), (len(prepared.films), 1))}, trainings, tmp_path / copy / "evaluate.json", tmp_path / copy / "plots",
+                               EvaluateOptions(sheet_films=14, resamples=20))
     assert json.loads((tmp_path / "a" / "evaluate.json").read_text()) == figures
     assert figures["films"] == len(prepared.rows("test"))
-    assert {name.split(".")[0] for name in figures} == {"films", "base_rate", "cnn", "lstm", "fusion"}
+    assert {name.split(".")[0] for name in figures} == {"films", "base_rate", "tfidf", "cnn", "lstm", "fusion",
+                                                         "top_genre_right"}
     names = sorted(path.name for path in (tmp_path / "a" / "plots").iterdir())
-    assert names == ["confusion_cnn.png", "confusion_fusion.png", "confusion_lstm.png", "films_1.png", "films_2.png",
-                     "per_genre.csv", "per_genre.png", "pr_curves.csv", "pr_curves.png", "training_curves.png"]
+    assert names == ["confusion_cnn.png", "confusion_fusion.png", "confusion_lstm.png", "confusion_tfidf.png", "films_1.png",
+                     "films_2.png", "intervals.csv", "intervals.png", "per_genre.csv", "per_genre.png", "pr_curves.csv",
+                     "pr_curves.png", "reliability.png", "training_curves.png"]
     for name in names:
         first, second = (tmp_path / copy / "plots" / name for copy in "ab")
         assert first.read_bytes() == second.read_bytes(), f"{name} differs from run to run"

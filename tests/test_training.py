@@ -112,6 +112,8 @@ def test_a_bad_parameter_is_named(tmp_path, small_data, line, message):
 
 
 def test_the_committed_parameters_are_valid():
+    from movie_genres.baselines import BaselinesOptions
+    from movie_genres.decisions import TuneOptions
     from movie_genres.fusion import FusionOptions
     from movie_genres.preparing import PrepareOptions
     from movie_genres.report import EvaluateOptions
@@ -119,7 +121,8 @@ def test_the_committed_parameters_are_valid():
     from stages.predict import PredictOptions
 
     for section, options in {"prepare": PrepareOptions, "vectorize": VectorizeOptions, "cnn": CnnOptions,
-                             "lstm": LstmOptions, "fusion": FusionOptions, "evaluate": EvaluateOptions,
+                             "lstm": LstmOptions, "fusion": FusionOptions, "baselines": BaselinesOptions,
+                             "tune": TuneOptions, "evaluate": EvaluateOptions,
                              "predict": PredictOptions}.items():
         assert isinstance(read_options(REPOSITORY / "params.yaml", section, options), options)
 
