@@ -32,7 +32,7 @@ def clone(tmp_path_factory):
         pytest.skip("the demo data is not committed")
     command(folder, "git", "checkout", "--quiet", "-b", "work")
     command(folder, "dvc", "pull", "data")
-    set_parameters(folder, **{"epochs: 36": "epochs: 3", "epochs: 16": "epochs: 4"})
+    set_parameters(folder, **{"epochs: 30": "epochs: 3", "epochs: 16": "epochs: 4"})
     command(folder, "dvc", "repro")
     command(folder, "git", "add", "--all")
     command(folder, "git", "commit", "--quiet", "-m", "trained")
