@@ -26,7 +26,8 @@ def main(metrics, scored, rows):
 
 def _models(metrics):
     figures = json.loads(metrics.read_text())
-    table = Table("model", *METRICS, box=SIMPLE, padding=(0, 1), title=f"{metrics}: {figures['films']} test films", title_justify="left")
+    table = Table("model", *METRICS, box=SIMPLE, padding=(0, 1), title_justify="left",
+                  title=f"{metrics}: {figures['films']} test films")
     for model in dict.fromkeys(name.split(".")[0] for name in figures if "." in name):
         values = (figures[f"{model}.{metric}"] for metric in METRICS)
         table.add_row(model, *("-" if value is None else f"{value:.3f}" for value in values))
@@ -34,7 +35,8 @@ def _models(metrics):
 
 
 def _films(scored, rows):
-    table = Table("id", "status", "genres", "top", box=SIMPLE, padding=(0, 1), title=f"{scored}: the first {rows} films", title_justify="left")
+    table = Table("id", "status", "genres", "top", box=SIMPLE, padding=(0, 1), title_justify="left",
+                  title=f"{scored}: the first {rows} films")
     with scored.open(encoding="utf-8", newline="") as file:
         for row in itertools.islice(csv.DictReader(file), rows):
             table.add_row(row["id"], row["status"], row["genres"], row["top"])

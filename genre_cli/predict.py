@@ -50,13 +50,7 @@ def _predict(posters, overviews, out, models, columns, top, threshold, batch_siz
     from movie_genres.models import find_models
     from movie_genres.progress import track
     from movie_genres.quiet import import_tensorflow
-    from movie_genres.scoring import (
-        find_posters,
-        join,
-        read_overviews,
-        score,
-        write_rows,
-    )
+    from movie_genres.scoring import find_posters, join, read_overviews, score, write_rows
 
     modalities = [name for name, given in (("poster", posters), ("overview", overviews)) if given is not None]
     paths = find_models(models, modalities)

@@ -30,6 +30,27 @@ def in_order(rows, batch_size):
     return [rows[start:start + batch_size] for start in range(0, len(rows), batch_size)]
 
 
+def draw(rows, labels, strength, rng):
+    """The training films of an epoch: all of them, or as many drawn with a preference for films of rare genres.
+
+    Args:
+        rows: int array of film indices.
+        labels: 0/1 array of shape (films, genres).
+        strength: a film whose rarest genre has the base rate r is drawn in proportion to r ** -strength; 0 takes each
+            film once.
+        rng: `numpy.random.Generator`.
+
+    Returns:
+        int array as long as `rows`.
+    """
+    if not strength:
+        return rows
+    rates = labels[rows].mean(axis=0)
+    rarest = np.where(labels[rows] > 0, rates, 1.0).min(axis=1)
+    weights = rarest**-strength
+    return rng.choice(rows, len(rows), p=weights / weights.sum())
+
+
 def shuffled(rows, batch_size, rng):
     """Splits an index array into batches at random; the last may be smaller."""
     return in_order(rng.permutation(rows), batch_size)

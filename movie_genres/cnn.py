@@ -9,7 +9,7 @@ from keras import layers
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from movie_genres.batches import augment, erase, in_order, mixup, shuffled
+from movie_genres.batches import augment, draw, erase, in_order, mixup, shuffled
 from movie_genres.layers import FEATURES, PREDICTIONS
 from movie_genres.options import STRICT
 from movie_genres.posters import DECODER
@@ -136,7 +136,7 @@ def train_cnn(prepared, posters, options, outputs):
     rows, validation = (prepared.rows(split, posters.present) for split in ("train", "validation"))
 
     def batches(rng):
-        for batch in shuffled(rows, options.batch_size, rng):
+        for batch in shuffled(draw(rows, prepared.labels, options.oversample, rng), options.batch_size, rng):
             pixels = augment(posters.pixels[batch], rng, options.flip, options.shift, options.brightness)
             pixels = erase(pixels, rng, options.erase)
             labels = prepared.labels[batch]

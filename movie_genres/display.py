@@ -6,13 +6,7 @@ import time
 import keras
 from rich.console import Group
 from rich.live import Live
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from movie_genres.progress import console
@@ -74,7 +68,8 @@ class TrainingDisplay:
                  time.strftime("%H:%M:%S", time.gmtime(left)))
         if self._live:
             self._rows.append(cells)
-            self._progress.reset(self._task, description=f"{self.name} epoch {min(row['epoch'] + 1, self.epochs)}/{self.epochs}")
+            upcoming = min(row["epoch"] + 1, self.epochs)
+            self._progress.reset(self._task, description=f"{self.name} epoch {upcoming}/{self.epochs}")
             self._live.update(self._render())
         else:
             logger.info("%s: epoch %s loss %s, validation loss %s skill %s precision %s recall %s, best %s, %s", self.name,

@@ -9,7 +9,7 @@ from keras import layers, ops
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from movie_genres.batches import augment, by_length, drop_words, in_order
+from movie_genres.batches import augment, by_length, draw, drop_words, in_order
 from movie_genres.files import file_digest
 from movie_genres.inference import Models, fusion_inputs
 from movie_genres.layers import FEATURES, PREDICTIONS, AttentionFusion, GatedFusion
@@ -126,7 +126,8 @@ def train_fusion(prepared, posters, overviews, models, options, outputs):
                    OVERVIEW: lambda tokens: drop_words(tokens, rng, options.word_dropout)}
         for network in encoders.networks.values():
             reseed(network.model, rng)
-        for batch in by_length(rows, overviews.lengths, options.batch_size, rng):
+        drawn = draw(rows, prepared.labels, options.oversample, rng)
+        for batch in by_length(drawn, overviews.lengths, options.batch_size, rng):
             inputs = fusion_inputs(len(batch), sizes, encoders.encode(batch, posters, overviews, distort))
             shown = hide_modalities(inputs["present"], rng, options.modality_dropout)
             yield {**inputs, "present": shown}, prepared.labels[batch]

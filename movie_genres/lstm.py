@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import randomized_svd
 
-from movie_genres.batches import by_length, drop_words, in_order, pad
+from movie_genres.batches import by_length, draw, drop_words, in_order, pad
 from movie_genres.layers import FEATURES, PREDICTIONS, MaskedMean
 from movie_genres.options import STRICT
 from movie_genres.training import Data, TrainingOptions, start, train
@@ -151,7 +151,8 @@ def train_lstm(prepared, overviews, vocabulary, options, outputs):
     rows, validation = (prepared.rows(split, overviews.present) for split in ("train", "validation"))
 
     def batches(rng):
-        for batch in by_length(rows, lengths, options.batch_size, rng):
+        drawn = draw(rows, prepared.labels, options.oversample, rng)
+        for batch in by_length(drawn, lengths, options.batch_size, rng):
             yield drop_words(pad(overviews, batch), rng, options.word_dropout), prepared.labels[batch]
 
     validation = validation[np.argsort(lengths[validation], kind="stable")]

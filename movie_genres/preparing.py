@@ -14,13 +14,7 @@ from movie_genres.errors import InputError
 from movie_genres.files import file_digest
 from movie_genres.films import poster_files, read_films
 from movie_genres.options import STRICT
-from movie_genres.splits import (
-    SPLITS,
-    choose_genres,
-    group_duplicates,
-    stratified_split,
-    undersample,
-)
+from movie_genres.splits import SPLITS, choose_genres, group_duplicates, stratified_split, undersample
 from movie_genres.text import normalise
 
 logger = logging.getLogger(__name__)

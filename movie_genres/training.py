@@ -18,13 +18,8 @@ from movie_genres import checkpoints
 from movie_genres.display import TrainingDisplay
 from movie_genres.errors import UserError
 from movie_genres.layers import PREDICTIONS
-from movie_genres.metrics import (
-    binary_cross_entropy,
-    counts,
-    precision_recall_f1,
-    rounded,
-    skill,
-)
+from movie_genres.losses import build_loss
+from movie_genres.metrics import binary_cross_entropy, counts, precision_recall_f1, rounded, skill
 from movie_genres.options import STRICT
 
 logger = logging.getLogger(__name__)
@@ -42,6 +37,9 @@ class TrainingOptions:
         schedule: `constant`; `cosine`, down to 0 at the last epoch; or `published`, constant for 10 epochs, then
             multiplied by exp(-0.01) each epoch.
         weight_decay: of `adamw`.
+        loss: what is minimised; see `losses.build_loss`. The best epoch is chosen by plain cross-entropy all the same.
+        focus: exponent of the losses `focal` and `asymmetric`.
+        oversample: how strongly films of rare genres are drawn more often; see `batches.draw`. 0 is off.
         patience: stop after this many epochs without a better validation loss.
         seed: decides initial weights, the order of films, dropout and augmentation.
     """
@@ -52,6 +50,9 @@ class TrainingOptions:
     learning_rate: float = Field(default=1e-3, gt=0)
     schedule: Literal["constant", "cosine", "published"] = "cosine"
     weight_decay: float = Field(default=0.0, ge=0)
+    loss: Literal["crossentropy", "weighted", "focal", "asymmetric"] = "crossentropy"
+    focus: float = Field(default=2.0, ge=0)
+    oversample: float = Field(default=0.0, ge=0, le=1)
     patience: int = Field(default=5, ge=1)
     seed: int = 0
 
@@ -124,7 +125,8 @@ def train(model, data, options, metadata, outputs):
         dict, the content of the metrics file.
 
     Raises:
-        UserError: no film to train on or to validate with; or the loss became NaN or infinite; the best checkpoint so far is kept.
+        UserError: no film to train on or to validate with; or the loss became NaN or infinite (the best checkpoint so
+            far is kept).
     """
     if not data.steps or not data.validation:
         raise UserError(f"{outputs.checkpoint}: no training film or no validation film has what this model looks at "
@@ -135,7 +137,7 @@ def train(model, data, options, metadata, outputs):
     start_at_base_rates(model, data.base_rates)
     # A second model around the same layers: the optimizer stays out of the checkpoint.
     trained = keras.Model(model.inputs, model.outputs[0])
-    trained.compile(_optimizer(options), loss="binary_crossentropy")
+    trained.compile(_optimizer(options), loss=build_loss(options.loss, options.focus, data.base_rates))
     rows, best = [], None
     with TrainingDisplay(outputs.checkpoint.stem, options.epochs, data.steps, base_loss) as display:
         for epoch in range(options.epochs):

@@ -4,15 +4,7 @@ import click
 import numpy as np
 
 from movie_genres.quiet import import_tensorflow
-from stages.common import (
-    EXISTING_FILE,
-    EXISTING_FOLDER,
-    FILE,
-    FOLDER,
-    params_option,
-    read_options,
-    running,
-)
+from stages.common import EXISTING_FILE, EXISTING_FOLDER, FILE, FOLDER, params_option, read_options, running
 
 
 @click.command(help=__doc__)

@@ -9,12 +9,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from demo.generate import write_demo
-from movie_genres.arrays import (
-    load_overviews,
-    load_posters,
-    load_prepared,
-    load_vocabulary,
-)
+from movie_genres.arrays import load_overviews, load_posters, load_prepared, load_vocabulary
 from movie_genres.preparing import PrepareOptions, prepare
 from movie_genres.vectorizing import write_overviews, write_posters
 

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from movie_genres.decisions import (Decision, TuneOptions, fit_decision, fit_thresholds, read_decisions, tune,
-                                    write_decisions)
+from movie_genres.decisions import Decision, TuneOptions, fit_decision, fit_thresholds, read_decisions, tune, write_decisions
 from movie_genres.errors import InputError
 from movie_genres.inference import Models
 from movie_genres.metrics import binary_cross_entropy

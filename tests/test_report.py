@@ -17,8 +17,9 @@ def test_writes_figures_tables_and_pictures(models, small_arrays, tmp_path):
     for copy in "ab":
         paths = find_models(models, ("poster", "overview"))
         decisions = tune(Models(paths), prepared, posters, overviews, TuneOptions())
-        figures = write_report(prepared, posters, overviews, Models(paths, decisions=decisions),
-                               {"tfidf": np.tile(prepared.base_rates(), (len(prepared.films), 1))}, trainings, tmp_path / copy / "evaluate.json", tmp_path / copy / "plots",
+        baseline = np.tile(prepared.base_rates(), (len(prepared.films), 1))
+        figures = write_report(prepared, posters, overviews, Models(paths, decisions=decisions), {"tfidf": baseline},
+                               trainings, tmp_path / copy / "evaluate.json", tmp_path / copy / "plots",
                                EvaluateOptions(sheet_films=14, resamples=20))
     assert json.loads((tmp_path / "a" / "evaluate.json").read_text()) == figures
     assert figures["films"] == len(prepared.rows("test"))

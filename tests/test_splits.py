@@ -3,12 +3,7 @@ import pytest
 
 from movie_genres.errors import UserError
 from movie_genres.films import Film
-from movie_genres.splits import (
-    choose_genres,
-    group_duplicates,
-    stratified_split,
-    undersample,
-)
+from movie_genres.splits import choose_genres, group_duplicates, stratified_split, undersample
 
 FRACTIONS = (0.8, 0.1, 0.1)
 

@@ -1,0 +1,82 @@
+"""The figures over several random splits, as means with their spread: `python -m benchmarks.split_seeds`.
+
+One split's noise is larger than many a claimed gain. Every split is a DVC experiment of its own, named `split-SEED` and run
+outside the workspace; those that the current commit already has are not run again.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from movie_genres.files import replacing
+
+SHOWN = ("loss", "skill", "precision", "recall", "recall_at_precision", "f1", "map", "tuned_macro_f1")
+
+
+def git(*arguments):
+    """What a git command prints, or None where it fails."""
+    result = subprocess.run(["git", *arguments], capture_output=True, text=True)
+    return result.stdout.strip() if result.returncode == 0 else None
+
+
+def figures_of(name):
+    """The content of `metrics/evaluate.json` in an experiment of the current commit, or None where there is none."""
+    commit = git("rev-parse", "HEAD")
+    content = git("show", f"refs/exps/{commit[:2]}/{commit[2:]}/{name}:metrics/evaluate.json")
+    return content and json.loads(content)
+
+
+def run_split(seed, settings):
+    """Runs the pipeline on the split of a seed, unless that has been done, and returns its figures."""
+    name = f"split-{seed}"
+    if figures_of(name) is None:
+        seeds = [f"{section}.seed={seed}" for section in ("prepare", "cnn", "lstm", "fusion")]
+        chosen = [part for setting in (*seeds, *settings) for part in ("--set-param", setting)]
+        subprocess.run([sys.executable, "-m", "dvc", "exp", "run", "--temp", "--name", name, *chosen], check=True)
+    return figures_of(name)
+
+
+def summarise(figures):
+    """Means and standard deviations over splits.
+
+    Args:
+        figures: list of dicts from `model.metric` to float or None.
+
+    Returns:
+        data frame with the columns model, metric, mean, spread and splits.
+    """
+    lines = []
+    for key in (key for key in figures[0] if "." in key):
+        values = [of_split[key] for of_split in figures if of_split.get(key) is not None]
+        model, metric = key.split(".", 1)
+        lines.append({"model": model, "metric": metric, "mean": statistics.fmean(values) if values else None,
+                      "spread": statistics.stdev(values) if len(values) > 1 else None, "splits": len(values)})
+    return pd.DataFrame(lines)
+
+
+@click.command(help=__doc__.split("\n")[0])
+@click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="How many splits.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), default="predictions/split_seeds.csv",
+              show_default=True, help="The CSV file to write.")
+@click.option("-S", "--set-param", "settings", multiple=True, help="A parameter to change, as for `dvc exp run`.")
+def main(seeds, out, settings):
+    summary = summarise([run_split(seed, settings) for seed in range(seeds)])
+    with replacing(out) as partial:
+        summary.round(5).to_csv(partial, index=False, lineterminator="\n")
+    table = Table("model", *SHOWN, title=f"mean ± standard deviation over {seeds} splits", title_justify="left")
+    for model, of_model in summary.groupby("model", sort=False):
+        cells = {row.metric: f"{row.mean:.3f} ± {row.spread:.3f}" for row in of_model.itertuples() if row.splits > 1}
+        if "loss" in cells:
+            table.add_row(model, *(cells.get(metric, "-") for metric in SHOWN))
+    Console(width=150).print(table)
+
+
+if __name__ == "__main__":
+    main()
