@@ -46,8 +46,8 @@ def import_command(source, data, layout, posters, id_column, text_column, genres
         raise click.UsageError(str(error)) from None
     console.print(f"Imported {source} (layout {name}) into {data}/.")
     _show(summary)
-    if track:
-        subprocess.run([sys.executable, "-m", "dvc", "add", str(data)], check=True)
+    if track and subprocess.run([sys.executable, "-m", "dvc", "add", str(data)]).returncode != 0:
+        raise click.ClickException(f"{data} is in place, but `dvc add {data}` failed; its message stands above.")
     console.print("Next: " + ("dvc repro" if track else f"dvc add {data} && dvc repro"), style="bold")
 
 

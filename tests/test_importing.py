@@ -130,6 +130,14 @@ def test_a_bad_source_is_refused_and_changes_nothing(tmp_path, run, prepare, sou
     assert sorted((path, path.stat().st_mtime_ns) for path in tmp_path.rglob("*")) == before
 
 
+def test_track_outside_a_dvc_repository_says_so(tmp_path, run, monkeypatch):
+    plain(tmp_path / "good")
+    monkeypatch.chdir(tmp_path)
+    result = run(genre_data, "import", "good", "--track")
+    assert result.exit_code == 1 and "`dvc add data` failed" in result.stderr
+    assert len(read_films("data")) == 2
+
+
 def test_a_failure_half_way_leaves_the_old_data(tmp_path, monkeypatch):
     plain(tmp_path / "good")
     importing.import_films(tmp_path / "good", tmp_path / "data")
