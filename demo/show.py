@@ -28,7 +28,7 @@ def _models(metrics):
     figures = json.loads(metrics.read_text())
     table = Table("model", *METRICS, box=SIMPLE, padding=(0, 1), title_justify="left",
                   title=f"{metrics}: {figures['films']} test films")
-    for model in dict.fromkeys(name.split(".")[0] for name in figures if "." in name):
+    for model in (name.removesuffix(".loss") for name in figures if name.endswith(".loss")):
         values = (figures[f"{model}.{metric}"] for metric in METRICS)
         table.add_row(model, *("-" if value is None else f"{value:.3f}" for value in values))
     return table

@@ -12,6 +12,7 @@ import yaml
 from conftest import REPOSITORY
 
 from demo.generate import FILMS, SEED, make_films, write_demo
+from demo.show import main as show
 from genre_cli.data import main as genre_data
 from genre_cli.predict import main as genre_predict
 from movie_genres.films import poster_files, read_films
@@ -102,6 +103,14 @@ def test_the_demo_has_what_real_data_has():
 def test_write_demo_gives_a_readable_data_folder(tmp_path):
     write_demo(tmp_path / "data", count=20, seed=3)
     assert [film.id for film in read_films(tmp_path / "data")] == [f"demo{number:04d}" for number in range(20)]
+
+
+def test_show_prints_the_committed_figures_and_scored_films(tmp_path, run):
+    (tmp_path / "preds.csv").write_text("id,source,status,error,genres,top\nfilm1,poster,ok,,Drama,Drama:0.712\n")
+    result = run(show, REPOSITORY / "metrics" / "evaluate.json", tmp_path / "preds.csv")
+    assert result.exit_code == 0
+    for word in ("base_rate", "tfidf", "cnn", "lstm", "fusion", "film1", "Drama:0.712"):
+        assert word in result.output
 
 
 @pytest.mark.parametrize("name, command", [("genre-predict", genre_predict),
