@@ -44,7 +44,7 @@ def import_command(source, data, layout, posters, id_column, text_column, genres
         name, summary = import_films(source, data, layout, options)
     except UserError as error:
         raise click.UsageError(str(error)) from None
-    console.print(f"Imported {source} (layout {name}) into {data}/.")
+    console.print(f"Imported {source} (layout {name}) into {data}/.", soft_wrap=True, highlight=False)
     _show(summary)
     if track and subprocess.run([sys.executable, "-m", "dvc", "add", str(data)]).returncode != 0:
         raise click.ClickException(f"{data} is in place, but `dvc add {data}` failed; its message stands above.")

@@ -103,6 +103,7 @@ def join(overviews, posters):
     Returns:
         list of `Item`: the overviews in their order, each with its poster if it has one, then the other posters. Where an
         id repeats on both sides, the first goes with the first and so on; where only on one, each has the same partner.
+        A blank overview of a film with a poster is no overview, and no failure.
     """
     by_id, used, seen = defaultdict(list), Counter(), {}
     for poster_id, path in posters:
@@ -111,9 +112,10 @@ def join(overviews, posters):
     for item in overviews:
         paths = by_id.get(item.id)
         if paths and item.error is None:
-            item = item._replace(poster=paths[min(used[item.id], len(paths) - 1)])
+            overview = item.overview if item.overview.strip() else None
+            item = Item(item.id, paths[min(used[item.id], len(paths) - 1)], overview)
             used[item.id] += 1
-            seen[item.id] = item.overview
+            seen[item.id] = overview
         items.append(item)
     rest = (Item(poster_id, path, seen.get(poster_id))
             for poster_id, paths in sorted(by_id.items()) for path in paths[used[poster_id]:])

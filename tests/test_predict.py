@@ -85,14 +85,14 @@ def test_an_overview_without_words_or_with_unknown_ones_is_no_confident_guess(mo
 def test_joins_posters_and_overviews(posters, models, tmp_path, run):
     (posters / "broken.jpg").write_bytes(b"")
     (tmp_path / "o.csv").write_text("Film ID,Plot\nz,A ghost in the cellar\na,The sheriff and the outlaw\n"
-                                    "broken,A dragon and a wizard\n")
+                                    "broken,A dragon and a wizard\nb,\n")
     result = run(genre_predict, "--posters", posters, "--overviews", tmp_path / "o.csv", "--models", models,
                  "--out", tmp_path / "p.csv")
     assert result.exit_code == 3
     rows = rows_of(tmp_path / "p.csv")
     assert [(row["id"], row["source"], row["status"]) for row in rows] == [
         ("z", "overview", "ok"), ("a", "both", "ok"), ("broken", "overview", "empty"), ("b", "poster", "ok"),
-        ("sub/c", "poster", "ok")]
+        ("sub/c", "poster", "ok")]  # b has a blank overview
     assert rows[2]["top"] and "poster: the file is empty" in rows[2]["error"]
 
 
