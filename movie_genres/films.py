@@ -42,7 +42,7 @@ def read_films(data):
     if not path.is_file():
         raise InputError(path, "the table of films", "no such file", "Build it with: genre-data import SOURCE")
     table = Table(path)
-    columns = [table.find("its name in the header", name) for name in COLUMNS]
+    columns = [table.find(name) for name in COLUMNS]
     films = []
     for number, cells in table:
         if table.is_ragged(cells):

@@ -81,8 +81,8 @@ def read_overviews(path, id_column=None, text_column=None):
         InputError: a needed column is missing, or the table cannot be read to its end.
     """
     table = Table(Path(path))
-    identity = table.find("--id-column", id_column, ID_COLUMNS)
-    text = table.find("--text-column", text_column, TEXT_COLUMNS)
+    identity = table.find(id_column, ID_COLUMNS, "--id-column")
+    text = table.find(text_column, TEXT_COLUMNS, "--text-column")
     items = []
     for number, cells in table:
         if table.is_ragged(cells):

@@ -177,7 +177,7 @@ def _is_one_hot(folder):
 
 def _read_one_hot(folder, options):
     table, notes, films = Table(_child(folder, ONE_HOT_TABLE)), [], []
-    id_column, text_column = table.find("its header", "Id"), table.find("its header", "Overview")
+    id_column, text_column = table.find("Id"), table.find("Overview")
     labels = {name: column for column, name in enumerate(table.columns) if name not in ("Id", "Genre", "Overview")}
     counts = dict.fromkeys(labels, 0)
     for number, cells in _well_formed(table, notes):
@@ -266,9 +266,9 @@ def _is_table(folder):
 
 def _read_table(folder, options):
     (table,), notes = _tables(folder), []
-    id_column = table.find("--id-column", options.id_column, ID_COLUMNS)
-    text_column = table.find("--text-column", options.text_column, TEXT_COLUMNS)
-    genres_column = table.find("--genres-column", options.genres_column, GENRES_COLUMNS)
+    id_column = table.find(options.id_column, ID_COLUMNS, "--id-column")
+    text_column = table.find(options.text_column, TEXT_COLUMNS, "--text-column")
+    genres_column = table.find(options.genres_column, GENRES_COLUMNS, "--genres-column")
     title, year = (_optional(table, name) for name in ("title", "year"))
     films = [Film(cells[id_column].strip(), title(cells), year(cells), cells[text_column].strip(),
                   _parse_genres(cells[genres_column], options.genre_separator))

@@ -19,7 +19,7 @@ class Table:
     The separator (comma, tab, semicolon or bar) is taken from the header line. Cells are text, never numbers or NaN.
 
     >>> table = Table("films.csv")                                            # doctest: +SKIP
-    >>> [(line, cells[table.find("--id-column", None, ID_COLUMNS)]) for line, cells in table]  # doctest: +SKIP
+    >>> [(number, cells[table.find("id")]) for number, cells in table]        # doctest: +SKIP
 
     Args:
         path: a `pathlib.Path`, or a `zipfile.Path` of a member.
@@ -75,11 +75,11 @@ class Table:
         """Whether a row's number of cells differs from the number of columns, so that no cell can be trusted."""
         return len(cells) != len(self.columns)
 
-    def find(self, option, name, usual=()):
+    def find(self, name, usual=(), option=None):
         """Returns the index of the column `name`, or, where that is None, of the first of the `usual` names.
 
         Raises:
-            InputError: there is no such column; the message tells which there are and the option that names one.
+            InputError: there is no such column; the message tells which there are and the command's `option` that names one.
         """
         lower = [re.sub(r"[\s-]+", "_", column.lower()) for column in self.columns]
         if name is not None and name in self.columns:
@@ -88,4 +88,5 @@ class Table:
             if usual_name in lower:
                 return lower.index(usual_name)
         expected = f"a column {name!r}" if name is not None else f"a column named one of {', '.join(usual)}"
-        raise InputError(self.path, expected, "the columns " + ", ".join(self.columns), f"Name it with {option}.")
+        advice = f"Name it with {option}." if option else ""
+        raise InputError(self.path, expected, "the columns " + ", ".join(self.columns), advice)

@@ -37,10 +37,10 @@ def test_refuses_what_it_cannot_read_whole(tmp_path, content, message):
 
 def test_finds_usual_and_named_columns(tmp_path):
     found = table(tmp_path, "Plot,IMDB Id\nx,1\n")
-    assert found.find("--id-column", None, ID_COLUMNS) == 1
-    assert found.find("--id-column", "Plot", ID_COLUMNS) == 0
+    assert found.find(None, ID_COLUMNS) == 1
+    assert found.find("Plot", ID_COLUMNS) == 0
 
 
 def test_a_missing_column_says_which_there_are(tmp_path):
     with pytest.raises(InputError, match=r"a column 'x'; found the columns Plot, Nr\. Name it with --id-column"):
-        table(tmp_path, "Plot,Nr\n").find("--id-column", "x")
+        table(tmp_path, "Plot,Nr\n").find("x", option="--id-column")
