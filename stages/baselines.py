@@ -5,11 +5,11 @@ import numpy as np
 
 from movie_genres.arrays import load_prepared
 from movie_genres.baselines import BaselinesOptions, tfidf_probabilities
-from stages.common import EXISTING_FOLDER, FILE, params_option, read_options, running
+from stages.common import FILE, params_option, prepared_option, read_options, running
 
 
 @click.command(help=__doc__)
-@click.option("--prepared", type=EXISTING_FOLDER, default="prepared", show_default=True, help="Output of prepare.")
+@prepared_option
 @click.option("--out", type=FILE, default="baselines/tfidf.npy", show_default=True, help="The probabilities to write.")
 @params_option
 def main(prepared, out, params):

@@ -20,6 +20,27 @@ params_option = click.option("--params", type=click.Path(exists=True, dir_okay=F
                              show_default=True, help="The parameter file.")
 
 
+def _input(name, default, text):
+    return click.option(name, type=EXISTING_FOLDER, default=default, show_default=True, help=text)
+
+
+prepared_option = _input("--prepared", "prepared", "Output of prepare: films, genres and splits.")
+posters_option = _input("--posters", "features/posters", "Output of vectorize: pixel arrays.")
+overviews_option = _input("--overviews", "features/overviews", "Output of vectorize: token ids and vocabulary.")
+models_option = _input("--models", "models", "Folder of the trained models.")
+
+
+def training_outputs(name):
+    """The options for what a training writes; `name` is the model's."""
+    def add(command):
+        for option, default, text in (("--metrics", f"metrics/{name}.json", "The best epoch's figures, to write."),
+                                      ("--history", f"history/{name}.csv", "The epochs' figures, to write."),
+                                      ("--model", f"models/{name}.keras", "The checkpoint to write.")):
+            command = click.option(option, type=FILE, default=default, show_default=True, help=text)(command)
+        return command
+    return add
+
+
 def read_options(params, section, options_class):
     """Reads one section of the parameter file into the library's option class, which checks names, types and ranges."""
     content = yaml.safe_load(Path(params).read_text(encoding="utf-8")) or {}

@@ -4,14 +4,25 @@ import click
 import numpy as np
 
 from movie_genres.quiet import import_tensorflow
-from stages.common import EXISTING_FILE, EXISTING_FOLDER, FILE, FOLDER, params_option, read_options, running
+from stages.common import (
+    EXISTING_FILE,
+    FILE,
+    FOLDER,
+    models_option,
+    overviews_option,
+    params_option,
+    posters_option,
+    prepared_option,
+    read_options,
+    running,
+)
 
 
 @click.command(help=__doc__)
-@click.option("--prepared", type=EXISTING_FOLDER, default="prepared", show_default=True, help="Output of prepare.")
-@click.option("--posters", type=EXISTING_FOLDER, default="features/posters", show_default=True, help="Pixel arrays.")
-@click.option("--overviews", type=EXISTING_FOLDER, default="features/overviews", show_default=True, help="Token ids.")
-@click.option("--models", type=EXISTING_FOLDER, default="models", show_default=True, help="Folder of the models.")
+@prepared_option
+@posters_option
+@overviews_option
+@models_option
 @click.option("--baseline", type=(str, EXISTING_FILE), multiple=True, metavar="NAME FILE",
               help="A baseline's name and its probabilities of all films. Repeat it.")
 @click.option("--training", type=(str, EXISTING_FILE, EXISTING_FILE), multiple=True, metavar="NAME HISTORY METRICS",

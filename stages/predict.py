@@ -6,7 +6,7 @@ from pydantic.dataclasses import dataclass
 
 from movie_genres.options import STRICT
 from movie_genres.quiet import import_tensorflow
-from stages.common import EXISTING_FOLDER, FILE, params_option, read_options, running
+from stages.common import FILE, models_option, params_option, prepared_option, read_options, running
 
 
 @dataclass(config=STRICT, frozen=True)
@@ -19,8 +19,8 @@ class PredictOptions:
 
 
 @click.command(help=__doc__)
-@click.option("--prepared", type=EXISTING_FOLDER, default="prepared", show_default=True, help="Output of prepare.")
-@click.option("--models", type=EXISTING_FOLDER, default="models", show_default=True, help="Folder of the models.")
+@prepared_option
+@models_option
 @click.option("--out", type=FILE, default="predictions/test.csv", show_default=True, help="The CSV file to write.")
 @params_option
 def main(prepared, models, out, params):

@@ -3,15 +3,13 @@
 import click
 
 from movie_genres.quiet import import_tensorflow
-from stages.common import EXISTING_FOLDER, FILE, params_option, read_options, running
+from stages.common import params_option, posters_option, prepared_option, read_options, running, training_outputs
 
 
 @click.command(help=__doc__)
-@click.option("--prepared", type=EXISTING_FOLDER, default="prepared", show_default=True, help="Output of prepare.")
-@click.option("--posters", type=EXISTING_FOLDER, default="features/posters", show_default=True, help="Pixel arrays.")
-@click.option("--model", type=FILE, default="models/cnn.keras", show_default=True, help="The checkpoint to write.")
-@click.option("--history", type=FILE, default="history/cnn.csv", show_default=True, help="The epochs' figures.")
-@click.option("--metrics", type=FILE, default="metrics/cnn.json", show_default=True, help="The best epoch's figures.")
+@prepared_option
+@posters_option
+@training_outputs("cnn")
 @params_option
 def main(prepared, posters, model, history, metrics, params):
     with running():

@@ -3,18 +3,24 @@
 import click
 
 from movie_genres.quiet import import_tensorflow
-from stages.common import EXISTING_FOLDER, FILE, params_option, read_options, running
+from stages.common import (
+    models_option,
+    overviews_option,
+    params_option,
+    posters_option,
+    prepared_option,
+    read_options,
+    running,
+    training_outputs,
+)
 
 
 @click.command(help=__doc__)
-@click.option("--prepared", type=EXISTING_FOLDER, default="prepared", show_default=True, help="Output of prepare.")
-@click.option("--posters", type=EXISTING_FOLDER, default="features/posters", show_default=True, help="Pixel arrays.")
-@click.option("--overviews", type=EXISTING_FOLDER, default="features/overviews", show_default=True, help="Token ids.")
-@click.option("--models", type=EXISTING_FOLDER, default="models", show_default=True, help="Folder of the input models.")
-@click.option("--model", type=FILE, default="models/fusion.keras", show_default=True, help="The checkpoint to write.")
-@click.option("--history", type=FILE, default="history/fusion.csv", show_default=True, help="The epochs' figures.")
-@click.option("--metrics", type=FILE, default="metrics/fusion.json", show_default=True,
-              help="The best epoch's figures.")
+@prepared_option
+@posters_option
+@overviews_option
+@models_option
+@training_outputs("fusion")
 @params_option
 def main(prepared, posters, overviews, models, model, history, metrics, params):
     with running():

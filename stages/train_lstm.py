@@ -3,15 +3,13 @@
 import click
 
 from movie_genres.quiet import import_tensorflow
-from stages.common import EXISTING_FOLDER, FILE, params_option, read_options, running
+from stages.common import overviews_option, params_option, prepared_option, read_options, running, training_outputs
 
 
 @click.command(help=__doc__)
-@click.option("--prepared", type=EXISTING_FOLDER, default="prepared", show_default=True, help="Output of prepare.")
-@click.option("--overviews", type=EXISTING_FOLDER, default="features/overviews", show_default=True, help="Token ids.")
-@click.option("--model", type=FILE, default="models/lstm.keras", show_default=True, help="The checkpoint to write.")
-@click.option("--history", type=FILE, default="history/lstm.csv", show_default=True, help="The epochs' figures.")
-@click.option("--metrics", type=FILE, default="metrics/lstm.json", show_default=True, help="The best epoch's figures.")
+@prepared_option
+@overviews_option
+@training_outputs("lstm")
 @params_option
 def main(prepared, overviews, model, history, metrics, params):
     with running():

@@ -3,14 +3,23 @@
 import click
 
 from movie_genres.quiet import import_tensorflow
-from stages.common import EXISTING_FOLDER, FILE, params_option, read_options, running
+from stages.common import (
+    FILE,
+    models_option,
+    overviews_option,
+    params_option,
+    posters_option,
+    prepared_option,
+    read_options,
+    running,
+)
 
 
 @click.command(help=__doc__)
-@click.option("--prepared", type=EXISTING_FOLDER, default="prepared", show_default=True, help="Output of prepare.")
-@click.option("--posters", type=EXISTING_FOLDER, default="features/posters", show_default=True, help="Pixel arrays.")
-@click.option("--overviews", type=EXISTING_FOLDER, default="features/overviews", show_default=True, help="Token ids.")
-@click.option("--models", type=EXISTING_FOLDER, default="models", show_default=True, help="Folder of the models.")
+@prepared_option
+@posters_option
+@overviews_option
+@models_option
 @click.option("--out", type=FILE, default="models/decisions.json", show_default=True, help="The file to write.")
 @params_option
 def main(prepared, posters, overviews, models, out, params):

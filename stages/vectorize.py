@@ -5,11 +5,11 @@ import click
 from movie_genres.arrays import load_prepared
 from movie_genres.quiet import import_tensorflow
 from movie_genres.vectorizing import VectorizeOptions, write_overviews, write_posters
-from stages.common import EXISTING_FOLDER, FOLDER, params_option, read_options, running
+from stages.common import FOLDER, params_option, prepared_option, read_options, running
 
 
 @click.command(help=__doc__)
-@click.option("--prepared", type=EXISTING_FOLDER, default="prepared", show_default=True, help="Output of prepare.")
+@prepared_option
 @click.option("--posters", type=FOLDER, default="features/posters", show_default=True, help="Folder for pixel arrays.")
 @click.option("--overviews", type=FOLDER, default="features/overviews", show_default=True, help="Folder for token ids.")
 @params_option
