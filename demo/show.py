@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.box import SIMPLE
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 METRICS = ("loss", "skill", "precision", "recall", "f1", "macro_f1", "map")
@@ -35,7 +35,7 @@ def _models(metrics):
 
 
 def _films(scored, rows):
-    table = Table("id", "status", "genres", "top", box=SIMPLE, padding=(0, 1), title_justify="left",
+    table = Table("id", "status", Column("genres", overflow="fold"), Column("top", overflow="fold"), box=SIMPLE, padding=(0, 1), title_justify="left",
                   title=f"{scored}: the first {rows} films")
     with scored.open(encoding="utf-8", newline="") as file:
         for row in itertools.islice(csv.DictReader(file), rows):
