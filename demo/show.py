@@ -35,8 +35,8 @@ def _models(metrics):
 
 
 def _films(scored, rows):
-    table = Table("id", "status", Column("genres", overflow="fold"), Column("top", overflow="fold"), box=SIMPLE, padding=(0, 1), title_justify="left",
-                  title=f"{scored}: the first {rows} films")
+    columns = ("id", "status", Column("genres", overflow="fold"), Column("top", overflow="fold"))
+    table = Table(*columns, box=SIMPLE, padding=(0, 1), title=f"{scored}: the first {rows} films", title_justify="left")
     with scored.open(encoding="utf-8", newline="") as file:
         for row in itertools.islice(csv.DictReader(file), rows):
             table.add_row(row["id"], row["status"], row["genres"], row["top"])
