@@ -15,7 +15,7 @@ def model_path(folder, name):
     return Path(folder) / f"{name}.keras"
 
 
-def find_models(folder, modalities):
+def find_models(folder, modalities=(POSTER, OVERVIEW)):
     """Finds the model files for some modalities and checks that they belong together. Loads no model.
 
     Returns:

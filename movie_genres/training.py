@@ -1,7 +1,6 @@
 """Trains any of the models: one loop over epochs, reproducible by seed, that keeps the best checkpoint."""
 
 import json
-import logging
 import math
 import time
 from pathlib import Path
@@ -21,8 +20,6 @@ from movie_genres.layers import PREDICTIONS
 from movie_genres.losses import build_loss
 from movie_genres.metrics import binary_cross_entropy, counts, precision_recall_f1, rounded, skill
 from movie_genres.options import STRICT
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)

@@ -40,7 +40,7 @@ def main(prepared, posters, overviews, models, baseline, training, metrics, plot
         from movie_genres.report import EvaluateOptions, write_report
 
         options = read_options(params, "evaluate", EvaluateOptions)
-        paths = find_models(models, ("poster", "overview"))
+        paths = find_models(models)
         loaded = Models(paths, decisions=read_decisions(paths))
         baselines = {name: np.load(file) for name, file in baseline}
         trainings = {name: (history, figures) for name, history, figures in training}

@@ -35,7 +35,7 @@ def main(prepared, models, out, params):
         options = read_options(params, "predict", PredictOptions)
         films = load_prepared(prepared).films.query("split == 'test'")
         items = [Item(film.id, film.poster or None, film.overview or None) for film in films.itertuples()]
-        paths = find_models(models, ("poster", "overview"))
+        paths = find_models(models)
         loaded = Models(paths, decisions=read_decisions(paths))
         out.parent.mkdir(parents=True, exist_ok=True)
         statuses = write_rows(score(items, loaded), out, loaded.genres, options.top, options.threshold)

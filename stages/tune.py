@@ -31,7 +31,7 @@ def main(prepared, posters, overviews, models, out, params):
         from movie_genres.models import find_models
 
         options, content = read_options(params, "tune", TuneOptions), load_prepared(prepared)
-        loaded = Models(find_models(models, ("poster", "overview")))
+        loaded = Models(find_models(models))
         decisions = tune(loaded, content, load_posters(posters), load_overviews(overviews), options)
         write_decisions(decisions, models, out, content.genres, options)
 

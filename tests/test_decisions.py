@@ -67,13 +67,13 @@ def tuned(models, small_arrays, tmp_path):
     folder.mkdir()
     for path in models.iterdir():
         (folder / path.name).write_bytes(path.read_bytes())
-    decisions = tune(Models(find_models(folder, ("poster", "overview"))), prepared, posters, overviews, TuneOptions())
+    decisions = tune(Models(find_models(folder)), prepared, posters, overviews, TuneOptions())
     write_decisions(decisions, folder, folder / "decisions.json", prepared.genres, TuneOptions())
     return folder
 
 
 def test_decisions_are_read_back_for_their_models(tuned):
-    paths = find_models(tuned, ("poster", "overview"))
+    paths = find_models(tuned)
     decisions = read_decisions(paths)
     assert set(decisions) == {"cnn", "lstm", "fusion"}
     assert len(decisions["cnn"].thresholds) == len(Models(paths).genres)
@@ -95,7 +95,7 @@ def test_damaged_decisions_are_refused(tuned, content):
 
 def test_models_answer_with_calibrated_probabilities_and_their_thresholds(tuned, small_arrays):
     prepared, posters, overviews, _ = small_arrays
-    paths = find_models(tuned, ("poster", "overview"))
+    paths = find_models(tuned)
     decisions, rows = read_decisions(paths), np.arange(len(prepared.films))
     raw = Models(paths).predict(rows, posters, overviews)
     loaded = Models(paths, decisions=decisions)

@@ -116,7 +116,7 @@ def test_scores_do_not_depend_on_the_company(small_arrays, models):
     prepared, posters, overviews, _ = small_arrays
     films = prepared.films.iloc[:30]
     items = [Item(film.id, film.poster or None, film.overview or None) for film in films.itertuples()]
-    paths = find_models(models, ("poster", "overview"))
+    paths = find_models(models)
     together = list(score(items, Models(paths)))
     alone = [row for item in items[:5] for row in score([item], Models(paths, batch_size=3))]
     for row, single in zip(together, alone):
@@ -125,7 +125,7 @@ def test_scores_do_not_depend_on_the_company(small_arrays, models):
 
 def test_scoring_agrees_with_evaluation(small_arrays, models):
     prepared, posters, overviews, _ = small_arrays
-    loaded = Models(find_models(models, ("poster", "overview")))
+    loaded = Models(find_models(models))
     rows = prepared.rows("test")
     expected, _ = loaded.best(loaded.predict(rows, posters, overviews))
     items = [Item(film.id, film.poster or None, film.overview or None)

@@ -15,7 +15,7 @@ def test_writes_figures_tables_and_pictures(models, small_arrays, tmp_path):
     trainings = {name: (models.parent / f"{name}.csv", models.parent / f"{name}.json")
                  for name in ("cnn", "lstm", "fusion")}
     for copy in "ab":
-        paths = find_models(models, ("poster", "overview"))
+        paths = find_models(models)
         decisions = tune(Models(paths), prepared, posters, overviews, TuneOptions())
         baseline = np.tile(prepared.base_rates(), (len(prepared.films), 1))
         figures = write_report(prepared, posters, overviews, Models(paths, decisions=decisions), {"tfidf": baseline},

@@ -132,7 +132,7 @@ def test_fusion_beats_chance_on_what_it_learned(models, small_arrays):
     from movie_genres.models import find_models
 
     prepared, posters, overviews, _ = small_arrays
-    loaded = Models(find_models(models, ("poster", "overview")))
+    loaded = Models(find_models(models))
     answers = loaded.predict(np.arange(len(prepared.films)), posters, overviews)
     assert {name: array.shape for name, array in answers.items()} == dict.fromkeys(
         ("cnn", "lstm", "fusion"), prepared.labels.shape)
