@@ -2,12 +2,23 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: repro test quick-test benchmark constraints
+# Pretrained encoders: KerasHub names, hf://… or local folders.
+IMAGE_PRESET ?= efficientnet_lite0_ra_imagenet
+TEXT_PRESET ?= hf://sentence-transformers/all-MiniLM-L6-v2
+
+.PHONY: repro encoders test quick-test benchmark constraints
 
 repro: .venv/ready data
 	dvc repro
 	genre-predict --posters data/posters --out predictions/demo.csv || [ $$? -eq 3 ]  # 3: some posters are damaged
 	python -m demo.show metrics/evaluate.json predictions/demo.csv
+
+# The best configuration; writes it to params.yaml and runs it, on the films in data/.
+encoders: .venv/ready data
+	dvc exp run \
+		--set-param '+encoders.efficientnet={modality: poster, preset: "$(IMAGE_PRESET)", pixels: [127, 128], fine_tune: true}' \
+		--set-param '+encoders.minilm={modality: overview, preset: "$(TEXT_PRESET)", fine_tune: true}' \
+		--set-param 'fusion.inputs=[cnn, lstm, efficientnet, minilm]'
 
 test: .venv/ready
 	python -m pytest
@@ -23,15 +34,18 @@ benchmark: .venv/ready
 data: | .venv/ready
 	dvc pull data
 
+released: | .venv/ready
+	dvc pull released
+
 .venv/ready: setup.cfg constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 		{ echo "Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is `$(PYTHON) --version`. Use: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
-	python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	python -m pip install --quiet --constraint constraints.txt --editable '.[test,encoders]'
 	touch .venv/ready
 
 # Pins the newest versions that setup.cfg allows, for all supported Pythons.
 constraints: .venv/ready
 	python -m pip install --quiet uv
-	uv pip compile setup.cfg --extra test --extra gpu --universal --python-version 3.11 --upgrade --no-annotate \
+	uv pip compile setup.cfg --extra test --extra encoders --extra gpu --universal --python-version 3.11 --upgrade --no-annotate \
 		--no-header --no-emit-package movie-genres --output-file constraints.txt

@@ -13,6 +13,7 @@ from benchmarks.timing import compare
 from movie_genres.arrays import load_overviews, load_prepared, load_vocabulary
 from movie_genres.batches import by_length, pad
 from movie_genres.lstm import stacked_lstm
+from movie_genres.vocabulary import restore_vocabulary
 
 BATCH_SIZE = 64
 
@@ -23,7 +24,7 @@ BATCH_SIZE = 64
 @click.option("--rounds", type=int, default=3, show_default=True, help="How often each way runs, in turn.")
 def main(prepared, overviews, rounds):
     films, encoded = load_prepared(prepared), load_overviews(overviews)
-    tokens = len(load_vocabulary(overviews)[0]) + 2
+    tokens = len(restore_vocabulary(load_vocabulary(overviews)))
     rows = films.rows("train", encoded.present)
     labels, genres = films.labels, len(films.genres)
 

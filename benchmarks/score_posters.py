@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from benchmarks.timing import compare
 from movie_genres import checkpoints
+from movie_genres.decisions import choose_models
 from movie_genres.inference import Models
-from movie_genres.models import find_models
 from movie_genres.scoring import Item, find_posters, score, write_rows
 
 BATCH_SIZE = 128
@@ -25,13 +25,13 @@ BATCH_SIZE = 128
 @click.option("--rounds", type=int, default=5, show_default=True, help="How often each way runs, in turn.")
 def main(posters, models, rounds):
     items = [Item(film_id, path) for film_id, path in find_posters(posters)]
-    scorer = Models(find_models(models, ("poster",)), BATCH_SIZE)
-    network, _ = checkpoints.load(Path(models) / "cnn.keras")
+    scorer = Models(*choose_models(models, ["poster"]), BATCH_SIZE)
+    network, about = checkpoints.load(Path(models) / "cnn.keras")
     paths = [item.poster for item in items]
 
     def load(path):
         image = tf.io.decode_jpeg(tf.io.read_file(path), channels=3)
-        return tf.cast(tf.image.resize(image, scorer.image_size), tf.uint8)
+        return tf.cast(tf.image.resize(image, about["image_size"]), tf.uint8)
 
     def bare():
         dataset = tf.data.Dataset.from_tensor_slices(paths).map(load, num_parallel_calls=tf.data.AUTOTUNE)

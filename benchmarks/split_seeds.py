@@ -1,9 +1,10 @@
 """The figures over several random splits, as means with their spread: `python -m benchmarks.split_seeds`.
 
-One split's noise is larger than many a claimed gain. Every split is a DVC experiment of its own, named `split-SEED` and run
-outside the workspace; those that the current commit already has are not run again.
+One split's noise is larger than many a claimed gain. Every split is a DVC experiment of its own, run outside the workspace
+and named `split-SEED`, with a digest of changed parameters; those that the current commit already has are not run again.
 """
 
+import hashlib
 import json
 import statistics
 import subprocess
@@ -35,7 +36,8 @@ def figures_of(name):
 
 def run_split(seed, settings):
     """Runs the pipeline on the split of a seed, unless that has been done, and returns its figures."""
-    name = f"split-{seed}"
+    digest = hashlib.sha256("\n".join(settings).encode()).hexdigest()[:8]
+    name = f"split-{seed}-{digest}" if settings else f"split-{seed}"
     if figures_of(name) is None:
         seeds = [f"{section}.seed={seed}" for section in ("prepare", "cnn", "lstm", "fusion")]
         chosen = [part for setting in (*seeds, *settings) for part in ("--set-param", setting)]

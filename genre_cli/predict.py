@@ -21,8 +21,9 @@ FAILED_ROWS = 3  # exit code
 @click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="Genres in the column `top`.")
 @click.option("--threshold", type=click.FloatRange(0, 1), show_default="tuned for each genre",
               help="Probability from which a genre stands in the column `genres`.")
+@click.option("--model-column", is_flag=True, help="Add a column `model`: name and version of the models.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Films a step.")
-def main(posters, overviews, out, models, id_column, text_column, top, threshold, batch_size):
+def main(posters, overviews, out, models, id_column, text_column, top, threshold, model_column, batch_size):
     """Tells the genres of films from their posters, their overviews, or both.
 
     With both, they are joined by id: the poster's path below the folder, without its extension, is the film's id. Every
@@ -39,34 +40,36 @@ def main(posters, overviews, out, models, id_column, text_column, top, threshold
     if not out.parent.is_dir():
         raise click.UsageError(f"{out}: expected an existing folder to write to; found no folder {out.parent}.")
     try:
-        statuses = _predict(posters, overviews, out, models, (id_column, text_column), top, threshold, batch_size)
+        statuses = _predict(posters, overviews, out, models, (id_column, text_column), top, threshold, model_column,
+                            batch_size)
     except UserError as error:
         raise click.UsageError(str(error)) from None
     sys.exit(0 if set(statuses) <= {"ok"} else FAILED_ROWS)
 
 
-def _predict(posters, overviews, out, models, columns, top, threshold, batch_size):
-    from movie_genres.decisions import read_decisions
-    from movie_genres.models import find_models
+def _predict(posters, overviews, out, models, columns, top, threshold, model_column, batch_size):
+    from movie_genres.decisions import choose_models
+    from movie_genres.models import model_name
     from movie_genres.progress import track
     from movie_genres.quiet import import_tensorflow
     from movie_genres.scoring import find_posters, join, read_overviews, score, write_rows
 
     modalities = [name for name, given in (("poster", posters), ("overview", overviews)) if given is not None]
-    paths = find_models(models, modalities)
-    decisions = read_decisions(paths)
+    files, decisions = choose_models(models, modalities)
+    name = model_name(models, files)
     items = join(read_overviews(overviews, *columns) if overviews else [], find_posters(posters) if posters else [])
 
     import_tensorflow()  # only now: it takes seconds
     from movie_genres.inference import Models
 
-    loaded = Models(paths, batch_size, decisions)
+    loaded = Models(files, decisions, batch_size)
     started = time.monotonic()
-    statuses = write_rows(track(score(items, loaded), len(items), "Scoring", log=False), out, loaded.genres, top, threshold)
+    statuses = write_rows(track(score(items, loaded), len(items), "Scoring", log=False), out, loaded.genres, top,
+                          threshold, name if model_column else None)
     seconds = time.monotonic() - started
     failed = ", ".join(f"{kind} {count:,}" for kind, count in statuses.most_common() if kind != "ok")
     logging.getLogger(__name__).info(
-        "%s: %s rows, %s ok%s; %s rows/s with %s", out, f"{statuses.total():,}", f"{statuses['ok']:,}",
+        "%s: %s rows, %s ok%s; %s rows/s with %s (%s)", out, f"{statuses.total():,}", f"{statuses['ok']:,}",
         f", failed: {failed}" if failed else "", f"{statuses.total() / max(seconds, 1e-9):,.0f}",
-        ", ".join(path.name for path in paths))
+        name, ", ".join(file.name for file in files))
     return statuses

@@ -141,6 +141,18 @@ def mixup(pixels, labels, rng, alpha):
     return blended.astype(np.uint8), share * labels + (1 - share) * labels[other]
 
 
-def drop_words(tokens, rng, rate):
-    """Replaces a share `rate` of the tokens by the unknown word; padding stays. Takes and returns int32 (batch, length)."""
-    return np.where((rng.random(tokens.shape) < rate) & (tokens > 0), np.int32(UNKNOWN), tokens)
+def drop_words(tokens, rng, rate, hidden=UNKNOWN, special=()):
+    """Hides a share of the tokens.
+
+    Args:
+        tokens: int32 array of shape (batch, length), 0 where an overview has ended.
+        rng: `numpy.random.Generator`.
+        rate: share of the tokens.
+        hidden: the id that stands for a hidden token.
+        special: ids that are never hidden.
+
+    Returns:
+        int32 array of the same shape.
+    """
+    chosen = (rng.random(tokens.shape) < rate) & (tokens > 0) & ~np.isin(tokens, list(special))
+    return np.where(chosen, np.int32(hidden), tokens)

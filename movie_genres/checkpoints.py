@@ -1,6 +1,7 @@
 """Saves and loads models: `.keras` files that are byte-stable and carry all that scoring needs."""
 
 import importlib.metadata
+import io
 import json
 import re
 import tempfile
@@ -39,18 +40,54 @@ def save(model, path, metadata):
         _rewrite(raw, partial, {"format": FORMAT, **metadata, "versions": versions()})
 
 
-def _rewrite(source, target, metadata):
+def save_small(source, path, **changes):
+    """Copies a model file with weights of 16 bits, compressed; it loads like any other, to weights of 32 bits.
+
+    Args:
+        source: a model file.
+        path: where to; the folder is made.
+        changes: of its metadata.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as partial:
+        _rewrite(source, partial, {**read_metadata(source), **changes}, small=True)
+
+
+def _rewrite(source, target, metadata, small=False):
     """Copies a `.keras` archive without the dates and memory addresses that Keras puts inside, and adds the metadata."""
-    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
-        for name in sorted(old.namelist()):
+    compression = zipfile.ZIP_DEFLATED if small else zipfile.ZIP_STORED
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", compression) as new:
+        for name in sorted(set(old.namelist()) - {METADATA}):
             content = old.read(name)
-            if name == "metadata.json":
+            if small and name.endswith(".h5"):
+                content = _halve(content)
+            elif name == "metadata.json":
                 content = json.dumps({**json.loads(content), "date_saved": ""}).encode()
             elif name == "config.json":
                 addresses = list(dict.fromkeys(_SHARED_OBJECT.findall(content)))
                 content = _SHARED_OBJECT.sub(lambda match: b"%d" % addresses.index(match[0]), content)
-            new.writestr(zipfile.ZipInfo(name, _EPOCH), content)
-        new.writestr(zipfile.ZipInfo(METADATA, _EPOCH), json.dumps(metadata, ensure_ascii=False))
+            new.writestr(zipfile.ZipInfo(name, _EPOCH), content, compression)
+        new.writestr(zipfile.ZipInfo(METADATA, _EPOCH), json.dumps(metadata, ensure_ascii=False), compression)
+
+
+def _halve(content):
+    """The bytes of an HDF5 file with its 32-bit floats as 16-bit ones."""
+    import h5py  # Keras brings it along
+    import numpy as np
+
+    halved = io.BytesIO()
+    with h5py.File(io.BytesIO(content)) as old, h5py.File(halved, "w") as new:
+        def copy(name, entry):
+            if isinstance(entry, h5py.Group):
+                copied = new.require_group(name)
+            else:
+                copied = new.create_dataset(name, data=entry[()], dtype=np.float16 if entry.dtype == np.float32 else None)
+            copied.attrs.update(entry.attrs)
+
+        new.attrs.update(old.attrs)
+        old.visititems(copy)
+    return halved.getvalue()
 
 
 def read_metadata(path):
@@ -86,6 +123,12 @@ def load(path):
 
     from movie_genres import layers  # noqa: F401  registers our layers with Keras
 
+    if "preset" in metadata:
+        try:
+            import keras_hub  # noqa: F401  registers its layers
+        except ImportError:
+            raise InputError(path, "KerasHub, as this is a pretrained encoder", "no keras-hub",
+                             "Install the extra: pip install -e '.[encoders]'") from None
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True), metadata
     except (ValueError, TypeError, KeyError, OSError) as error:

@@ -3,42 +3,29 @@
 from typing import Literal
 
 import keras
-import numpy as np
-import tensorflow as tf
 from keras import layers
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from movie_genres.batches import augment, draw, erase, in_order, mixup, shuffled
 from movie_genres.layers import FEATURES, PREDICTIONS
+from movie_genres.modalities import PosterTraining, poster_metadata, train_on_posters
 from movie_genres.options import STRICT
-from movie_genres.posters import DECODER
-from movie_genres.training import Data, TrainingOptions, start, train
+from movie_genres.training import start, start_at_base_rates
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
-class CnnOptions(TrainingOptions):
+class CnnOptions(PosterTraining):
     """The `cnn` section of `params.yaml`.
 
     Attributes:
         architecture: `residual` (see `residual_cnn`) or `plain`, the published one (see `plain_cnn`).
         width: channels of the first stage of `residual`.
         dropout: before the predictions of `residual`.
-        flip: whether posters are mirrored at random in training.
-        shift: posters are moved at random by up to this share of their height and width.
-        brightness: brightness and contrast vary at random by up to this share.
-        erase: share of posters of which a rectangle is covered in training; see `batches.erase`.
-        mixup: strength of mixup, the alpha of its beta distribution (Zhang et al., 2018); 0 is off.
     """
 
     architecture: Literal["residual", "plain"] = "residual"
     width: int = Field(default=32, ge=4)
     dropout: float = Field(default=0.5, ge=0, lt=1)
-    flip: bool = True
-    shift: float = Field(default=0.1, ge=0, le=0.5)
-    brightness: float = Field(default=0.1, ge=0, le=1)
-    erase: float = Field(default=0.5, ge=0, le=1)
-    mixup: float = Field(default=0.2, ge=0)
 
 
 def build_cnn(image_size, genres, options):
@@ -120,35 +107,8 @@ def _convolution(x, channels, size=3, strides=1):
 
 
 def train_cnn(prepared, posters, options, outputs):
-    """Trains a network on the posters of the training films; films without a poster are passed over.
-
-    Args:
-        prepared: `arrays.Prepared`.
-        posters: `arrays.Posters`.
-        options: `CnnOptions`.
-        outputs: `training.Outputs`.
-
-    Returns:
-        dict, see `training.train`.
-    """
+    """Trains a network from scratch; see `modalities.train_on_posters` for the arguments and the result."""
     start(options.seed)
-    genres, image_size, base_rates = prepared.genres, posters.pixels.shape[1:3], prepared.base_rates()
-    rows, validation = (prepared.rows(split, posters.present) for split in ("train", "validation"))
-
-    def batches(rng):
-        for batch in shuffled(draw(rows, prepared.labels, options.oversample, rng), options.batch_size, rng):
-            pixels = augment(posters.pixels[batch], rng, options.flip, options.shift, options.brightness)
-            pixels = erase(pixels, rng, options.erase)
-            labels = prepared.labels[batch]
-            yield mixup(pixels, labels, rng, options.mixup) if options.mixup else (pixels, labels)
-
-    data = Data(
-        batches=batches,
-        steps=len(in_order(rows, options.batch_size)),
-        validation=[(np.asarray(posters.pixels[batch]), prepared.labels[batch]) for batch in in_order(validation, 128)],
-        signature=(tf.TensorSpec((None, *image_size, 3), tf.uint8), tf.TensorSpec((None, len(genres)), tf.float32)),
-        base_rates=base_rates,
-    )
-    metadata = {"modality": "poster", "genres": genres, "base_rates": base_rates.tolist(),
-                "image_size": list(image_size), "decoder": DECODER}
-    return train(build_cnn(image_size, len(genres), options), data, options, metadata, outputs)
+    model = build_cnn(posters.pixels.shape[1:3], len(prepared.genres), options)
+    start_at_base_rates(model, prepared.base_rates())
+    return train_on_posters(model, prepared, posters, poster_metadata(prepared, posters), options, outputs)

@@ -13,7 +13,7 @@ from sklearn.metrics import precision_recall_curve
 from movie_genres.errors import InputError
 from movie_genres.files import file_digest
 from movie_genres.metrics import EPSILON, binary_cross_entropy
-from movie_genres.models import model_path
+from movie_genres.models import BOTH, MODALITIES, default_ranking, find_models, needed_models
 from movie_genres.options import STRICT
 
 FILE_NAME = "decisions.json"
@@ -49,6 +49,23 @@ class Decision(NamedTuple):
         """Calibrated probabilities, of the shape of `probabilities`; NaN stays."""
         p = np.clip(probabilities, EPSILON, 1 - EPSILON)
         return 1 / (1 + np.exp(-np.log(p / (1 - p)) / self.temperature))
+
+
+class Decisions(NamedTuple):
+    """How to use several models.
+
+    Attributes:
+        models: dict from model name to `Decision`; those of a fusion model for films with one modality alone are under
+            `NAME:poster` and `NAME:overview`.
+        ranking: dict from what a film has, `poster`, `overview` or `both`, to the names of models, the best first.
+    """
+
+    models: dict
+    ranking: dict
+
+    def of(self, name, genres, kind=BOTH):
+        """The decision of a model for films that have `kind`; where there is none, nothing is calibrated, thresholds 0.5."""
+        return self.models.get(f"{name}:{kind}") or self.models.get(name) or Decision(1.0, np.full(genres, 0.5))
 
 
 def fit_decision(labels, probabilities, options):
@@ -109,64 +126,113 @@ def _best_threshold(labels, probabilities, options):
     return float((below + thresholds[best]) / 2)  # between two films: no film lies on the edge
 
 
-def tune(models, prepared, posters, overviews, options):
-    """Fits the decisions of several models on the validation films that each has something to go by.
+def tune(answers, labels, rows, options):
+    """Fits the decisions of several models on validation films, and finds which model to believe.
 
     Args:
-        models: `inference.Models`, without decisions.
-        prepared: `arrays.Prepared`.
-        posters, overviews: as in `inference.Models.encode`.
+        answers: dict from model name to `arrays.Answers`.
+        labels: 0/1 array of shape (films, genres).
+        rows: int array of the validation films.
         options: `TuneOptions`.
 
     Returns:
-        dict from model name to `Decision`.
+        `Decisions`.
     """
-    rows = prepared.rows("validation")
-    decisions = {}
-    for name, probabilities in models.predict(rows, posters, overviews).items():
-        known = ~np.isnan(probabilities[:, 0])
-        decisions[name] = fit_decision(prepared.labels[rows[known]], probabilities[known], options)
-    return decisions
+    found = Decisions({}, {})
+    for name, of_model in answers.items():
+        alone = {f"{name}:{kind}": probabilities for kind, probabilities in of_model.alone.items()}
+        for key, probabilities in {name: of_model.probabilities, **alone}.items():
+            known = rows[~np.isnan(probabilities[rows, 0])]
+            if len(known):
+                found.models[key] = fit_decision(labels[known], probabilities[known], options)
+    for kind in (*MODALITIES, BOTH):
+        calibrated = {name: found.of(name, labels.shape[1], kind).calibrate(probabilities[rows])
+                      for name, probabilities in _answers_to(kind, answers).items()}
+        found.ranking[kind] = _rank(calibrated, labels[rows])
+    return found
 
 
-def write_decisions(decisions, folder, out, genres, options):
+def _answers_to(kind, answers):
+    """What each model says of films that have only one modality, or both: dict from name to probabilities."""
+    if kind == BOTH:
+        return {name: of_model.probabilities for name, of_model in answers.items()}
+    return {name: of_model.alone.get(kind, of_model.probabilities) for name, of_model in answers.items()
+            if of_model.modality == kind or kind in of_model.alone}
+
+
+def _rank(answers, labels):
+    """The names of models from the lowest loss on, measured on films that all of them have something to go by."""
+    known = ~np.any([np.isnan(of_model[:, 0]) for of_model in answers.values()], axis=0) if answers else np.zeros(0, bool)
+    if not known.any():
+        return list(reversed(answers))
+    return sorted(answers, key=lambda name: binary_cross_entropy(labels[known], answers[name][known]))
+
+
+def write_decisions(decisions, digests, out, genres, options):
     """Writes decisions, bound to the model files that they are for.
 
     Args:
-        decisions: dict from model name to `Decision`.
-        folder: the models folder.
-        out: path of the file, `decisions.json` in that folder.
+        decisions: `Decisions`.
+        digests: dict from model name to the SHA-256 of its file.
+        out: path of the file, `decisions.json` in the models folder.
         genres: list of names.
         options: the `TuneOptions` they were fitted with.
     """
-    content = {"aim": options.aim, "precision": options.precision if options.aim == "recall" else None, "models": {
-        name: {"sha256": file_digest(model_path(folder, name)), "temperature": round(decision.temperature, 4),
-               "thresholds": {genre: round(float(threshold), 4)
-                              for genre, threshold in zip(genres, decision.thresholds)}}
-        for name, decision in decisions.items()}}
+    content = {
+        "aim": options.aim, "precision": options.precision if options.aim == "recall" else None,
+        "ranking": decisions.ranking,
+        "models": {name: {"sha256": digests[name.partition(":")[0]], "temperature": round(decision.temperature, 4),
+                          "thresholds": {genre: round(float(threshold), 4)
+                                         for genre, threshold in zip(genres, decision.thresholds)}}
+                   for name, decision in decisions.models.items()}}
+    out.parent.mkdir(parents=True, exist_ok=True)
     Path(out).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def read_decisions(paths):
-    """Reads the decisions that belong to some models, a dict from model name to `Decision`; empty where there are none.
+def read_decisions(path, digests):
+    """Reads decisions, as `Decisions`.
+
+    Args:
+        path: of the file.
+        digests: dict from the name of each model that they must be for to the SHA-256 of its file.
 
     Raises:
         InputError: the file is damaged, or was written for another version of a model.
     """
-    decisions = {}
-    for path in map(Path, paths):
-        file = path.with_name(FILE_NAME)
-        if not file.exists():
-            continue
-        try:
-            of_model = json.loads(file.read_text(encoding="utf-8"))["models"].get(path.stem)
-            decision = of_model and Decision(float(of_model["temperature"]),
-                                             np.array(list(of_model["thresholds"].values()), dtype=float))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(file, "temperatures and thresholds by model", f"{error!r}", "Run: dvc repro tune") from None
-        if of_model is None:
-            continue
-        if of_model["sha256"] != file_digest(path):
-            raise InputError(file, f"values for {path.name} as it is", "those of another version", "Run: dvc repro tune")
-        decisions[path.stem] = decision
-    return decisions
+    path = Path(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        known = {name: of_model["sha256"] for name, of_model in content["models"].items()}
+        models = {name: Decision(float(of_model["temperature"]), np.array(list(of_model["thresholds"].values()), float))
+                  for name, of_model in content["models"].items()}
+        ranking = {kind: [str(name) for name in content["ranking"][kind]] for kind in (*MODALITIES, BOTH)}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(path, "temperatures, thresholds and a ranking of models", f"{error!r}",
+                         "Run: dvc repro tune") from None
+    for name, digest in digests.items():
+        if known.get(name) != digest:
+            raise InputError(path, f"values for {name}.keras as it is", "those of another version, or none",
+                             "Run: dvc repro tune")
+    return Decisions(models, ranking)
+
+
+def choose_models(folder, modalities=MODALITIES):
+    """The models of a folder that scoring needs, and the decisions on how to use them.
+
+    Args:
+        folder: the models folder; without `decisions.json`, nothing is calibrated, thresholds are 0.5, and the fusion
+            model is believed for films with both modalities.
+        modalities: which are to be scored.
+
+    Returns:
+        (list of `models.ModelFile`, `Decisions`).
+
+    Raises:
+        InputError: as `find_models` and `read_decisions`.
+    """
+    files, path = find_models(folder, modalities), Path(folder) / FILE_NAME
+    if path.exists():
+        decisions = read_decisions(path, {file.name: file_digest(file.path) for file in files})
+    else:
+        decisions = Decisions({}, default_ranking(files))
+    return needed_models(files, decisions.ranking, modalities), decisions

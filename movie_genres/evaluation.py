@@ -7,7 +7,6 @@ import pandas as pd
 from sklearn.metrics import precision_recall_curve
 
 from movie_genres import metrics
-from movie_genres.models import FUSION
 
 BASE_RATE = "base_rate"
 RECALL_GRID = np.linspace(0.01, 1, 100)
@@ -27,27 +26,28 @@ class Answer(NamedTuple):
     raw: np.ndarray
 
 
-def answers(models, rows, posters, overviews, baselines):
+def judged(answers, decisions, rows, baselines, base_rates):
     """What each baseline and each model says of some films.
 
     A film that lacks what a model needs gets the base rates, so that all models are measured on the same films.
 
     Args:
-        models: `inference.Models`.
+        answers: dict from model name to `arrays.Answers`.
+        decisions: `decisions.Decisions`.
         rows: int array of film indices.
-        posters, overviews: as in `inference.Models.encode`.
         baselines: dict from name to probabilities of all films.
+        base_rates: float array of shape (genres,).
 
     Returns:
         dict from name to `Answer`: `base_rate`, the constant, first, then the baselines, then the models.
     """
-    constant = np.broadcast_to(models.base_rates, (len(rows), len(models.genres)))
+    constant = np.broadcast_to(base_rates, (len(rows), len(base_rates)))
     found = {BASE_RATE: Answer(constant, None, constant),
              **{name: Answer(of_all[rows], None, of_all[rows]) for name, of_all in baselines.items()}}
-    for name, raw in models.predict(rows, posters, overviews, calibrated=False).items():
-        raw = np.where(np.isnan(raw), constant, raw)
-        decision = models.decisions.get(name)
-        found[name] = Answer(decision.calibrate(raw), decision.thresholds, raw) if decision else Answer(raw, None, raw)
+    for name, of_model in answers.items():
+        raw = np.where(np.isnan(of_model.probabilities[rows]), constant, of_model.probabilities[rows])
+        decision = decisions.of(name, len(base_rates))
+        found[name] = Answer(decision.calibrate(raw), decision.thresholds, raw)
     return found
 
 
@@ -122,15 +122,15 @@ def complementarity(labels, first, second):
             "neither": np.mean(~right & ~also)}
 
 
-def single_modality_skills(models, labels, rows, posters, overviews):
-    """Skill of the fusion model when it is shown only posters and only overviews, as a flat dict like `figures`."""
-    if models.fusion is None:
-        return {}
-    shown = {"posters_only": (posters, None), "overviews_only": (None, overviews)}
-    base_loss = metrics.binary_cross_entropy(labels, models.base_rates)
-    return {f"{FUSION}.skill_{name}": metrics.rounded(metrics.skill(
-        metrics.binary_cross_entropy(labels, answers(models, rows, *given, {})[FUSION].probabilities), base_loss))
-        for name, given in shown.items()}
+def single_modality_skills(answers, decisions, labels, rows, base_rates):
+    """Skill of a fusion model when it is shown only posters and only overviews, as a flat dict like `figures`."""
+    found, base_loss = {}, metrics.binary_cross_entropy(labels, base_rates)
+    for name, of_model in answers.items():
+        for modality, probabilities in of_model.alone.items():
+            shown = decisions.of(name, len(base_rates), modality).calibrate(probabilities[rows])
+            loss = metrics.binary_cross_entropy(labels, np.where(np.isnan(shown), base_rates, shown))
+            found[f"{name}.skill_{modality}s_only"] = metrics.rounded(metrics.skill(loss, base_loss))
+    return found
 
 
 def per_genre(labels, answers, genres, threshold):

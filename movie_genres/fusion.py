@@ -1,4 +1,4 @@
-"""The joint head over the features of other models, which answers also when some of them are missing."""
+"""The fusion of other models: a joint head over their features, blended with their own answers; some may be missing."""
 
 from typing import Literal
 
@@ -8,14 +8,17 @@ import tensorflow as tf
 from keras import layers, ops
 from pydantic import Field
 from pydantic.dataclasses import dataclass
+from scipy.optimize import minimize
 
-from movie_genres.batches import augment, by_length, draw, drop_words, in_order
-from movie_genres.files import file_digest
-from movie_genres.inference import Models, fusion_inputs
-from movie_genres.layers import FEATURES, PREDICTIONS, AttentionFusion, GatedFusion
-from movie_genres.models import OVERVIEW, POSTER, model_path
+from movie_genres import checkpoints
+from movie_genres.batches import draw, in_order, shuffled
+from movie_genres.errors import UserError
+from movie_genres.inference import CHUNK, Network, answers_input, fusion_inputs, run_fusion, write_about
+from movie_genres.layers import PREDICTIONS, AttentionFusion, Blend, GatedFusion, film_kind, log_odds
+from movie_genres.metrics import binary_cross_entropy
+from movie_genres.models import MODALITIES, POSTER
 from movie_genres.options import STRICT
-from movie_genres.training import Data, TrainingOptions, reseed, start, train
+from movie_genres.training import Data, TrainingOptions, start, start_at_base_rates, train, validation_figures, write_summary
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
@@ -28,10 +31,7 @@ class FusionOptions(TrainingOptions):
         units: channels to which each model's features are projected.
         dropout: on the features and before the predictions.
         heads: attention heads of `attention`.
-        modality_dropout: in training, the share of films with more than one modality of which one is hidden at random.
-        word_dropout, flip, shift, brightness: distortion of the training films, as in `LstmOptions` and `CnnOptions`.
-            The models below know the training films by heart; undistorted features of them would be too good to learn
-            from. So more words are dropped here than in the training of the overview model.
+        modality_dropout: in training, the share of films with both modalities of which one is hidden at random.
     """
 
     inputs: tuple[str, ...] = ("cnn", "lstm")
@@ -40,10 +40,6 @@ class FusionOptions(TrainingOptions):
     dropout: float = Field(default=0.5, ge=0, lt=1)
     heads: int = Field(default=4, ge=1)
     modality_dropout: float = Field(default=0.5, ge=0, le=1)
-    word_dropout: float = Field(default=0.4, ge=0, lt=1)
-    flip: bool = True
-    shift: float = Field(default=0.1, ge=0, le=0.5)
-    brightness: float = Field(default=0.1, ge=0, le=1)
 
 
 def build_fusion(statistics, genres, options):
@@ -80,70 +76,175 @@ def _project(features, name, mean, variance, options):
     return layers.Dense(options.units, activation="relu", name=f"project_{name}")(x)
 
 
-def hide_modalities(present, rng, share):
-    """Hides one modality of a share of the films that have more than one.
+def hide_modality(present, modalities, rng, share):
+    """Hides one modality, with all its inputs, of a share of the films that have both.
 
     Args:
-        present: float32 array of shape (batch, modalities), 1 where there.
+        present: float32 array of shape (batch, inputs), 1 where there.
+        modalities: list of the modality of each input.
         rng: `numpy.random.Generator`.
         share: of the films.
 
     Returns:
-        float32 array like `present`; at least one modality of each film is left.
+        float32 array like `present`.
     """
-    hidden = present.copy()
-    chosen = np.flatnonzero((rng.random(len(present)) < share) & (present.sum(axis=1) > 1))
-    scores = rng.random(present.shape) * present  # the highest among the present ones is hidden
-    hidden[chosen, scores[chosen].argmax(axis=1)] = 0
-    return hidden
+    posters = np.array([modality == POSTER for modality in modalities])
+    has_both = present[:, posters].any(axis=1) & present[:, ~posters].any(axis=1)
+    hidden = has_both & (rng.random(len(present)) < share)
+    hide_posters = rng.random(len(present)) < 0.5
+    return np.where(hidden[:, None] & (posters == hide_posters[:, None]), np.float32(0), present)
 
 
-def train_fusion(prepared, posters, overviews, models, options, outputs):
-    """Trains the joint head on the features that trained models give of the training films.
+def train_fusion(prepared, answers, options, outputs):
+    """Trains the joint head on the features that trained models give of the training films, blends it with their answers.
+
+    The blend's few weights are fitted on validation films, of which the models below know nothing. Then writes what the
+    blend says of all films.
 
     Args:
         prepared: `arrays.Prepared`.
-        posters: `arrays.Posters`.
-        overviews: `arrays.Overviews`.
-        models: folder with the models that `options.inputs` names.
+        answers: dict from model name to `arrays.Answers`, at least of the models that `options.inputs` names.
         options: `FusionOptions`.
         outputs: `training.Outputs`.
 
     Returns:
         dict, see `training.train`.
+
+    Raises:
+        UserError: an input that there is no model of.
     """
+    missing = sorted(set(options.inputs) - set(answers))
+    if missing:
+        raise UserError(f"fusion.inputs: expected names among {', '.join(answers)}; found {', '.join(missing)}. "
+                        "Pretrained encoders are named in the section encoders.")
     start(options.seed)
     genres, base_rates = prepared.genres, prepared.base_rates()
-    encoders = Models([model_path(models, name) for name in options.inputs], options.batch_size)
-    sizes = {name: network.model.get_layer(FEATURES).output.shape[-1] for name, network in encoders.networks.items()}
-    films = fusion_inputs(len(prepared.films), sizes, encoders.encode(np.arange(len(prepared.films)), posters, overviews))
-    present = films["present"]
+    inputs = {name: answers[name] for name in options.inputs}
+    channels = {name: of_model.features.shape[-1] for name, of_model in inputs.items()}
+    modalities = [of_model.modality for of_model in inputs.values()]
+    present = np.stack([of_model.present for of_model in inputs.values()], axis=1)
     rows, validation = (prepared.rows(split, present.any(axis=1)) for split in ("train", "validation"))
-    statistics = {name: _statistics(films[name][rows[present[rows, column] > 0]]) for column, name in enumerate(sizes)}
+
+    def inputs_of(films, draws=None):
+        """The model's inputs for some films; `draws` gives a draw for each film from a number of draws, None the first."""
+        encoded = {}
+        for name, of_model in inputs.items():
+            lines = np.flatnonzero(of_model.present[films])
+            chosen = draws(len(of_model.features))[lines] if draws else 0
+            encoded[name] = lines, of_model.features[chosen, films[lines]], of_model.probabilities[films[lines]]
+        return fusion_inputs(len(films), channels, len(genres), encoded)
 
     def batches(rng):
-        distort = {POSTER: lambda pixels: augment(pixels, rng, options.flip, options.shift, options.brightness),
-                   OVERVIEW: lambda tokens: drop_words(tokens, rng, options.word_dropout)}
-        for network in encoders.networks.values():
-            reseed(network.model, rng)
         drawn = draw(rows, prepared.labels, options.oversample, rng)
-        for batch in by_length(drawn, overviews.lengths, options.batch_size, rng):
-            inputs = fusion_inputs(len(batch), sizes, encoders.encode(batch, posters, overviews, distort))
-            shown = hide_modalities(inputs["present"], rng, options.modality_dropout)
-            yield {**inputs, "present": shown}, prepared.labels[batch]
+        for batch in shuffled(drawn, options.batch_size, rng):
+            # Draw 0 is the film as it is, which a model knows by heart: only where there is no other.
+            shown = inputs_of(batch, lambda count: rng.integers(min(1, count - 1), count, len(batch)))
+            hidden = hide_modality(shown["present"], modalities, rng, options.modality_dropout)
+            yield head_inputs({**shown, "present": hidden}), prepared.labels[batch]
 
+    def head_inputs(shown):
+        return {name: shown[name] for name in (*channels, "present")}
+
+    statistics = {name: _statistics(of_model.features[0, rows[of_model.present[rows]]].astype(np.float32))
+                  for name, of_model in inputs.items()}
     data = Data(
         batches=batches,
         steps=len(in_order(rows, options.batch_size)),
-        validation=[({name: array[batch] for name, array in films.items()}, prepared.labels[batch])
-                    for batch in in_order(validation, 128)],
-        signature=({name: tf.TensorSpec((None, array.shape[1]), tf.float32) for name, array in films.items()},
-                   tf.TensorSpec((None, len(genres)), tf.float32)),
+        validation=lambda: (head_inputs(inputs_of(batch)) for batch in in_order(validation, 128)),
+        labels=prepared.labels[validation],
+        signature=({name: tf.TensorSpec((None, size), tf.float32) for name, size in
+                    {**channels, "present": len(channels)}.items()}, tf.TensorSpec((None, len(genres)), tf.float32)),
         base_rates=base_rates,
     )
-    metadata = {"modality": None, "genres": genres, "base_rates": base_rates.tolist(),
-                "inputs": {name: file_digest(model_path(models, name)) for name in options.inputs}}
-    return train(build_fusion(statistics, len(genres), options), data, options, metadata, outputs)
+    metadata = {"modality": None, "genres": genres, "base_rates": base_rates.tolist(), "channels": channels,
+                "inputs": {name: of_model.digest for name, of_model in inputs.items()}}
+    head = build_fusion(statistics, len(genres), options)
+    start_at_base_rates(head, base_rates)
+    summary = train(head, data, options, metadata, outputs)
+
+    head, _ = checkpoints.load(outputs.checkpoint)
+    shown, labels = inputs_of(validation), prepared.labels[validation]
+    model = build_blend(head, fit_trust(head, shown, labels, base_rates, modalities), base_rates, modalities)
+    checkpoints.save(model, outputs.checkpoint, metadata)
+    network = Network(outputs.checkpoint)
+    _write_answers(network, inputs_of, np.arange(len(present)), modalities, outputs.answers)
+    write_about(outputs.answers, outputs.checkpoint, None, MODALITIES)
+    return write_summary(outputs.metrics, base_loss=summary["base_rate_loss"], epoch=summary["epoch"],
+                         parameters=model.count_params(), **validation_figures(labels, run_fusion(network, shown)))
+
+
+def build_blend(head, trust, base_rates, modalities):
+    """A fusion head together with the models below it; see `layers.Blend`.
+
+    Args:
+        head: `keras.Model`, as of `build_fusion`.
+        trust: float array of shape (3, 1 + models), as of `fit_trust`.
+        base_rates: float array of shape (genres,).
+        modalities: list of the modality of each model below.
+
+    Returns:
+        `keras.Model` from the inputs of the head and `NAME_answers`, float32 (batch, genres), for each of its inputs, to
+        float32 (batch, genres), probabilities.
+    """
+    shown = {name: keras.Input(given.shape[1:], name=name) for name, given in head.input.items()}
+    answers = {answers_input(name): keras.Input((len(base_rates),), name=answers_input(name))
+               for name in shown if name != "present"}
+    blend = Blend(base_rates.tolist(), [modality == POSTER for modality in modalities])
+    probabilities = blend(shown["present"], head(shown), list(answers.values()))
+    blend.trust.assign(trust)
+    return keras.Model({**shown, **answers}, probabilities, name="fusion")
+
+
+def fit_trust(head, inputs, labels, base_rates, modalities):
+    """The weights of a blend that are best on validation films.
+
+    Args:
+        head: `keras.Model`, as of `build_fusion`.
+        inputs: dict of arrays, the inputs of `build_blend`'s model for the films.
+        labels: 0/1 array of shape (films, genres).
+        base_rates: float array of shape (genres,).
+        modalities: list of the modality of each model below.
+
+    Returns:
+        float array of shape (3, 1 + models); see `layers.Blend`. Each kind's are fitted on all films that can be shown
+        so; the head alone is trusted where there is none.
+    """
+    posters = np.array([modality == POSTER for modality in modalities])
+    trust = np.eye(1, 1 + len(posters)).repeat(3, axis=0)
+    base = np.asarray(log_odds(base_rates))
+    for kind, kept in enumerate((posters, ~posters, np.full(len(posters), True))):
+        present = inputs["present"] * kept
+        rows = np.flatnonzero(present.any(axis=1) & (np.asarray(film_kind(present, posters)) == kind))
+        if len(rows):
+            shown = {name: given[rows] for name, given in {**inputs, "present": present}.items()}
+            joint = head.predict_on_batch({name: shown[name] for name in head.input})
+            answers = [joint, *(given for name, given in shown.items() if name.endswith("_answers"))]
+            evidence = np.stack([np.asarray(log_odds(given)) - base for given in answers])
+            evidence[1:] *= shown["present"].T[..., None]
+            trust[kind] = _least_loss(evidence, base, labels[rows])
+    return trust
+
+
+def _least_loss(evidence, base, labels):
+    """The weights between 0 and 2 of some models' evidence, float (models, films, genres), with the least loss."""
+    def loss(weights):
+        return binary_cross_entropy(labels, 1 / (1 + np.exp(-base - np.tensordot(weights, evidence, 1))))
+
+    start = np.full(len(evidence), 1 / len(evidence))
+    return minimize(loss, start, method="L-BFGS-B", bounds=[(0, 2)] * len(evidence)).x
+
+
+def _write_answers(network, inputs_of, films, modalities, folder):
+    """Writes the model's answers for all films, also when it is shown one modality only, and returns the former."""
+    folder.mkdir(parents=True, exist_ok=True)
+    kinds = {"probabilities": MODALITIES, **{f"{modality}_alone": [modality] for modality in MODALITIES}}
+    for name, shown in kinds.items():
+        kept = np.isin(modalities, shown).astype(np.float32)
+        parts = []
+        for part in in_order(films, CHUNK):
+            inputs = inputs_of(part)
+            parts.append(run_fusion(network, {**inputs, "present": inputs["present"] * kept}))
+        np.save(folder / f"{name}.npy", np.concatenate(parts))
 
 
 def _statistics(features):

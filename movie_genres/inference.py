@@ -1,6 +1,7 @@
 """Answers of trained models: the one way from decoded posters and token ids to probabilities."""
 
 import functools
+import json
 from pathlib import Path
 
 import keras
@@ -10,12 +11,15 @@ import tensorflow as tf
 from movie_genres import checkpoints
 from movie_genres.batches import in_order, pad
 from movie_genres.errors import InputError
-from movie_genres.layers import FEATURES
-from movie_genres.models import FUSION, POSTER
+from movie_genres.files import file_digest
+from movie_genres.layers import FEATURES, reseed
+from movie_genres.models import BOTH, FUSION, OVERVIEW, POSTER
 from movie_genres.posters import DECODER
-from movie_genres.vocabulary import Vocabulary
+from movie_genres.progress import track
+from movie_genres.vocabulary import restore_vocabulary
 
 BATCH_SIZE = 128
+CHUNK = 2048  # films whose answers are in memory at once
 
 
 class Network:
@@ -27,6 +31,8 @@ class Network:
 
     Attributes:
         metadata: dict; `modality` is `poster` or `overview`, or None for a fusion model.
+        image_size: (height, width) of posters, None for other models.
+        vocabulary: what turns overviews to token ids, such as a `vocabulary.Vocabulary`; None for other models.
 
     Raises:
         InputError: as `checkpoints.load`, or the model was made for another decoder.
@@ -37,6 +43,8 @@ class Network:
         self.modality, self.batch_size = self.metadata["modality"], batch_size
         if self.metadata.get("decoder", DECODER) != DECODER:
             raise InputError(path, f"a model for the poster decoder {DECODER}", self.metadata["decoder"], "Train it again.")
+        self.image_size = tuple(self.metadata["image_size"]) if self.modality == POSTER else None
+        self.vocabulary = restore_vocabulary(self.metadata["vocabulary"]) if self.modality == OVERVIEW else None
         self.model.trainable = False  # keeps batch normalisation as it was learned when dropout is on
         inputs, outputs = self.model.input, self.model.output
         if self.modality is not None:
@@ -65,13 +73,12 @@ class Network:
         filled[:len(array)] = array
         return filled
 
-    def encode(self, rows, posters=None, overviews=None, distort=None):
+    def encode(self, rows, films, distort=None):
         """Runs any number of films that have this network's modality.
 
         Args:
             rows: int array of film indices.
-            posters: `arrays.Posters`, for a network of posters.
-            overviews: `arrays.Overviews`, for a network of overviews.
+            films: `arrays.Posters` or `arrays.Overviews`, by the network's modality.
             distort: function of a batch of pixels or token ids that returns it distorted, as in training; dropout is
                 then on. None: neither.
 
@@ -80,126 +87,163 @@ class Network:
         """
         if self.modality == POSTER:
             order = np.arange(len(rows))
-            inputs = (posters.pixels[rows[lines]] for lines in in_order(order, self.batch_size))
+            inputs = (films.pixels[rows[lines]] for lines in in_order(order, self.batch_size))
         else:  # like lengths together: little padding
-            order = np.argsort(overviews.lengths[rows], kind="stable")
-            inputs = (pad(overviews, rows[lines]) for lines in in_order(order, self.batch_size))
+            order = np.argsort(films.lengths[rows], kind="stable")
+            inputs = (pad(films, rows[lines]) for lines in in_order(order, self.batch_size))
         batches = map(self, inputs) if distort is None else (self(distort(batch), noisy=True) for batch in inputs)
         features, probabilities = (np.concatenate(parts) for parts in zip(*batches))
         back = np.argsort(order)
         return features[back], probabilities[back]
 
 
+def write_answers(path, films, folder, draws=0, distort=None, seed=0):
+    """Runs a model of one modality on all prepared films, for the stages that build on it; see `arrays.Answers`.
+
+    A model knows the films that it was trained on by heart: its features of them are too good to learn from. Those of
+    distorted films, with dropout on, are more like those of films it has never seen.
+
+    Args:
+        path: the model's `.keras` file.
+        films: `arrays.Posters` or `arrays.Overviews`, by the model's modality.
+        folder: where to; streamed, so that memory does not grow with the number of films.
+        draws: how many times the films are distorted, beside once not.
+        distort: function of (a batch of pixels or token ids, a `numpy.random.Generator`) that returns it distorted.
+        seed: decides the distortions.
+    """
+    network, folder, present = Network(path), Path(folder), films.present
+    folder.mkdir(parents=True, exist_ok=True)
+    shape = (1 + draws, len(present), network.model.get_layer(FEATURES).output.shape[-1])
+    features = np.lib.format.open_memmap(folder / "features.npy", "w+", np.float16, shape)
+    probabilities = np.full((len(present), len(network.metadata["genres"])), np.nan, np.float32)
+    parts = [(draw, part) for draw in range(1 + draws) for part in in_order(np.flatnonzero(present), CHUNK)]
+    for number, (draw, part) in enumerate(track(parts, len(parts), f"Answers of {Path(path).stem}")):
+        rng = np.random.default_rng([seed, number])
+        reseed(network.model, rng)
+        features[draw, part], answers = network.encode(part, films, functools.partial(distort, rng=rng) if draw else None)
+        if draw == 0:
+            probabilities[part] = answers
+    features.flush()
+    np.save(folder / "probabilities.npy", probabilities)
+    write_about(folder, path, network.modality)
+
+
+def write_about(folder, path, modality, alone=()):
+    """Writes which model the answers in a folder are from; see `arrays.Answers`."""
+    about = {"modality": modality, "digest": file_digest(path), "alone": list(alone)}
+    (Path(folder) / "answers.json").write_text(json.dumps(about, indent=2) + "\n")
+
+
 class Models:
     """Models that belong together: those of single modalities, and the fusion model over them.
 
     Args:
-        paths: list of `.keras` files; see `models.find_models`.
+        files: list of `models.ModelFile`.
+        decisions: `decisions.Decisions`: which model to believe, and how to calibrate its answers.
         batch_size: films a step.
-        decisions: dict from model name to `decisions.Decision`: their probabilities are then calibrated; see
-            `decisions.read_decisions`.
 
     Attributes:
         genres: list of names, the order of all probabilities.
-        base_rates: float array of shape (genres,), the shares of the training films.
-        image_size: (height, width) of posters, None without a poster model.
-        vocabulary: `Vocabulary`, None without an overview model.
+        networks: dict from name to `Network`, those of single modalities.
+        fusion: `Network`, or None.
 
     Raises:
         InputError: a model cannot be loaded.
     """
 
-    def __init__(self, paths, batch_size=BATCH_SIZE, decisions=None):
-        networks = {Path(path).stem: Network(path, batch_size) for path in paths}
+    def __init__(self, files, decisions, batch_size=BATCH_SIZE):
+        networks = {file.name: Network(file.path, batch_size) for file in files}
         self.networks = {name: network for name, network in networks.items() if network.modality is not None}
-        self.fusion = next((network for network in networks.values() if network.modality is None), None)
-        metadata = {key: value for network in networks.values() for key, value in network.metadata.items()}
-        self.genres, self.base_rates = metadata["genres"], np.array(metadata["base_rates"])
-        self.image_size = tuple(metadata["image_size"]) if "image_size" in metadata else None
-        self.decisions = decisions or {}
-        self.vocabulary = Vocabulary(metadata["tokens"], metadata["max_length"]) if "tokens" in metadata else None
+        self.fusion, self.decisions = networks.get(FUSION), decisions
+        self.genres = next(iter(networks.values())).metadata["genres"]
 
-    def encode(self, rows, posters=None, overviews=None, distort=None):
-        """Runs the models of single modalities on those films of `rows` that have the modality.
+    def of_modality(self, modality):
+        """The networks of a modality, a dict from name to `Network`."""
+        return {name: network for name, network in self.networks.items() if network.modality == modality}
+
+    def predict(self, count, films):
+        """Probabilities of some films by each model, as it gives them.
 
         Args:
-            rows: int array of film indices.
-            posters: `arrays.Posters`, or None: no film has one.
-            overviews: `arrays.Overviews`, or None: no film has one.
-            distort: dict from modality to a function as of `Network.encode`, or None.
+            count: number of films.
+            films: dict from the name of each model of one modality to the `arrays.Posters` or `arrays.Overviews` that it
+                takes.
 
         Returns:
-            dict from model name to (bool array of shape (rows,), where the film has the modality, and for those films
-            the features and the probabilities), without models that no film has the modality of.
+            dict from model name to float32 array of shape (count, genres); NaN where a model has nothing to go by.
         """
-        encoded = {}
+        answers, encoded = {}, {}
         for name, network in self.networks.items():
-            given = posters if network.modality == POSTER else overviews
-            present = np.zeros(len(rows), bool) if given is None else given.present[rows]
-            if present.any():
-                distortion = distort and distort[network.modality]
-                encoded[name] = present, *network.encode(rows[present], posters, overviews, distortion)
-        return encoded
-
-    def predict(self, rows, posters=None, overviews=None, calibrated=True):
-        """Probabilities of some films by each model, calibrated where there is a decision. Arguments as of `encode`.
-
-        Returns:
-            dict from model name to float32 array of shape (rows, genres); NaN where a model has nothing to go by.
-        """
-        encoded = self.encode(rows, posters, overviews)
-        answers = {name: np.full((len(rows), len(self.genres)), np.nan, np.float32) for name in self.networks}
-        for name, (present, _, probabilities) in encoded.items():
-            answers[name][present] = probabilities
+            answers[name] = np.full((count, len(self.genres)), np.nan, np.float32)
+            rows = np.flatnonzero(films[name].present)
+            if len(rows):
+                encoded[name] = rows, *network.encode(rows, films[name])
+                answers[name][rows] = encoded[name][-1]
         if self.fusion is not None:
-            answers[FUSION] = self._fuse(len(rows), encoded)
-        return {name: self.decisions[name].calibrate(of_model) if calibrated and name in self.decisions else of_model
-                for name, of_model in answers.items()}
-
-    def best(self, answers):
-        """Of the answers of `predict`, those to give a user.
-
-        The fusion model's where it had two inputs or more; where only one model had something to go by, its own answer,
-        which is the better one then.
-
-        Returns:
-            (probabilities, thresholds): float arrays of shape (rows, genres); thresholds are 0.5 for a model without a
-            decision.
-        """
-        names = [*self.networks, *([FUSION] if self.fusion is not None else [])]
-        known = np.stack([~np.isnan(answers[name][:, 0]) for name in self.networks])  # (networks, rows)
-        chosen = known.argmax(axis=0)
-        if self.fusion is not None:
-            chosen = np.where(known.sum(axis=0) > 1, len(self.networks), chosen)
-        half = np.full(len(self.genres), 0.5)
-        thresholds = np.stack([self.decisions[name].thresholds if name in self.decisions else half for name in names])
-        return np.stack([answers[name] for name in names])[chosen, np.arange(len(chosen))], thresholds[chosen]
-
-    def _fuse(self, count, encoded):
-        sizes = {name: self.fusion.model.get_layer(name).output.shape[-1] for name in self.fusion.metadata["inputs"]}
-        inputs = fusion_inputs(count, sizes, encoded)
-        answers = np.full((count, len(self.genres)), np.nan, np.float32)
-        for rows in in_order(np.flatnonzero(inputs["present"].any(axis=1)), self.fusion.batch_size):
-            answers[rows] = self.fusion({name: array[rows] for name, array in inputs.items()})
+            inputs = fusion_inputs(count, self.fusion.metadata["channels"], len(self.genres), encoded)
+            answers[FUSION] = run_fusion(self.fusion, inputs)
         return answers
 
+    def decide(self, count, films):
+        """The answers to give a user: for each film those of the model that did best on validation films like it.
 
-def fusion_inputs(count, sizes, encoded):
-    """The inputs of a fusion model from the answers of the models below it.
+        Args: as of `predict`.
+
+        Returns:
+            (probabilities, thresholds): float arrays of shape (count, genres); calibrated where the decisions say how, NaN
+            for a film that no model has anything to go by; thresholds are 0.5 where none are tuned.
+        """
+        answers = self.predict(count, films)
+        shown = {modality: np.any([films[name].present for name in self.of_modality(modality)], axis=0)
+                 for modality in (POSTER, OVERVIEW) if self.of_modality(modality)}
+        both = np.all(list(shown.values()), axis=0) & (len(shown) > 1)
+        probabilities, thresholds = np.full((2, count, len(self.genres)), np.nan)
+        for films_like_it, ranking in self.decisions.ranking.items():
+            rows = both if films_like_it == BOTH else shown.get(films_like_it, np.zeros(count, bool)) & ~both
+            for name in reversed([name for name in ranking if name in answers]):  # the best one last: it prevails
+                lines = np.flatnonzero(rows & ~np.isnan(answers[name][:, 0]))
+                decision = self.decisions.of(name, len(self.genres), films_like_it)
+                probabilities[lines], thresholds[lines] = decision.calibrate(answers[name][lines]), decision.thresholds
+        return probabilities, thresholds
+
+
+def fusion_inputs(count, channels, genres, encoded):
+    """The inputs of a fusion model from what the models below it give.
 
     Args:
         count: number of films.
-        sizes: dict from the name of each input to its number of features, in the order of the fusion model.
-        encoded: as `Models.encode` returns it.
+        channels: dict from the name of each model below to its number of features, in the order of the fusion model.
+        genres: int, number of genres.
+        encoded: dict from name to (int array of the films that the model has something to go by, their features, their
+            probabilities).
 
     Returns:
-        dict from the same names to float32 (count, size), 0 where absent, and `present`: float32 (count, inputs).
+        dict of float32 arrays, 0 where absent: NAME of shape (count, channels) and `NAME_answers` of shape (count, genres)
+        for each model, and `present` of shape (count, models), 1 where it has something to go by.
     """
-    inputs = {name: np.zeros((count, size), np.float32) for name, size in sizes.items()}
-    inputs["present"] = np.zeros((count, len(sizes)), np.float32)
-    for column, name in enumerate(sizes):
+    inputs = {"present": np.zeros((count, len(channels)), np.float32)}
+    for column, (name, size) in enumerate(channels.items()):
+        inputs[name] = np.zeros((count, size), np.float32)
+        inputs[answers_input(name)] = np.zeros((count, genres), np.float32)
         if name in encoded:
-            present, features, _ = encoded[name]
-            inputs[name][present] = features
-            inputs["present"][present, column] = 1
+            rows, inputs[name][rows], inputs[answers_input(name)][rows] = encoded[name]
+            inputs["present"][rows, column] = 1
     return inputs
+
+
+def answers_input(name):
+    """What the input of a fusion model for the probabilities of another model is called."""
+    return f"{name}_answers"
+
+
+def run_fusion(network, inputs):
+    """Probabilities by a fusion model of any number of films, float32; NaN where no input is there.
+
+    Args:
+        network: `Network`.
+        inputs: as of `fusion_inputs`.
+    """
+    answers = np.full((len(inputs["present"]), len(network.metadata["genres"])), np.nan, np.float32)
+    for rows in in_order(np.flatnonzero(inputs["present"].any(axis=1)), network.batch_size):
+        answers[rows] = network({name: array[rows] for name, array in inputs.items()})
+    return answers

@@ -1,6 +1,7 @@
 """Keras layers of our own, registered so that a saved model loads without `Lambda`."""
 
 import keras
+import numpy as np
 from keras import ops
 
 # Layers that other modules look up in a model: the penultimate output, which the fusion model takes, and the last.
@@ -98,3 +99,65 @@ class AttentionFusion(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "heads": self.heads}
+
+
+@register
+class Blend(keras.layers.Layer):
+    """Adds up what several models say, each with a weight that depends on what a film has.
+
+    The log-odds of a genre are those of its base rate, plus what each model adds to them times the model's weight: a
+    logarithmic opinion pool (Genest and Zidek, "Combining Probability Distributions", 1986) around the base rates. A model
+    that has nothing to go by adds nothing.
+
+    Args:
+        base_rates: list of floats, one for each genre.
+        posters: list of bool, one for each model: whether it looks at posters; the others look at overviews.
+
+    Input: float (batch, models) of 1 where a model has something to go by, else 0; probabilities (batch, genres) of a model
+    that looks at everything; and a list of probabilities (batch, genres) of the models. Output: float (batch, genres).
+    The weights, of shape (3, 1 + models), are for films with a poster only, an overview only, and both; they start with
+    trust in the first model alone.
+    """
+
+    def __init__(self, base_rates, posters, **kwargs):
+        super().__init__(**kwargs)
+        self.base_rates, self.posters = list(base_rates), list(posters)
+
+    def build(self, *shapes):
+        self.trust = self.add_weight(shape=(3, 1 + len(self.posters)), name="trust", trainable=False)
+        self.trust.assign(np.eye(1, 1 + len(self.posters)).repeat(3, axis=0))
+
+    def call(self, present, joint, answers):
+        trust = ops.take(self.trust, film_kind(present, self.posters), axis=0)
+        trust = trust * ops.pad(present, ((0, 0), (1, 0)), constant_values=1)
+        base = log_odds(np.array(self.base_rates, np.float32))
+        evidence = ops.stack([log_odds(given) - base for given in (joint, *answers)], axis=1)
+        return ops.sigmoid(base + ops.sum(trust[..., None] * evidence, axis=1))
+
+    def get_config(self):
+        return {**super().get_config(), "base_rates": self.base_rates, "posters": self.posters}
+
+
+def film_kind(present, posters):
+    """What films have: 0 for a poster only, 1 for an overview only, 2 for both.
+
+    Args:
+        present: float (films, models), 1 where a model has something to go by.
+        posters: list of bool, one for each model: whether it looks at posters.
+    """
+    of_posters = np.array(posters, np.float32)
+    has_poster = ops.any(present * of_posters > 0, axis=1)
+    return ops.where(ops.any(present * (1 - of_posters) > 0, axis=1), ops.where(has_poster, 2, 1), 0)
+
+
+def log_odds(probabilities):
+    """The logarithm of p / (1 - p), for p clipped to between 1e-6 and 1 - 1e-6."""
+    p = ops.clip(probabilities, 1e-6, 1 - 1e-6)
+    return ops.log(p) - ops.log1p(-p)
+
+
+def reseed(model, rng):
+    """Sets the state of every dropout layer from `rng`, so that what follows does not depend on what ran before."""
+    states = [variable for variable in model.variables if "seed_generator_state" in variable.path]
+    for state, value in zip(states, rng.integers(0, 2**31, len(states))):
+        state.assign([value, 0])

@@ -4,7 +4,6 @@ from typing import Literal
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import layers
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -12,16 +11,16 @@ from scipy.sparse import csr_matrix
 from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import randomized_svd
 
-from movie_genres.batches import by_length, draw, drop_words, in_order, pad
 from movie_genres.layers import FEATURES, PREDICTIONS, MaskedMean
+from movie_genres.modalities import OverviewTraining, overview_metadata, train_on_overviews
 from movie_genres.options import STRICT
-from movie_genres.training import Data, TrainingOptions, start, train
+from movie_genres.training import start, start_at_base_rates
 
 EMBEDDING = "embedding"
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
-class LstmOptions(TrainingOptions):
+class LstmOptions(OverviewTraining):
     """The `lstm` section of `params.yaml`.
 
     Attributes:
@@ -30,7 +29,6 @@ class LstmOptions(TrainingOptions):
         units: LSTM units of `mean` in each direction.
         embedding_dropout: share of embedding channels dropped for a whole overview, in `mean`.
         dropout: before the predictions of `mean`.
-        word_dropout: share of words replaced by the unknown word in training.
         semantic_start: scale at which the embedding of `mean` starts from `semantic_embedding`; 0 starts at random.
     """
 
@@ -39,7 +37,6 @@ class LstmOptions(TrainingOptions):
     units: int = Field(default=64, ge=1)
     embedding_dropout: float = Field(default=0.3, ge=0, lt=1)
     dropout: float = Field(default=0.5, ge=0, lt=1)
-    word_dropout: float = Field(default=0.1, ge=0, lt=1)
     semantic_start: float = Field(default=0.3, ge=0)
 
 
@@ -132,41 +129,14 @@ def semantic_embedding(overviews, rows, tokens, channels, seed):
 
 
 def train_lstm(prepared, overviews, vocabulary, options, outputs):
-    """Trains a network on the overviews of the training films; films without an overview are passed over.
-
-    Args:
-        prepared: `arrays.Prepared`.
-        overviews: `arrays.Overviews`.
-        vocabulary: (list of words without the reserved ids, max_length), as of `arrays.load_vocabulary`.
-        options: `LstmOptions`.
-        outputs: `training.Outputs`.
-
-    Returns:
-        dict, see `training.train`.
-    """
+    """Trains a network from scratch; see `modalities.train_on_overviews` for the arguments and the result."""
     start(options.seed)
-    genres, base_rates, lengths = prepared.genres, prepared.base_rates(), overviews.lengths
-    words, max_length = vocabulary
-    tokens = len(words) + 2
-    rows, validation = (prepared.rows(split, overviews.present) for split in ("train", "validation"))
-
-    def batches(rng):
-        drawn = draw(rows, prepared.labels, options.oversample, rng)
-        for batch in by_length(drawn, lengths, options.batch_size, rng):
-            yield drop_words(pad(overviews, batch), rng, options.word_dropout), prepared.labels[batch]
-
-    validation = validation[np.argsort(lengths[validation], kind="stable")]
-    data = Data(
-        batches=batches,
-        steps=len(in_order(rows, options.batch_size)),
-        validation=[(pad(overviews, batch), prepared.labels[batch]) for batch in in_order(validation, 128)],
-        signature=(tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None, len(genres)), tf.float32)),
-        base_rates=base_rates,
-    )
-    model = build_lstm(tokens, len(genres), options)
+    tokens = len(vocabulary)
+    model = build_lstm(tokens, len(prepared.genres), options)
     if options.architecture == "mean" and options.semantic_start:
+        rows = prepared.rows("train", overviews.present)
         vectors = semantic_embedding(overviews, rows, tokens, options.embedding, options.seed)
         model.get_layer(EMBEDDING).embeddings.assign(vectors * options.semantic_start)
-    metadata = {"modality": "overview", "genres": genres, "base_rates": base_rates.tolist(),
-                "tokens": words, "max_length": max_length}
-    return train(model, data, options, metadata, outputs)
+    start_at_base_rates(model, prepared.base_rates())
+    metadata = overview_metadata(prepared, vocabulary)
+    return train_on_overviews(model, prepared, overviews, vocabulary, metadata, options, outputs)

@@ -1,43 +1,95 @@
-"""The models folder: which model files there are, and whether they belong together. Needs no TensorFlow."""
+"""The models folder: which model files there are, which belong together and which are needed. Needs no TensorFlow."""
 
+import hashlib
+import json
 from pathlib import Path
+from typing import NamedTuple
 
 from movie_genres import checkpoints
 from movie_genres.errors import InputError
 from movie_genres.files import file_digest
 
-POSTER, OVERVIEW = "poster", "overview"  # modalities
+MODALITIES = POSTER, OVERVIEW = "poster", "overview"
+BOTH = "both"  # what a film may have beside a single modality
 FUSION = "fusion"  # the name of the joint model
+RELEASE = "release.json"  # name and version of released models, beside them
 
 
-def model_path(folder, name):
-    """Where the model of this name lies in a models folder."""
-    return Path(folder) / f"{name}.keras"
+class ModelFile(NamedTuple):
+    """One model of a folder.
+
+    Attributes:
+        name: the file's name without extension.
+        path: `pathlib.Path`.
+        modality: `poster` or `overview`, or None for a fusion model.
+        inputs: dict from the name of each model below a fusion model to the SHA-256 of its file; empty for others.
+    """
+
+    name: str
+    path: Path
+    modality: str | None
+    inputs: dict
 
 
-def find_models(folder, modalities=(POSTER, OVERVIEW)):
+def find_models(folder, modalities=MODALITIES):
     """Finds the model files for some modalities and checks that they belong together. Loads no model.
 
+    Args:
+        folder: with `NAME.keras` files, in it or in its folder `encoders`.
+        modalities: which are to be scored.
+
     Returns:
-        list of paths: the models of those modalities, and the fusion model where there is one.
+        list of `ModelFile`: the models of those modalities, and the fusion model where there is one.
 
     Raises:
         InputError: no model for a modality, or a model that changed after the fusion model was trained on it.
     """
     folder = Path(folder)
-    found = {path: checkpoints.read_metadata(path) for path in sorted(folder.glob("[!.]*.keras"))}
+    paths = [path for pattern in ("[!.]*.keras", "encoders/[!.]*.keras") for path in sorted(folder.glob(pattern))]
+    metadata = {path: checkpoints.read_metadata(path) for path in paths}
+    files = [ModelFile(path.stem, path, about["modality"], about.get("inputs", {})) for path, about in metadata.items()]
     for modality in modalities:
-        if modality not in [metadata["modality"] for metadata in found.values()]:
+        if modality not in [file.modality for file in files]:
             raise InputError(folder, f"a model for {modality}s",
-                             ", ".join(path.name for path in found) or "no model (*.keras)", "Train one with: dvc repro")
-    chosen = {path: metadata for path, metadata in found.items() if metadata["modality"] in (*modalities, None)}
-    genres = {tuple(metadata["genres"]) for metadata in chosen.values()}
-    if len(genres) > 1:
+                             ", ".join(path.name for path in paths) or "no model (*.keras)", "Train one with: dvc repro")
+    chosen = {file.name: file for file in files if file.modality in (*modalities, None)}
+    if len({tuple(metadata[file.path]["genres"]) for file in chosen.values()}) > 1:
         raise InputError(folder, "models of the same genres", "different genre lists", "Train them together: dvc repro")
-    for path, metadata in chosen.items():
-        for name, digest in metadata.get("inputs", {}).items():
-            source = model_path(folder, name)
-            if source in chosen and file_digest(source) != digest:
-                raise InputError(path, f"{source.name} as it was when this model was trained on it", "a changed file",
-                                 "Train them together: dvc repro")
-    return list(chosen)
+    for file in chosen.values():
+        for name, digest in file.inputs.items():
+            if name in chosen and file_digest(chosen[name].path) != digest:
+                raise InputError(file.path, f"{chosen[name].path.name} as it was when this model was trained on it",
+                                 "a changed file", "Train them together: dvc repro")
+    return list(chosen.values())
+
+
+def model_name(folder, files):
+    """What to call some models of a folder: the name and version of a release, else the folder's name and a digest."""
+    release = Path(folder) / RELEASE
+    if release.exists():
+        about = json.loads(release.read_text(encoding="utf-8"))
+        return f"{about['name']} {about['version']}"
+    digest = hashlib.sha256("".join(file_digest(file.path) for file in files).encode())
+    return f"{Path(folder).resolve().name} {digest.hexdigest()[:8]}"
+
+
+def default_ranking(files):
+    """Which models to believe first where no validation films have told: see `decisions.Decisions`."""
+    names = {modality: [file.name for file in files if file.modality == modality] for modality in (*MODALITIES, None)}
+    return {POSTER: names[POSTER] + names[None], OVERVIEW: names[OVERVIEW] + names[None],
+            BOTH: names[None] + names[OVERVIEW] + names[POSTER]}
+
+
+def needed_models(files, ranking, modalities):
+    """Of the models that `find_models` found, those that scoring uses: the best for each kind of film, and their inputs.
+
+    Args:
+        files: list of `ModelFile`.
+        ranking: as of `decisions.Decisions`.
+        modalities: which are to be scored.
+    """
+    kinds = (*modalities, BOTH) if len(modalities) > 1 else modalities
+    by_name = {file.name: file for file in files}
+    best = {next(name for name in ranking[kind] if name in by_name) for kind in kinds}
+    needed = best | {name for chosen in best for name in by_name[chosen].inputs}
+    return [file for file in files if file.name in needed]

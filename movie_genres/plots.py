@@ -26,12 +26,12 @@ def _save(figure, path):
     plt.close(figure)
 
 
-def training_curves(histories, base_losses, path):
+def training_curves(histories, path):
     """Training and validation loss of every model over its epochs, with the base-rate loss.
 
     Args:
-        histories: dict from model name to data frame with epoch, loss and val_loss.
-        base_losses: dict from model name to the base-rate loss on its validation films.
+        histories: dict from model name to data frame with epoch, loss, val_loss and base_rate_loss, the loss of the
+            base rates on its validation films.
         path: of the PNG.
     """
     with plt.rc_context(STYLE):
@@ -40,7 +40,8 @@ def training_curves(histories, base_losses, path):
         for axes, (name, history) in zip(panels[0], histories.items()):
             best = history.loc[history["val_loss"].idxmin()]
             color = _color(name, histories)
-            axes.axhline(base_losses[name], color=COLORS["base_rate"], linestyle=":", label="base rates, validation")
+            axes.axhline(history["base_rate_loss"].iloc[0], color=COLORS["base_rate"], linestyle=":",
+                         label="base rates, validation")
             axes.plot(history["epoch"], history["loss"], color=color, linestyle="--", label="training")
             axes.plot(history["epoch"], history["val_loss"], color=color, label="validation")
             axes.plot(best["epoch"], best["val_loss"], "o", color=color,
@@ -196,9 +197,11 @@ def _film(figure, film, left, top, width, height):
     texts.text(0, 1, textwrap.shorten(film["title"], 44), va="top", weight="bold")
     texts.text(0, 0.9, "\n".join(overview), va="top", fontsize=7.5, color="#333333", parse_math=False)
     texts.text(0, 0.36, "true: " + ", ".join(film["genres"]), va="center", fontsize=8, weight="bold")
+    step = 0.28 / max(4, len(film["answers"]))
     for line, (name, ranked) in enumerate(film["answers"].items()):
-        height_of_line = 0.24 - 0.07 * line
-        texts.text(0, height_of_line, name, fontsize=8, color=_color(name, film["answers"]), va="center")
+        height_of_line = 0.24 - step * line
+        shown = name if len(name) < 8 else f"{name[:6]}…"
+        texts.text(0, height_of_line, shown, fontsize=8, color=_color(name, film["answers"]), va="center")
         for place, (genre, probability) in enumerate(ranked):
             right = genre in film["genres"]
             texts.text(0.16 + 0.29 * place, height_of_line, f"{genre} {probability:.2f}", fontsize=6.5, va="center",

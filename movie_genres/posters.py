@@ -4,9 +4,12 @@ import io
 import os
 import stat
 import struct
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from movie_genres.errors import InputError
 
 DECODER = "pillow-1"  # recorded in every model; raise it whenever a change below changes pixels
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
@@ -93,3 +96,32 @@ def _to_rgb(image):
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     return image.convert("RGB")
+
+
+class PosterFiles:
+    """Posters that are decoded when they are asked for, in place of an array that holds them all.
+
+    Args:
+        paths: list of files, one for each film; empty text for a film without one.
+        size: (height, width) in pixels.
+
+    `files[rows]`, with an int array, is a uint8 array of shape (rows, height, width, 3).
+
+    Raises:
+        InputError: on indexing, a poster that cannot be decoded.
+    """
+
+    def __init__(self, paths, size):
+        self._paths, self._size = paths, tuple(size)
+        self._pool = ThreadPoolExecutor()
+        self.shape = (len(paths), *self._size, 3)
+
+    def __getitem__(self, rows):
+        return np.stack(list(self._pool.map(self._read, rows)))
+
+    def _read(self, row):
+        try:
+            return read_poster(self._paths[row], self._size)
+        except PosterError as error:
+            raise InputError(self._paths[row], "a poster that decodes as it did in vectorize", f"{error.kind}: {error}",
+                             "Run: dvc repro vectorize") from None

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
@@ -36,16 +35,15 @@ class EvaluateOptions:
     seed: int = 0
 
 
-def write_report(prepared, posters, overviews, models, baselines, trainings, metrics, folder, options):
+def write_report(prepared, answers, decisions, baselines, histories, metrics, folder, options):
     """Measures models and baselines on the test films and writes metrics and plots.
 
     Args:
         prepared: `arrays.Prepared`.
-        posters: `arrays.Posters`.
-        overviews: `arrays.Overviews`.
-        models: `inference.Models`, with decisions.
+        answers: dict from model name to `arrays.Answers`.
+        decisions: `decisions.Decisions`.
         baselines: dict from name to a float array of shape (films, genres), probabilities of all films.
-        trainings: dict from model name to (path of its history, path of its training metrics).
+        histories: dict from model name to a data frame of its training, with the columns of `training.Outputs`' history.
         metrics: path of the JSON file with all figures.
         folder: for the pictures and tables.
         options: `EvaluateOptions`.
@@ -57,19 +55,17 @@ def write_report(prepared, posters, overviews, models, baselines, trainings, met
     folder.mkdir(parents=True, exist_ok=True)
     metrics.parent.mkdir(parents=True, exist_ok=True)
     rows = prepared.rows("test")
-    labels = prepared.labels[rows]
-    answers = evaluation.answers(models, rows, posters, overviews, baselines)
+    labels, base_rates = prepared.labels[rows], prepared.base_rates()
+    judged = evaluation.judged(answers, decisions, rows, baselines, base_rates)
 
-    figures = {"films": len(rows), **evaluation.figures(labels, answers, models.base_rates, options),
-               **evaluation.single_modality_skills(models, labels, rows, posters, overviews),
-               **_complementarity(labels, answers, models)}
+    figures = {"films": len(rows), **evaluation.figures(labels, judged, base_rates, options),
+               **evaluation.single_modality_skills(answers, decisions, labels, rows, base_rates),
+               **_complementarity(labels, judged, answers, decisions)}
     metrics.write_text(json.dumps(figures, indent=2) + "\n")
-    _write_tables(labels, answers, models.base_rates, prepared.genres, folder, options)
-    _draw_models(labels, answers, prepared.genres, folder)
-    histories = {name: pd.read_csv(history) for name, (history, _) in trainings.items()}
-    base_losses = {name: json.loads(file.read_text())["base_rate_loss"] for name, (_, file) in trainings.items()}
-    plots.training_curves(histories, base_losses, folder / "training_curves.png")
-    _write_sheets(prepared, rows, {name: answers[name].probabilities for name in _shown(answers)}, folder, options)
+    _write_tables(labels, judged, base_rates, prepared.genres, folder, options)
+    _draw_models(labels, judged, prepared.genres, folder)
+    plots.training_curves(histories, folder / "training_curves.png")
+    _write_sheets(prepared, rows, {name: judged[name].probabilities for name in _shown(judged)}, folder, options)
     return figures
 
 
@@ -78,15 +74,14 @@ def _shown(answers):
     return [name for name in answers if name != evaluation.BASE_RATE]
 
 
-def _complementarity(labels, answers, models):
-    """Whose top genre is right, for the first two models of different modalities, as a flat dict."""
-    first = {}
-    for name, network in models.networks.items():
-        first.setdefault(network.modality, name)
-    if len(first) < 2:
+def _complementarity(labels, judged, answers, decisions):
+    """Whose top genre is right, of the best model of posters and the best of overviews, as a flat dict."""
+    best = [next((name for name in decisions.ranking[modality] if answers[name].modality == modality), None)
+            for modality in (POSTER, OVERVIEW)]
+    if None in best:
         return {}
-    poster, overview = first[POSTER], first[OVERVIEW]
-    shares = evaluation.complementarity(labels, answers[poster].probabilities, answers[overview].probabilities)
+    poster, overview = best
+    shares = evaluation.complementarity(labels, judged[poster].probabilities, judged[overview].probabilities)
     names = {"both": "both", "only_first": f"only_{poster}", "only_second": f"only_{overview}", "neither": "neither"}
     return {f"top_genre_right.{names[key]}": evaluation.metrics.rounded(share) for key, share in shares.items()}
 

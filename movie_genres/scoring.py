@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from movie_genres.arrays import Overviews, Posters
+from movie_genres.arrays import Posters
 from movie_genres.errors import InputError
 from movie_genres.files import replacing
+from movie_genres.models import OVERVIEW, POSTER
 from movie_genres.posters import SUFFIXES, PosterError, read_poster
 from movie_genres.tables import ID_COLUMNS, TEXT_COLUMNS, Table
-from movie_genres.text import UNKNOWN
+from movie_genres.text import normalise
 
 OK = "ok"
 BASE_COLUMNS = ("id", "source", "status", "error", "genres", "top")
@@ -133,10 +134,11 @@ def score(items, models, workers=None):
     Yields:
         a `Row` for each item, in their order.
     """
+    sizes = {network.image_size for network in models.of_modality(POSTER).values()}
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         waiting = deque()
         for chunk in _batched(items, CHUNK):  # itertools.batched is new in Python 3.12
-            waiting.append((chunk, [pool.submit(_decode, item.poster, models.image_size) for item in chunk]))
+            waiting.append((chunk, [pool.submit(_decode, item.poster, sizes) for item in chunk]))
             if len(waiting) > 1:
                 yield from _score_chunk(*waiting.popleft(), models)
         while waiting:
@@ -149,51 +151,45 @@ def _batched(items, size):
         yield chunk
 
 
-def _decode(path, image_size):
-    """The decoded poster, or the `PosterError` that says why there is none, or None where there is no poster at all."""
+def _decode(path, sizes):
+    """The poster in each of the sizes, a dict, or the `PosterError` that says why not; None where there is no poster."""
     if path is None:
         return None
     try:
-        return read_poster(path, image_size)
+        return {size: read_poster(path, size) for size in sizes}
     except PosterError as error:
         return error
 
 
 def _score_chunk(chunk, decoding, models):
     decoded = [future.result() for future in decoding]
-    posters = _stack(decoded, models.image_size) if models.image_size else None
-    overviews, text_errors = _encode(chunk, models.vocabulary) if models.vocabulary else (None, {})
-    probabilities, thresholds = models.best(models.predict(np.arange(len(chunk)), posters, overviews))
+    films = {name: _stack(decoded, network.image_size) for name, network in models.of_modality(POSTER).items()}
+    overviews = [item.overview or "" for item in chunk]
+    texts = {name: network.vocabulary.encode(overviews) for name, network in models.of_modality(OVERVIEW).items()}
+    probabilities, thresholds = models.decide(len(chunk), {**films, **texts})
+    known = np.any([of_model.present for of_model in texts.values()], axis=0) if texts else np.ones(len(chunk), bool)
     for row, item in enumerate(chunk):
-        yield _row(item, decoded[row], text_errors.get(row), (probabilities[row], thresholds[row]))
+        text_error = None if known[row] or item.overview is None else _text_error(item.overview)
+        yield _row(item, decoded[row], text_error, (probabilities[row], thresholds[row]))
 
 
 def _stack(decoded, image_size):
     pixels = np.zeros((len(decoded), *image_size, 3), np.uint8)
-    present = np.array([isinstance(poster, np.ndarray) for poster in decoded])
+    present = np.array([isinstance(poster, dict) for poster in decoded])
     for row in np.flatnonzero(present):
-        pixels[row] = decoded[row]
+        pixels[row] = decoded[row][image_size]
     return Posters(pixels, present)
 
 
-def _encode(chunk, vocabulary):
-    """The overviews that can be scored, and a dict from row to (kind, message) of those that cannot."""
-    ids, starts = vocabulary.encode([item.overview or "" for item in chunk])
-    words = [ids[start:end] for start, end in zip(starts, starts[1:])]
-    errors = {}
-    for row, item in enumerate(chunk):
-        if item.overview is None:
-            continue
-        if not len(words[row]):
-            errors[row] = ("empty_text", "the overview has no word")
-        elif (words[row] == UNKNOWN).all():
-            errors[row] = ("unknown_text", "the model knows no word of the overview")
-            words[row] = words[row][:0]
-    return Overviews(np.concatenate(words), np.cumsum([0, *map(len, words)])), errors
+def _text_error(overview):
+    """(kind, message) of an overview that no model can make anything of."""
+    if not normalise(overview):
+        return "empty_text", "the overview has no word"
+    return "unknown_text", "the model knows no word of the overview"
 
 
 def _row(item, decoded, text_error, answer):
-    poster_ok, poster_error = isinstance(decoded, np.ndarray), decoded if isinstance(decoded, PosterError) else None
+    poster_ok, poster_error = isinstance(decoded, dict), decoded if isinstance(decoded, PosterError) else None
     text_ok = item.overview is not None and text_error is None
     if item.error:
         return Row(item.id, "overview", *item.error)
@@ -210,7 +206,7 @@ def _source(poster, overview):
     return "both" if poster and overview else "poster" if poster else "overview"
 
 
-def write_rows(rows, path, genres, top=3, threshold=None):
+def write_rows(rows, path, genres, top=3, threshold=None, model=None):
     """Writes scored films as CSV, to a temporary file that is renamed at the end.
 
     Columns: id, source, status, error, genres (at or above their thresholds, most probable first, joined by a bar), top
@@ -222,6 +218,7 @@ def write_rows(rows, path, genres, top=3, threshold=None):
         genres: list of names, the order of the probabilities.
         top: how many genres stand in `top`.
         threshold: probability at or above which a genre stands in `genres`; None takes the models' own thresholds.
+        model: name and version of the model, for a last column `model`; None: no such column.
 
     Returns:
         `collections.Counter` of the rows by status.
@@ -230,9 +227,11 @@ def write_rows(rows, path, genres, top=3, threshold=None):
     # Names that are not UTF-8 arrive with surrogates: they are escaped, so that any reader takes the file.
     with replacing(path) as partial, open(partial, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*BASE_COLUMNS, *(f"p_{genre}" for genre in genres)])
+        last = [] if model is None else [model]
+        writer.writerow([*BASE_COLUMNS, *(f"p_{genre}" for genre in genres), *(["model"] if last else [])])
         for row in rows:
-            writer.writerow([row.id, row.source, row.status, _one_line(row.error), *_answers(row, genres, top, threshold)])
+            answers = _answers(row, genres, top, threshold)
+            writer.writerow([row.id, row.source, row.status, _one_line(row.error), *answers, *last])
             statuses[row.status] += 1
     return statuses
 

@@ -16,7 +16,7 @@ from pydantic.dataclasses import dataclass
 from movie_genres import checkpoints
 from movie_genres.display import TrainingDisplay
 from movie_genres.errors import UserError
-from movie_genres.layers import PREDICTIONS
+from movie_genres.layers import PREDICTIONS, reseed
 from movie_genres.losses import build_loss
 from movie_genres.metrics import binary_cross_entropy, counts, precision_recall_f1, rounded, skill
 from movie_genres.options import STRICT
@@ -33,7 +33,10 @@ class TrainingOptions:
         learning_rate: at the start.
         schedule: `constant`; `cosine`, down to 0 at the last epoch; or `published`, constant for 10 epochs, then
             multiplied by exp(-0.01) each epoch.
+        warmup: share of the steps over which the learning rate rises from 0.
         weight_decay: of `adamw`.
+        average: momentum of a moving average of the weights, which is then what is validated and kept (Polyak and
+            Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992); 0 is off.
         loss: what is minimised; see `losses.build_loss`. The best epoch is chosen by plain cross-entropy all the same.
         focus: exponent of the losses `focal` and `asymmetric`.
         oversample: how strongly films of rare genres are drawn more often; see `batches.draw`. 0 is off.
@@ -46,7 +49,9 @@ class TrainingOptions:
     optimizer: Literal["adam", "adamw"] = "adamw"
     learning_rate: float = Field(default=1e-3, gt=0)
     schedule: Literal["constant", "cosine", "published"] = "cosine"
+    warmup: float = Field(default=0.0, ge=0, lt=1)
     weight_decay: float = Field(default=0.0, ge=0)
+    average: float = Field(default=0.0, ge=0, lt=1)
     loss: Literal["crossentropy", "weighted", "focal", "asymmetric"] = "crossentropy"
     focus: float = Field(default=2.0, ge=0)
     oversample: float = Field(default=0.0, ge=0, le=1)
@@ -61,25 +66,29 @@ class Data(NamedTuple):
         batches: function of a `numpy.random.Generator` that returns the training batches of an epoch: an iterable of
             (inputs, float32 labels).
         steps: number of batches an epoch.
-        validation: list of (inputs, labels), the same each epoch.
+        validation: function that returns an iterable of inputs, the same each time.
+        labels: float32 array of shape (validation films, genres), in the order of `validation`.
         signature: `tf.TypeSpec` structure of (inputs, labels).
         base_rates: share of training films of each genre, shape (genres,).
     """
 
     batches: object
     steps: int
-    validation: list
+    validation: object
+    labels: np.ndarray
     signature: tuple
     base_rates: np.ndarray
 
 
-def learning_rate(options, epoch):
-    """The learning rate of an epoch (from 0) under `TrainingOptions`."""
+def learning_rate(options, position):
+    """The learning rate under `TrainingOptions` at a position in epochs, such as 1.5 in the middle of the second."""
+    warmup = options.warmup * options.epochs
+    rate = options.learning_rate * min(1.0, position / warmup if warmup else 1.0)
     if options.schedule == "cosine":
-        return options.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / options.epochs))
+        return rate * 0.5 * (1 + math.cos(math.pi * position / options.epochs))
     if options.schedule == "published":
-        return options.learning_rate * math.exp(-0.01 * max(0, epoch - 9))
-    return options.learning_rate
+        return rate * math.exp(-0.01 * max(0, math.floor(position) - 9))
+    return rate
 
 
 def start(seed):
@@ -101,11 +110,13 @@ class Outputs(NamedTuple):
         checkpoint: path of the `.keras` file: the epoch with the lowest validation loss.
         history: path of a CSV with a row for each epoch.
         metrics: path of a JSON file with the best epoch's validation figures, beside those of the base rates.
+        answers: folder for what the trained model says of all films; see `arrays.Answers`.
     """
 
     checkpoint: Path
     history: Path
     metrics: Path
+    answers: Path
 
 
 def train(model, data, options, metadata, outputs):
@@ -125,13 +136,11 @@ def train(model, data, options, metadata, outputs):
         UserError: no film to train on or to validate with; or the loss became NaN or infinite (the best checkpoint so
             far is kept).
     """
-    if not data.steps or not data.validation:
+    if not data.steps or not len(data.labels):
         raise UserError(f"{outputs.checkpoint}: no training film or no validation film has what this model looks at "
                         "(a readable poster, an overview). Add them, or run only the stages of the other model, such as: "
                         "dvc repro train_lstm")
-    labels = np.concatenate([batch_labels for _, batch_labels in data.validation])
-    base_loss = binary_cross_entropy(labels, data.base_rates)
-    start_at_base_rates(model, data.base_rates)
+    base_loss = binary_cross_entropy(data.labels, data.base_rates)
     # A second model around the same layers: the optimizer stays out of the checkpoint.
     trained = keras.Model(model.inputs, model.outputs[0])
     trained.compile(_optimizer(options), loss=build_loss(options.loss, options.focus, data.base_rates))
@@ -139,62 +148,74 @@ def train(model, data, options, metadata, outputs):
     with TrainingDisplay(outputs.checkpoint.stem, options.epochs, data.steps, base_loss) as display:
         for epoch in range(options.epochs):
             started = time.monotonic()
-            loss = _run_epoch(trained, data, options, epoch, display)
-            row = {"epoch": epoch + 1, "loss": loss, **_validate(trained, data.validation, labels),
-                   "learning_rate": learning_rate(options, epoch)}
+            loss, weights = _run_epoch(trained, data, options, epoch, display)
+            row = {"epoch": epoch + 1, "loss": loss, **_validate(trained, data), "base_rate_loss": base_loss,
+                   "learning_rate": learning_rate(options, epoch + 0.5)}
             rows.append(row)
             if best is None or row["val_loss"] < best["val_loss"]:
                 best = row
                 checkpoints.save(model, outputs.checkpoint, metadata)
+            for variable, value in zip(trained.trainable_variables, weights):
+                variable.assign(value)
             display.epoch_done(row, best, time.monotonic() - started)
             if row["epoch"] - best["epoch"] >= options.patience:
                 break
     outputs.history.parent.mkdir(parents=True, exist_ok=True)
-    outputs.metrics.parent.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(rows).round(5).to_csv(outputs.history, index=False, lineterminator="\n")
-    summary = {
-        "best_val_loss": rounded(best["val_loss"]),
-        "base_rate_loss": rounded(base_loss),
-        "skill": rounded(skill(best["val_loss"], base_loss)),
-        "precision": rounded(best["val_precision"]),
-        "recall": rounded(best["val_recall"]),
-        "epoch": best["epoch"],
-        "parameters": model.count_params(),
-    }
-    outputs.metrics.write_text(json.dumps(summary, indent=2) + "\n")
+    return write_summary(outputs.metrics, best["val_loss"], base_loss, best["val_precision"], best["val_recall"],
+                         epoch=best["epoch"], parameters=model.count_params())
+
+
+def write_summary(path, loss, base_loss, precision, recall, **more):
+    """Writes the validation figures of a trained model beside those of the base rates, and returns them as a dict."""
+    summary = {"best_val_loss": rounded(loss), "base_rate_loss": rounded(base_loss),
+               "skill": rounded(skill(loss, base_loss)), "precision": rounded(precision), "recall": rounded(recall), **more}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(summary, indent=2) + "\n")
     return summary
 
 
 def _optimizer(options):
+    average = {"use_ema": True, "ema_momentum": options.average} if options.average else {}
     if options.optimizer == "adam":
-        return keras.optimizers.Adam(options.learning_rate)
-    return keras.optimizers.AdamW(options.learning_rate, weight_decay=options.weight_decay)
+        return keras.optimizers.Adam(options.learning_rate, **average)
+    return keras.optimizers.AdamW(options.learning_rate, weight_decay=options.weight_decay, **average)
 
 
 def _run_epoch(model, data, options, epoch, display):
-    """One pass over the training films; everything random in it follows from the seed and the epoch."""
-    model.optimizer.learning_rate.assign(learning_rate(options, epoch))
+    """One pass over the training films; everything random in it follows from the seed and the epoch.
+
+    Returns:
+        (loss, list of arrays: the weights to go on from, where the model has an average of them afterwards).
+    """
     reseed(model, np.random.default_rng([options.seed, epoch, 1]))
     dataset = tf.data.Dataset.from_generator(lambda: data.batches(np.random.default_rng([options.seed, epoch, 0])),
                                              output_signature=data.signature)
+    weights = []
+
+    def set_rate(step, logs=None):
+        model.optimizer.learning_rate.assign(learning_rate(options, epoch + (step + 0.5) / data.steps))
+
+    def keep_weights(epoch, logs=None):  # at the end of `fit`, Keras puts the average in their place
+        weights.extend(variable.numpy() for variable in model.trainable_variables if options.average)
+
+    steps = keras.callbacks.LambdaCallback(on_train_batch_begin=set_rate, on_epoch_end=keep_weights)
     history = model.fit(dataset.prefetch(4), steps_per_epoch=data.steps, shuffle=False, verbose=0,
-                        callbacks=[display.callback()])
+                        callbacks=[display.callback(), steps])
     loss = history.history["loss"][0]
     if not math.isfinite(loss):
         raise UserError(f"the training loss became {loss} in epoch {epoch + 1}; lower the learning rate "
                         f"(now {options.learning_rate}); the best checkpoint so far is kept")
-    return loss
+    return loss, weights
 
 
-def reseed(model, rng):
-    """Sets the state of every dropout layer from `rng`, so that what follows does not depend on what ran before."""
-    states = [variable for variable in model.variables if "seed_generator_state" in variable.path]
-    for state, value in zip(states, rng.integers(0, 2**31, len(states))):
-        state.assign([value, 0])
+def _validate(model, data):
+    probabilities = np.concatenate([model.predict_on_batch(inputs) for inputs in data.validation()])
+    return {f"val_{name}": value for name, value in validation_figures(data.labels, probabilities).items()}
 
 
-def _validate(model, batches, labels):
-    probabilities = np.concatenate([model.predict_on_batch(inputs) for inputs, _ in batches])
+def validation_figures(labels, probabilities):
+    """Loss, precision and recall at 0.5 of validation films, a dict."""
     true_positives, predicted, actual = counts(labels, probabilities >= 0.5)
     precision, recall, _ = precision_recall_f1(true_positives.sum(), predicted.sum(), actual.sum())
-    return {"val_loss": binary_cross_entropy(labels, probabilities), "val_precision": precision, "val_recall": recall}
+    return {"loss": binary_cross_entropy(labels, probabilities), "precision": precision, "recall": recall}

@@ -92,5 +92,4 @@ def write_overviews(overviews, vocabulary, out):
     encoded = vocabulary.encode(overviews)
     np.save(out / "ids.npy", encoded.ids)
     np.save(out / "starts.npy", encoded.starts)
-    content = {"max_length": vocabulary.max_length, "tokens": vocabulary.tokens}
-    (out / "vocabulary.json").write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
+    (out / "vocabulary.json").write_text(json.dumps(vocabulary.content(), ensure_ascii=False) + "\n", encoding="utf-8")

@@ -4,7 +4,7 @@ import numpy as np
 from keras.layers import TextVectorization
 
 from movie_genres.arrays import Overviews
-from movie_genres.text import normalise
+from movie_genres.text import UNKNOWN, normalise
 
 
 class Vocabulary:
@@ -13,7 +13,13 @@ class Vocabulary:
     Args:
         tokens: list of words, most frequent first, without the two reserved entries; the first has id 2.
         max_length: overviews are cut after this many words.
+
+    Attributes:
+        hidden: the id that stands for a word that is hidden from a network in training.
+        special: ids that stand for no word.
     """
+
+    hidden, special = UNKNOWN, ()
 
     def __init__(self, tokens, max_length):
         self.tokens = list(tokens)
@@ -28,12 +34,37 @@ class Vocabulary:
         layer.adapt([normalise(overview) for overview in overviews])
         return cls(layer.get_vocabulary(include_special_tokens=False), max_length)
 
+    def content(self):
+        """What `restore_vocabulary` needs: a dict that JSON can hold."""
+        return {"tokens": self.tokens, "max_length": self.max_length}
+
     def __len__(self):
         return len(self.tokens) + 2
 
     def encode(self, overviews):
-        """Token ids of a list of overviews, as `Overviews`."""
+        """Token ids of a list of overviews, as `Overviews`; none for an overview of which no word is known."""
         words = [normalise(overview).split()[:self.max_length] for overview in overviews]
         ids = self._layer([" ".join(of_one) for of_one in words]).flat_values.numpy() if words else np.empty(0)
-        starts = np.cumsum([0, *(len(of_one) for of_one in words)])
-        return Overviews(ids.astype(np.int32), starts.astype(np.int64))
+        ends = np.cumsum([len(of_one) for of_one in words], dtype=int)
+        return join_ids([of_one for of_one in np.split(ids, ends[:-1])] if words else [], {UNKNOWN})
+
+
+def join_ids(ids, meaningless):
+    """Joins the token ids of several overviews to `Overviews`.
+
+    Args:
+        ids: list of int arrays.
+        meaningless: set of ids that say nothing of an overview; one of nothing else becomes empty.
+    """
+    known = [of_one if not meaningless.issuperset(of_one.tolist()) else of_one[:0] for of_one in ids]
+    starts = np.cumsum([0, *map(len, known)], dtype=np.int64)
+    return Overviews(np.concatenate([np.empty(0), *known]).astype(np.int32), starts)
+
+
+def restore_vocabulary(content):
+    """The vocabulary of a model from its metadata: a `Vocabulary`, or `subwords.Subwords` of a pretrained encoder."""
+    if "tokenizer" in content:
+        from movie_genres.subwords import Subwords  # needs the extra `encoders`
+
+        return Subwords.restore(content)
+    return Vocabulary(**content)

@@ -28,15 +28,18 @@ prepared_option = _input("--prepared", "prepared", "Output of prepare: films, ge
 posters_option = _input("--posters", "features/posters", "Output of vectorize: pixel arrays.")
 overviews_option = _input("--overviews", "features/overviews", "Output of vectorize: token ids and vocabulary.")
 models_option = _input("--models", "models", "Folder of the trained models.")
+answers_option = _input("--answers", "answers", "Folder with what the trained models say of all films.")
 
 
 def training_outputs(name):
     """The options for what a training writes; `name` is the model's."""
     def add(command):
-        for option, default, text in (("--metrics", f"metrics/{name}.json", "The best epoch's figures, to write."),
-                                      ("--history", f"history/{name}.csv", "The epochs' figures, to write."),
-                                      ("--model", f"models/{name}.keras", "The checkpoint to write.")):
-            command = click.option(option, type=FILE, default=default, show_default=True, help=text)(command)
+        for option, kind, default, text in (
+                ("--out", FOLDER, f"answers/{name}", "Folder for what the model says of all films."),
+                ("--metrics", FILE, f"metrics/{name}.json", "The best epoch's figures, to write."),
+                ("--history", FILE, f"history/{name}.csv", "The epochs' figures, to write."),
+                ("--model", FILE, f"models/{name}.keras", "The checkpoint to write.")):
+            command = click.option(option, type=kind, default=default, show_default=True, help=text)(command)
         return command
     return add
 

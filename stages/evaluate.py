@@ -2,16 +2,18 @@
 
 import click
 import numpy as np
+import pandas as pd
 
-from movie_genres.quiet import import_tensorflow
+from movie_genres.arrays import load_answers, load_prepared
+from movie_genres.decisions import read_decisions
+from movie_genres.report import EvaluateOptions, write_report
 from stages.common import (
     EXISTING_FILE,
+    EXISTING_FOLDER,
     FILE,
     FOLDER,
-    models_option,
-    overviews_option,
+    answers_option,
     params_option,
-    posters_option,
     prepared_option,
     read_options,
     running,
@@ -20,32 +22,22 @@ from stages.common import (
 
 @click.command(help=__doc__)
 @prepared_option
-@posters_option
-@overviews_option
-@models_option
+@answers_option
+@click.option("--decisions", type=EXISTING_FILE, default="models/decisions.json", show_default=True, help="Output of tune.")
+@click.option("--histories", type=EXISTING_FOLDER, default="history", show_default=True,
+              help="Folder with the models' trainings, for the curves.")
 @click.option("--baseline", type=(str, EXISTING_FILE), multiple=True, metavar="NAME FILE",
               help="A baseline's name and its probabilities of all films. Repeat it.")
-@click.option("--training", type=(str, EXISTING_FILE, EXISTING_FILE), multiple=True, metavar="NAME HISTORY METRICS",
-              help="A model's name, its history and its training metrics, for the training curves. Repeat it.")
 @click.option("--metrics", type=FILE, default="metrics/evaluate.json", show_default=True, help="The figures to write.")
 @click.option("--plots", type=FOLDER, default="plots", show_default=True, help="Folder for pictures and curves.")
 @params_option
-def main(prepared, posters, overviews, models, baseline, training, metrics, plots, params):
+def main(prepared, answers, decisions, histories, baseline, metrics, plots, params):
     with running():
-        import_tensorflow()
-        from movie_genres.arrays import load_overviews, load_posters, load_prepared
-        from movie_genres.decisions import read_decisions
-        from movie_genres.inference import Models
-        from movie_genres.models import find_models
-        from movie_genres.report import EvaluateOptions, write_report
-
-        options = read_options(params, "evaluate", EvaluateOptions)
-        paths = find_models(models)
-        loaded = Models(paths, decisions=read_decisions(paths))
-        baselines = {name: np.load(file) for name, file in baseline}
-        trainings = {name: (history, figures) for name, history, figures in training}
-        figures = write_report(load_prepared(prepared), load_posters(posters), load_overviews(overviews), loaded,
-                               baselines, trainings, metrics, plots, options)
+        options, of_models = read_options(params, "evaluate", EvaluateOptions), load_answers(answers)
+        tuned = read_decisions(decisions, {name: of_model.digest for name, of_model in of_models.items()})
+        trainings = {path.stem: pd.read_csv(path) for path in histories.glob("**/*.csv")}
+        figures = write_report(load_prepared(prepared), of_models, tuned, {name: np.load(file) for name, file in baseline},
+                               {name: trainings[name] for name in of_models if name in trainings}, metrics, plots, options)
         for name, value in figures.items():
             if name.endswith(".skill"):
                 click.echo(f"{name} {value:.1%}")

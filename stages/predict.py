@@ -27,16 +27,14 @@ def main(prepared, models, out, params):
     with running():
         import_tensorflow()
         from movie_genres.arrays import load_prepared
-        from movie_genres.decisions import read_decisions
+        from movie_genres.decisions import choose_models
         from movie_genres.inference import Models
-        from movie_genres.models import find_models
         from movie_genres.scoring import Item, score, write_rows
 
         options = read_options(params, "predict", PredictOptions)
         films = load_prepared(prepared).films.query("split == 'test'")
         items = [Item(film.id, film.poster or None, film.overview or None) for film in films.itertuples()]
-        paths = find_models(models)
-        loaded = Models(paths, decisions=read_decisions(paths))
+        loaded = Models(*choose_models(models))
         out.parent.mkdir(parents=True, exist_ok=True)
         statuses = write_rows(score(items, loaded), out, loaded.genres, options.top, options.threshold)
         click.echo(", ".join(f"{count:,} {status}" for status, count in statuses.items()))

@@ -11,16 +11,18 @@ from stages.common import overviews_option, params_option, prepared_option, read
 @overviews_option
 @training_outputs("lstm")
 @params_option
-def main(prepared, overviews, model, history, metrics, params):
+def main(prepared, overviews, model, history, metrics, out, params):
     with running():
         import_tensorflow()
         from movie_genres.arrays import load_overviews, load_prepared, load_vocabulary
         from movie_genres.lstm import LstmOptions, train_lstm
         from movie_genres.training import Outputs
+        from movie_genres.vocabulary import restore_vocabulary
 
         options = read_options(params, "lstm", LstmOptions)
-        train_lstm(load_prepared(prepared), load_overviews(overviews), load_vocabulary(overviews), options,
-                   Outputs(model, history, metrics))
+        vocabulary = restore_vocabulary(load_vocabulary(overviews))
+        train_lstm(load_prepared(prepared), load_overviews(overviews), vocabulary, options,
+                   Outputs(model, history, metrics, out))
 
 
 if __name__ == "__main__":

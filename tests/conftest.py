@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from demo.generate import write_demo
-from movie_genres.arrays import load_overviews, load_posters, load_prepared, load_vocabulary
+from movie_genres.arrays import load_answers, load_overviews, load_posters, load_prepared
 from movie_genres.preparing import PrepareOptions, prepare
 from movie_genres.vectorizing import write_overviews, write_posters
 
@@ -59,8 +59,7 @@ def small_arrays(small_data, tmp_path_factory):
     write_posters(prepared.films["poster"].tolist(), folder / "posters", (16, 16))
     vocabulary = Vocabulary.fit(prepared.films["overview"].iloc[prepared.rows("train")], 200, 64)
     write_overviews(prepared.films["overview"].tolist(), vocabulary, folder / "overviews")
-    return (prepared, load_posters(folder / "posters"), load_overviews(folder / "overviews"),
-            load_vocabulary(folder / "overviews"))
+    return prepared, load_posters(folder / "posters"), load_overviews(folder / "overviews"), vocabulary
 
 
 @pytest.fixture(scope="session")
@@ -75,11 +74,18 @@ def models(small_arrays, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
 
     def outputs(name):
-        return Outputs(folder / "models" / f"{name}.keras", folder / f"{name}.csv", folder / f"{name}.json")
+        return Outputs(folder / "models" / f"{name}.keras", folder / f"{name}.csv", folder / f"{name}.json",
+                       folder / "answers" / name)
 
-    train_cnn(prepared, posters, CnnOptions(width=4, epochs=2, batch_size=16), outputs("cnn"))
-    train_lstm(prepared, overviews, vocabulary, LstmOptions(embedding=8, units=4, epochs=2, batch_size=16),
+    train_cnn(prepared, posters, CnnOptions(width=4, epochs=2, batch_size=16, draws=2), outputs("cnn"))
+    train_lstm(prepared, overviews, vocabulary, LstmOptions(embedding=8, units=4, epochs=2, batch_size=16, draws=2),
                outputs("lstm"))
-    train_fusion(prepared, posters, overviews, folder / "models", FusionOptions(units=8, epochs=2, batch_size=16),
+    train_fusion(prepared, load_answers(folder / "answers"), FusionOptions(units=8, epochs=2, batch_size=16),
                  outputs("fusion"))
     return folder / "models"
+
+
+@pytest.fixture(scope="session")
+def answers(models):
+    """What `models` say of all films of `small_arrays`, as of `load_answers`."""
+    return load_answers(models.parent / "answers")

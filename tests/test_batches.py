@@ -67,7 +67,12 @@ def test_mixup_blends_posters_and_labels_alike():
     assert np.abs(blended[:, 0, 0, 0] / 200 - soft[:, 0]).max() < 0.01 and ((soft > 0) & (soft < 1)).any()
 
 
-def test_drop_words_spares_padding():
+def test_drop_words_spares_padding_and_special_ids():
+    dropped = drop_words(np.array([[3] * 100 + [5] * 100 + [0] * 100], np.int32), RNG(0), 0.9, hidden=7, special=[3])
+    assert (dropped[0, :100] == 3).all() and (dropped[0, 100:200] == 7).sum() > 70 and not dropped[0, 200:].any()
+
+
+def test_drop_words_hides_a_share():
     tokens = np.array([[5] * 500 + [0] * 500], np.int32)
     dropped = drop_words(tokens, RNG(0), 0.3)
     assert 0.2 < (dropped[0, :500] == 1).mean() < 0.4 and not dropped[0, 500:].any()

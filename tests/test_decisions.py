@@ -1,11 +1,14 @@
+import shutil
+
 import numpy as np
 import pytest
 
-from movie_genres.decisions import Decision, TuneOptions, fit_decision, fit_thresholds, read_decisions, tune, write_decisions
+from movie_genres.arrays import Answers
+from movie_genres.decisions import Decision, TuneOptions, choose_models, fit_decision, fit_thresholds, tune, write_decisions
 from movie_genres.errors import InputError
 from movie_genres.inference import Models
 from movie_genres.metrics import binary_cross_entropy
-from movie_genres.models import find_models
+from movie_genres.models import find_models, needed_models
 
 RNG = np.random.default_rng(0)
 TRUE = 1 / (1 + np.exp(-RNG.normal(-0.5, 1.5, (3000, 3))))
@@ -60,50 +63,73 @@ def test_an_aim_out_of_reach_leaves_one_half():
 
 
 @pytest.fixture
-def tuned(models, small_arrays, tmp_path):
+def tuned(models, small_arrays, answers, tmp_path):
     """A copy of the models folder with decisions."""
-    prepared, posters, overviews, _ = small_arrays
+    prepared, *_ = small_arrays
     folder = tmp_path / "models"
-    folder.mkdir()
-    for path in models.iterdir():
-        (folder / path.name).write_bytes(path.read_bytes())
-    decisions = tune(Models(find_models(folder)), prepared, posters, overviews, TuneOptions())
-    write_decisions(decisions, folder, folder / "decisions.json", prepared.genres, TuneOptions())
+    shutil.copytree(models, folder)
+    decisions = tune(answers, prepared.labels, prepared.rows("validation"), TuneOptions())
+    digests = {name: of_model.digest for name, of_model in answers.items()}
+    write_decisions(decisions, digests, folder / "decisions.json", prepared.genres, TuneOptions())
     return folder
 
 
-def test_decisions_are_read_back_for_their_models(tuned):
-    paths = find_models(tuned)
-    decisions = read_decisions(paths)
-    assert set(decisions) == {"cnn", "lstm", "fusion"}
-    assert len(decisions["cnn"].thresholds) == len(Models(paths).genres)
+def test_decisions_are_read_back_for_their_models(tuned, small_arrays):
+    files, decisions = choose_models(tuned)
+    assert {file.name for file in files} >= {decisions.ranking[kind][0] for kind in ("poster", "overview", "both")}
+    assert set(decisions.models) == {"cnn", "lstm", "fusion", "fusion:poster", "fusion:overview"}
+    assert len(decisions.models["cnn"].thresholds) == len(small_arrays[0].genres)
 
 
 def test_decisions_of_another_model_are_refused(tuned):
+    (tuned / "fusion.keras").unlink()
     with open(tuned / "cnn.keras", "ab") as file:
         file.write(b"\0")
     with pytest.raises(InputError, match="values for cnn.keras as it is"):
-        read_decisions([tuned / "cnn.keras"])
+        choose_models(tuned, ["poster"])
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"models": []}', '{"models": {"cnn": {"temperature": "x"}}}'])
 def test_damaged_decisions_are_refused(tuned, content):
     (tuned / "decisions.json").write_text(content)
-    with pytest.raises(InputError, match="decisions.json: expected temperatures and thresholds"):
-        read_decisions([tuned / "cnn.keras"])
+    with pytest.raises(InputError, match="decisions.json: expected temperatures, thresholds and a ranking"):
+        choose_models(tuned)
 
 
-def test_models_answer_with_calibrated_probabilities_and_their_thresholds(tuned, small_arrays):
+def test_films_are_answered_by_the_best_model_for_what_they_have(tuned, small_arrays):
     prepared, posters, overviews, _ = small_arrays
-    paths = find_models(tuned)
-    decisions, rows = read_decisions(paths), np.arange(len(prepared.films))
-    raw = Models(paths).predict(rows, posters, overviews)
-    loaded = Models(paths, decisions=decisions)
-    answers = loaded.predict(rows, posters, overviews)
-    assert np.allclose(answers["fusion"], decisions["fusion"].calibrate(raw["fusion"]), atol=1e-6)
-    probabilities, thresholds = loaded.best(answers)
-    only_overview = np.flatnonzero(~posters.present & overviews.present)[0]
-    both = np.flatnonzero(posters.present & overviews.present)[0]
-    assert thresholds[only_overview].tolist() == decisions["lstm"].thresholds.tolist()
-    assert thresholds[both].tolist() == decisions["fusion"].thresholds.tolist()
-    assert np.allclose(probabilities[only_overview], answers["lstm"][only_overview])
+    _, decisions = choose_models(tuned)
+    ranking = {"poster": ["fusion"], "overview": ["lstm", "fusion"], "both": ["fusion", "lstm"]}
+    decisions = decisions._replace(ranking=ranking)
+    models, films = Models(find_models(tuned), decisions), {"cnn": posters, "lstm": overviews}
+    raw = models.predict(len(prepared.films), films)
+    probabilities, thresholds = models.decide(len(prepared.films), films)
+    for rows, key in ((posters.present & overviews.present, "fusion"), (~posters.present & overviews.present, "lstm"),
+                      (posters.present & ~overviews.present, "fusion:poster")):
+        assert rows.any()
+        expected = decisions.models[key].calibrate(raw[key.partition(":")[0]][rows])
+        assert np.allclose(probabilities[rows], expected, atol=1e-6)
+        assert (thresholds[rows] == decisions.models[key].thresholds).all()
+
+
+def made_up(modality, probabilities, **alone):
+    return Answers(modality, "", probabilities, None, alone)
+
+
+def test_models_are_ranked_by_validation_loss_for_each_kind_of_film():
+    nothing = np.full_like(TRUE, LABELS.mean())
+    answers = {"weak": made_up("poster", (TRUE + 2 * nothing) / 3), "text": made_up("overview", (TRUE + nothing) / 2),
+               "fusion": made_up(None, TRUE, poster=nothing, overview=TRUE)}
+    ranking = tune(answers, LABELS, np.arange(len(LABELS)), TuneOptions()).ranking
+    assert ranking == {"poster": ["weak", "fusion"], "overview": ["fusion", "text"], "both": ["fusion", "text", "weak"]}
+
+
+@pytest.mark.parametrize("modalities, ranking, expected", [
+    (["poster"], {"poster": ["cnn", "fusion"]}, {"cnn"}),
+    (["poster"], {"poster": ["fusion", "cnn"]}, {"cnn", "fusion"}),
+    (["overview"], {"overview": ["gone", "lstm"]}, {"lstm"}),
+    (["poster", "overview"], {"poster": ["cnn"], "overview": ["lstm"], "both": ["lstm"]}, {"cnn", "lstm"}),
+    (["poster", "overview"], {"poster": ["cnn"], "overview": ["lstm"], "both": ["fusion"]}, {"cnn", "lstm", "fusion"}),
+])
+def test_only_the_models_that_are_believed_are_loaded(models, modalities, ranking, expected):
+    assert {file.name for file in needed_models(find_models(models, modalities), ranking, modalities)} == expected

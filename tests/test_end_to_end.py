@@ -101,6 +101,17 @@ def test_genre_predict_scores_the_demo_posters(clone):
     assert sorted({row["status"] for row in rows}) == ["corrupt", "ok"]
 
 
+def test_released_models_score_without_training(clone):
+    command(clone, "dvc", "pull", "released")
+    printed = command(clone, "genre-predict", "--models", "released", "--posters", "data/posters", "--overviews",
+                      "data/films.csv", "--out", "preds.csv", "--model-column", codes=(3,))
+    with open(clone / "preds.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    (clone / "preds.csv").unlink()
+    release, = {row["model"] for row in rows}
+    assert release in printed and {"both", "poster", "overview"} == {row["source"] for row in rows}
+
+
 def test_own_films_take_the_place_of_the_demo(clone, tmp_path):
     folder = tmp_path / "own"
     shutil.copytree(clone, folder, symlinks=True)

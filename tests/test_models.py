@@ -8,7 +8,7 @@ from movie_genres import checkpoints
 from movie_genres.arrays import Overviews
 from movie_genres.cnn import CnnOptions, build_cnn, plain_cnn
 from movie_genres.errors import InputError
-from movie_genres.fusion import FusionOptions, build_fusion, hide_modalities
+from movie_genres.fusion import FusionOptions, build_fusion, hide_modality
 from movie_genres.layers import FEATURES
 from movie_genres.lstm import LstmOptions, build_lstm, semantic_embedding, stacked_lstm
 from movie_genres.training import start_at_base_rates
@@ -105,12 +105,14 @@ def test_an_absent_modality_has_no_say(name):
     assert np.allclose(first[1], second[1], atol=1e-6) and not np.allclose(first[0], second[0], atol=1e-3)
 
 
-def test_hide_modalities_leaves_one():
-    present = np.float32([[1, 1]] * 500 + [[1, 0]] * 10)
-    hidden = hide_modalities(present, RNG(0), 0.4)
-    assert (hidden.sum(axis=1) >= 1).all() and (hidden <= present).all()
-    assert 150 < (hidden[:500].sum(axis=1) == 1).sum() < 250
-    assert 0.35 < (hidden[:500] == [0, 1]).all(axis=1).sum() / (hidden[:500].sum(axis=1) == 1).sum() < 0.65
+def test_hide_modality_hides_all_inputs_of_one_modality():
+    present = np.float32([[1, 1, 1]] * 500 + [[1, 0, 1]] * 10)
+    hidden = hide_modality(present, ["poster", "overview", "poster"], RNG(0), 0.4)
+    patterns = [tuple(line) for line in hidden[:500].astype(int).tolist()]
+    assert set(patterns) == {(1, 1, 1), (1, 0, 1), (0, 1, 0)}
+    assert 250 < patterns.count((1, 1, 1)) < 350
+    assert 0.35 < patterns.count((0, 1, 0)) / (500 - patterns.count((1, 1, 1))) < 0.65
+    assert np.array_equal(hidden[500:], present[500:])
 
 
 @pytest.mark.parametrize("name", ["residual", "mean"])

@@ -65,32 +65,37 @@ def test_every_picture_is_among_the_plots():
     assert {f"plots/{path.name}" for path in (REPOSITORY / "plots").glob("*.png")} <= listed
 
 
-def test_the_embedded_blobs_are_those_of_data_dvc():
-    out, = yaml.safe_load((REPOSITORY / "data.dvc").read_text())["outs"]
-    remote = REPOSITORY / "demo" / "remote" / "files" / "md5"
-    if not (remote / out["md5"][:2] / out["md5"][2:]).exists():
-        pytest.skip("data.dvc tracks other films than the demo")
-    listing = json.loads((remote / out["md5"][:2] / out["md5"][2:]).read_text())
-    wanted = {entry["md5"] for entry in listing} | {out["md5"]}
+def listing(tracked):
+    """(digest, entries) of what a `.dvc` file tracks, from the embedded remote."""
+    out, = yaml.safe_load((REPOSITORY / tracked).read_text())["outs"]
+    file = blob(out["md5"])
+    if not file.exists():
+        pytest.skip(f"{tracked} tracks other files than the embedded ones")
+    return out["md5"], json.loads(file.read_text())
+
+
+def blob(digest):
+    return REPOSITORY / "demo" / "remote" / "files" / "md5" / digest[:2] / digest[2:]
+
+
+def test_the_embedded_blobs_are_those_that_are_tracked():
+    digest, films = listing("data.dvc")
+    model_digest, models = listing("released.dvc")
+    wanted = {digest, model_digest, *(entry["md5"] for entry in films + models)}
     tracked = subprocess.run(["git", "ls-files", "demo/remote/files"], cwd=REPOSITORY, capture_output=True, text=True)
-    names = ["".join(Path(name).parts[-2:]) for name in tracked.stdout.split()]
-    assert sorted(names) == sorted(wanted)
+    assert {"".join(Path(name).parts[-2:]) for name in tracked.stdout.split()} == wanted
     for name in wanted:
-        content = (remote / name[:2] / name[2:]).read_bytes()
-        assert hashlib.md5(content).hexdigest() == name.removesuffix(".dir")
-    assert sum((remote / name[:2] / name[2:]).stat().st_size for name in wanted) < 2_000_000
+        assert hashlib.md5(blob(name).read_bytes()).hexdigest() == name.removesuffix(".dir")
+    assert sum(blob(entry["md5"]).stat().st_size for entry in films) < 2_000_000
+    assert sum(blob(entry["md5"]).stat().st_size for entry in models) < 20_000_000
 
 
 def test_the_generator_makes_the_embedded_films(tmp_path):
-    out, = yaml.safe_load((REPOSITORY / "data.dvc").read_text())["outs"]
-    remote = REPOSITORY / "demo" / "remote" / "files" / "md5"
-    if not (remote / out["md5"][:2] / out["md5"][2:]).exists():
-        pytest.skip("data.dvc tracks other films than the demo")
-    listing = json.loads((remote / out["md5"][:2] / out["md5"][2:]).read_text())
-    table, = (entry["md5"] for entry in listing if entry["relpath"] == "films.csv")
+    _, embedded = listing("data.dvc")
+    table, = (entry["md5"] for entry in embedded if entry["relpath"] == "films.csv")
     write_demo(tmp_path / "data", count=FILMS, seed=SEED)
     assert hashlib.md5((tmp_path / "data" / "films.csv").read_bytes()).hexdigest() == table
-    assert len(poster_files(tmp_path / "data")) == sum(entry["relpath"].startswith("posters/") for entry in listing)
+    assert len(poster_files(tmp_path / "data")) == sum(entry["relpath"].startswith("posters/") for entry in embedded)
 
 
 def test_the_demo_has_what_real_data_has():

@@ -5,21 +5,17 @@ import pandas as pd
 from PIL import Image
 
 from movie_genres.decisions import TuneOptions, tune
-from movie_genres.inference import Models
-from movie_genres.models import find_models
 from movie_genres.report import EvaluateOptions, write_report
 
 
-def test_writes_figures_tables_and_pictures(models, small_arrays, tmp_path):
-    prepared, posters, overviews, _ = small_arrays
-    trainings = {name: (models.parent / f"{name}.csv", models.parent / f"{name}.json")
-                 for name in ("cnn", "lstm", "fusion")}
+def test_writes_figures_tables_and_pictures(models, answers, small_arrays, tmp_path):
+    prepared, *_ = small_arrays
+    histories = {name: pd.read_csv(models.parent / f"{name}.csv") for name in ("cnn", "lstm", "fusion")}
     for copy in "ab":
-        paths = find_models(models)
-        decisions = tune(Models(paths), prepared, posters, overviews, TuneOptions())
+        decisions = tune(answers, prepared.labels, prepared.rows("validation"), TuneOptions())
         baseline = np.tile(prepared.base_rates(), (len(prepared.films), 1))
-        figures = write_report(prepared, posters, overviews, Models(paths, decisions=decisions), {"tfidf": baseline},
-                               trainings, tmp_path / copy / "evaluate.json", tmp_path / copy / "plots",
+        figures = write_report(prepared, answers, decisions, {"tfidf": baseline}, histories,
+                               tmp_path / copy / "evaluate.json", tmp_path / copy / "plots",
                                EvaluateOptions(sheet_films=14, resamples=20))
     assert json.loads((tmp_path / "a" / "evaluate.json").read_text()) == figures
     assert figures["films"] == len(prepared.rows("test"))

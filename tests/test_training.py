@@ -1,7 +1,6 @@
 import json
 import math
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +9,7 @@ from conftest import REPOSITORY
 
 from movie_genres.cnn import CnnOptions, train_cnn
 from movie_genres.errors import UserError
+from movie_genres.fusion import FusionOptions, train_fusion
 from movie_genres.lstm import LstmOptions, train_lstm
 from movie_genres.training import Outputs, TrainingOptions, learning_rate
 from stages.common import read_options
@@ -19,7 +19,7 @@ TINY = {"width": 4, "batch_size": 16, "epochs": 3}
 
 
 def outputs(folder):
-    return Outputs(folder / "m.keras", folder / "history.csv", folder / "metrics.json")
+    return Outputs(folder / "m.keras", folder / "history.csv", folder / "metrics.json", folder / "answers")
 
 
 @pytest.mark.parametrize("schedule, epoch, expected", [
@@ -114,7 +114,6 @@ def test_a_bad_parameter_is_named(tmp_path, small_data, line, message):
 def test_the_committed_parameters_are_valid():
     from movie_genres.baselines import BaselinesOptions
     from movie_genres.decisions import TuneOptions
-    from movie_genres.fusion import FusionOptions
     from movie_genres.preparing import PrepareOptions
     from movie_genres.report import EvaluateOptions
     from movie_genres.vectorizing import VectorizeOptions
@@ -127,15 +126,42 @@ def test_the_committed_parameters_are_valid():
         assert isinstance(read_options(REPOSITORY / "params.yaml", section, options), options)
 
 
-def test_fusion_beats_chance_on_what_it_learned(models, small_arrays):
-    from movie_genres.inference import Models
-    from movie_genres.models import find_models
+@pytest.mark.parametrize("position, expected", [(0.0, 0.0), (1.0, 0.05), (2.0, 0.1), (15.0, 0.1)])
+def test_the_learning_rate_rises_during_the_warmup(position, expected):
+    options = TrainingOptions(schedule="constant", learning_rate=0.1, epochs=20, warmup=0.1)
+    assert learning_rate(options, position) == pytest.approx(expected)
 
+
+def test_an_average_of_the_weights_is_kept_and_training_goes_on_from_the_weights_themselves(small_arrays, tmp_path):
+    prepared, posters, _, _ = small_arrays
+    losses = {}
+    for average in (0.0, 0.9):
+        folder = tmp_path / str(average)
+        train_cnn(prepared, posters, CnnOptions(**TINY, average=average), outputs(folder))
+        losses[average] = pd.read_csv(folder / "history.csv")
+    assert np.allclose(losses[0.0]["loss"], losses[0.9]["loss"])
+    assert not np.isclose(losses[0.0]["val_loss"], losses[0.9]["val_loss"]).any()
+
+
+def test_answers_hold_every_film_once_as_it_is_and_then_distorted(small_arrays, answers):
     prepared, posters, overviews, _ = small_arrays
-    loaded = Models(find_models(models))
-    answers = loaded.predict(np.arange(len(prepared.films)), posters, overviews)
-    assert {name: array.shape for name, array in answers.items()} == dict.fromkeys(
-        ("cnn", "lstm", "fusion"), prepared.labels.shape)
-    assert isinstance(loaded.fusion.model, keras.Model)
-    assert np.isnan(answers["cnn"]).any(axis=1).tolist() == (~posters.present).tolist()
-    assert not np.isnan(answers["fusion"]).any()
+    assert list(answers) == ["cnn", "lstm", "fusion"]
+    for name, films in (("cnn", posters), ("lstm", overviews)):
+        features, present = answers[name].features, films.present
+        assert features.shape[:2] == (3, len(prepared.films)) and answers[name].present.tolist() == present.tolist()
+        assert not features[:, ~present].any()
+        assert all(not np.array_equal(features[0, present], features[draw, present]) for draw in (1, 2))
+
+
+def test_fusion_says_what_it_makes_of_one_modality_alone(small_arrays, answers):
+    _, posters, overviews, _ = small_arrays
+    fusion = answers["fusion"]
+    assert not np.isnan(fusion.probabilities).any()
+    assert np.isnan(fusion.alone["poster"][:, 0]).tolist() == (~posters.present).tolist()
+    one = posters.present & ~overviews.present
+    assert np.allclose(fusion.alone["poster"][one], fusion.probabilities[one])
+
+
+def test_a_fusion_input_without_a_model_is_named(small_arrays, answers, tmp_path):
+    with pytest.raises(UserError, match="fusion.inputs: expected names among cnn, lstm, fusion; found minilm"):
+        train_fusion(small_arrays[0], answers, FusionOptions(inputs=("cnn", "minilm")), outputs(tmp_path))

@@ -1,0 +1,47 @@
+"""Runs or fine-tunes the pretrained encoders that the section `encoders` names, and keeps what they say of all films."""
+
+import json
+
+import click
+
+from movie_genres.quiet import import_tensorflow
+from stages.common import FOLDER, params_option, posters_option, prepared_option, read_options, running
+
+
+@click.command(help=__doc__)
+@prepared_option
+@posters_option
+@click.option("--models", type=FOLDER, default="models/encoders", show_default=True, help="Folder for the models.")
+@click.option("--history", type=FOLDER, default="history/encoders", show_default=True, help="Folder for epochs' figures.")
+@click.option("--metrics", type=FOLDER, default="metrics/encoders", show_default=True, help="Folder for the best figures.")
+@click.option("--out", type=FOLDER, default="answers/encoders", show_default=True,
+              help="Folder for what the models say of all films.")
+@params_option
+def main(prepared, posters, models, history, metrics, out, params):
+    with running():
+        named = list(read_options(params, "encoders", dict))
+        if taken := sorted({"cnn", "lstm", "fusion"} & set(named)):
+            raise click.UsageError(f"{params}: expected other names in the section encoders; found {', '.join(taken)}, "
+                                   "which models of the pipeline have.")
+        metrics.mkdir(parents=True, exist_ok=True)
+        for folder in (models, history, out):  # never empty: DVC warns of empty folders again and again
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "names.json").write_text(json.dumps(named) + "\n")
+        if not named:
+            click.echo("no encoders are named")
+            return
+        import_tensorflow()
+        from movie_genres.arrays import load_posters, load_prepared
+        from movie_genres.encoders import Encoder, train_encoder
+        from movie_genres.training import Outputs
+
+        encoders = read_options(params, "encoders", dict[str, Encoder])
+        films, readable = load_prepared(prepared), load_posters(posters).present
+        for name, options in encoders.items():
+            summary = train_encoder(films, readable, options, Outputs(
+                models / f"{name}.keras", history / f"{name}.csv", metrics / f"{name}.json", out / name))
+            click.echo(f"{name}: validation skill {summary['skill']:.1%}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""Pretrained encoders, with presets of a few hundred random weights in place of real ones."""
+
+import shutil
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from demo.generate import SHARED
+from movie_genres.arrays import Posters, load_answers
+from movie_genres.decisions import choose_models
+from movie_genres.errors import InputError, UserError
+from movie_genres.fusion import FusionOptions, train_fusion
+from movie_genres.inference import Models, Network
+from movie_genres.posters import PosterFiles, read_poster
+from movie_genres.scoring import Item, score
+from movie_genres.training import Outputs
+from movie_genres.vocabulary import restore_vocabulary
+from stages.train_encoders import main as stage
+
+keras_hub = pytest.importorskip("keras_hub", reason="the extra `encoders` is not installed")
+from movie_genres.encoders import Encoder, linear_probe, train_encoder  # noqa: E402
+from movie_genres.subwords import Subwords  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def presets(tmp_path_factory):
+    """Folders of a tiny text and a tiny image preset, by modality."""
+    folder = tmp_path_factory.mktemp("presets")
+    vocabulary = list(dict.fromkeys(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "a", "of", "##s", *SHARED]))
+    keras_hub.models.BertBackbone(len(vocabulary), 1, 2, 8, 16, max_sequence_length=40).save_to_preset(folder / "text")
+    keras_hub.models.BertTokenizer(vocabulary, lowercase=True).save_to_preset(folder / "text")
+    keras_hub.models.EfficientNetBackbone(
+        stackwise_width_coefficients=[1.0], stackwise_depth_coefficients=[1.0], stackwise_kernel_sizes=[3],
+        stackwise_num_repeats=[1], stackwise_input_filters=[8], stackwise_output_filters=[8],
+        stackwise_expansion_ratios=[1], stackwise_squeeze_and_excite_ratios=[0], stackwise_strides=[2],
+        stackwise_block_types=["v1"], image_shape=(None, None, 3)).save_to_preset(folder / "image")
+    return {"overview": str(folder / "text"), "poster": str(folder / "image")}
+
+
+def options(presets, modality, **settings):
+    about = {"poster": {"pixels": [127, 128], "image_size": [32, 24]}, "overview": {"max_length": 30}}[modality]
+    content = {"modality": modality, "preset": presets[modality], "epochs": 2, "batch_size": 16, "draws": 1,
+               "learning_rate": 0.01, **about, **settings}
+    return TypeAdapter(Encoder).validate_python(content)
+
+
+def outputs(folder, name):
+    return Outputs(folder / "models" / "encoders" / f"{name}.keras", folder / f"{name}.csv", folder / f"{name}.json",
+                   folder / "answers" / "encoders" / name)
+
+
+@pytest.mark.parametrize("fine_tune", [False, True])
+@pytest.mark.parametrize("modality", ["poster", "overview"])
+def test_an_encoder_becomes_a_model_that_scores_as_its_answers_say(presets, small_arrays, tmp_path, modality, fine_tune):
+    prepared, posters, overviews, _ = small_arrays
+    given = outputs(tmp_path, "pretrained")
+    summary = train_encoder(prepared, posters.present, options(presets, modality, fine_tune=fine_tune), given)
+    answers = load_answers(tmp_path / "answers")["pretrained"]
+    present = {"poster": posters, "overview": overviews}[modality].present
+    assert answers.present.tolist() == present.tolist() and answers.modality == modality
+    assert len(answers.features) == 1 + fine_tune == 1 + given.history.exists()
+    assert summary["best_val_loss"] < summary["base_rate_loss"] * 1.2
+    network = Network(given.checkpoint)
+    assert network.metadata["preset"] == presets[modality].rsplit("/", 1)[1]
+    if modality == "poster":
+        films = Posters(PosterFiles(prepared.films["poster"].tolist(), network.image_size), present)
+    else:
+        films = network.vocabulary.encode(prepared.films["overview"].tolist())
+    _, probabilities = network.encode(np.flatnonzero(present), films)
+    assert np.allclose(probabilities, answers.probabilities[present], atol=2e-3)
+
+
+def test_encoders_join_the_fusion_and_the_scoring(presets, small_arrays, models, tmp_path, run):
+    prepared, posters, overviews, _ = small_arrays
+    shutil.copytree(models, tmp_path / "models")
+    shutil.copytree(models.parent / "answers", tmp_path / "answers")
+    shutil.rmtree(tmp_path / "answers" / "fusion")
+    for modality in presets:
+        train_encoder(prepared, posters.present, options(presets, modality), outputs(tmp_path, f"{modality}_encoder"))
+    answers = load_answers(tmp_path / "answers")
+    assert list(answers) == ["cnn", "poster_encoder", "overview_encoder", "lstm"]
+    train_fusion(prepared, answers, FusionOptions(inputs=tuple(answers), units=8, epochs=1), Outputs(
+        tmp_path / "models" / "fusion.keras", tmp_path / "f.csv", tmp_path / "f.json", tmp_path / "answers" / "fusion"))
+    rows = prepared.rows("test", posters.present & overviews.present)
+    items = [Item(film.id, film.poster, film.overview) for film in prepared.films.iloc[rows].itertuples()]
+    files, decisions = choose_models(tmp_path / "models")
+    assert {file.name for file in files} == {*answers, "fusion"}
+    scored = np.stack([row.probabilities for row in score(items, Models(files, decisions))])
+    expected = load_answers(tmp_path / "answers")["fusion"].probabilities[rows]
+    assert np.allclose(scored, expected, atol=2e-3)
+
+
+def test_subwords_survive_saving(presets):
+    subwords = Subwords(keras_hub.models.TextClassifierPreprocessor.from_preset(presets["overview"], sequence_length=8))
+    texts = ["The house of a brother", "", "?!", "☃ ☂", "house " * 20]
+    encoded, restored = subwords.encode(texts), restore_vocabulary(subwords.content()).encode(texts)
+    assert np.array_equal(encoded.ids, restored.ids) and np.array_equal(encoded.starts, restored.starts)
+    assert encoded.present.tolist() == [True, False, False, False, True] and encoded.lengths.max() == 8
+    assert encoded.ids[0] == 3 and encoded.ids.min() > 0  # [CLS] is 2 there: ids are shifted by 1
+
+
+def test_the_linear_probe_finds_what_is_linear():
+    rng = np.random.default_rng(0)
+    features = rng.normal(3, [1, 5, 0], (2000, 3)).astype(np.float32)
+    labels = np.stack([features[:, 0] > 3, features[:, 1] > 8, np.zeros(2000)], axis=1).astype(np.float32)
+    kernel, bias = linear_probe(features, labels, 1.0)
+    assert kernel.shape == (3, 3) and bias.shape == (3,)
+    named = features @ kernel + bias > 0
+    assert (named == labels).mean() > 0.97 and not kernel[:, 2].any()
+
+
+@pytest.mark.parametrize("content, message", [
+    ({"modality": "sound", "preset": "x"}, "does not match any of the expected tags"),
+    ({"modality": "poster"}, "preset"),
+    ({"modality": "poster", "preset": "x", "max_length": 3}, "max_length"),
+    ({"modality": "overview", "preset": "x", "image_size": [64, 64]}, "image_size"),
+])
+def test_bad_settings_are_refused(content, message):
+    with pytest.raises(ValidationError, match=message):
+        TypeAdapter(Encoder).validate_python(content)
+
+
+def test_a_preset_that_is_none_is_named(small_arrays, tmp_path):
+    prepared, posters, *_ = small_arrays
+    settings = TypeAdapter(Encoder).validate_python({"modality": "poster", "preset": str(tmp_path)})
+    with pytest.raises(UserError, match=f"{tmp_path}.* to be a KerasHub preset"):
+        train_encoder(prepared, posters.present, settings, outputs(tmp_path, "x"))
+
+
+def test_an_image_preset_must_say_how_it_wants_pixels(presets, small_arrays, tmp_path):
+    prepared, posters, *_ = small_arrays
+    with pytest.raises(UserError, match="give pixels: "):
+        train_encoder(prepared, posters.present, options(presets, "poster", pixels=None), outputs(tmp_path, "x"))
+
+
+@pytest.mark.parametrize("section, code, message", [
+    ("{}", 0, "no encoders are named"),
+    ("{cnn: {modality: poster, preset: x}}", 2, "expected other names in the section encoders; found cnn"),
+    ("{x: {modality: poster}}", 2, "encoders.x.poster.preset: Field required"),
+])
+def test_the_stage_checks_its_section(tmp_path, run, small_data, section, code, message):
+    (tmp_path / "params.yaml").write_text(f"encoders: {section}\n")
+    folders = [part for option in ("models", "history", "metrics", "out") for part in (f"--{option}", tmp_path / option)]
+    result = run(stage, "--params", tmp_path / "params.yaml", "--prepared", small_data, "--posters", small_data, *folders)
+    assert result.exit_code == code and message in " ".join(result.output.split())
+
+
+def test_poster_files_decode_what_is_asked_for(small_arrays, tmp_path):
+    prepared, posters, *_ = small_arrays
+    paths = prepared.films["poster"].tolist()
+    rows = np.flatnonzero(posters.present)[[3, 0, 3]]
+    pixels = PosterFiles(paths, (20, 10))[rows]
+    assert pixels.shape == (3, 20, 10, 3) and np.array_equal(pixels[0], read_poster(paths[rows[0]], (20, 10)))
+    with pytest.raises(InputError, match="a poster that decodes as it did"):
+        PosterFiles([str(tmp_path / "gone.jpg")], (20, 10))[np.array([0])]
