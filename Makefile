@@ -8,7 +8,7 @@ TEXT_PRESET ?= hf://sentence-transformers/all-MiniLM-L6-v2
 
 .PHONY: repro encoders test quick-test benchmark constraints
 
-repro: .venv/ready data
+repro: .venv/ready data released
 	dvc repro
 	genre-predict --posters data/posters --out predictions/demo.csv || [ $$? -eq 3 ]  # 3: some posters are damaged
 	python -m demo.show metrics/evaluate.json predictions/demo.csv
@@ -34,6 +34,7 @@ benchmark: .venv/ready
 data: | .venv/ready
 	dvc pull data
 
+# Models trained on real films, for `genre-predict --models released`.
 released: | .venv/ready
 	dvc pull released
 

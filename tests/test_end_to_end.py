@@ -31,7 +31,7 @@ def clone(tmp_path_factory):
     if not (folder / "demo" / "remote" / "files").exists():
         pytest.skip("the demo data is not committed")
     command(folder, "git", "checkout", "--quiet", "-b", "work")
-    command(folder, "dvc", "pull", "data")
+    command(folder, "dvc", "pull", "data", "released")
     set_parameters(folder, **{"epochs: 30": "epochs: 3", "epochs: 16": "epochs: 4"})
     command(folder, "dvc", "repro")
     command(folder, "git", "add", "--all")
@@ -102,7 +102,6 @@ def test_genre_predict_scores_the_demo_posters(clone):
 
 
 def test_released_models_score_without_training(clone):
-    command(clone, "dvc", "pull", "released")
     printed = command(clone, "genre-predict", "--models", "released", "--posters", "data/posters", "--overviews",
                       "data/films.csv", "--out", "preds.csv", "--model-column", codes=(3,))
     with open(clone / "preds.csv", newline="") as file:
