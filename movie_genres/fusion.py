@@ -235,7 +235,7 @@ def _least_loss(evidence, base, labels):
 
 
 def _write_answers(network, inputs_of, films, modalities, folder):
-    """Writes the model's answers for all films, also when it is shown one modality only, and returns the former."""
+    """Writes the model's answers for all films, also when it is shown one modality only; see `arrays.Answers`."""
     folder.mkdir(parents=True, exist_ok=True)
     kinds = {"probabilities": MODALITIES, **{f"{modality}_alone": [modality] for modality in MODALITIES}}
     for name, shown in kinds.items():
