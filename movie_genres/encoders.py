@@ -17,7 +17,7 @@ from movie_genres import checkpoints
 from movie_genres.arrays import Posters
 from movie_genres.errors import UserError
 from movie_genres.inference import write_about, write_answers
-from movie_genres.layers import FEATURES, PREDICTIONS, MaskedMean
+from movie_genres.layers import FEATURES, PREDICTIONS, MaskedMean, log_odds
 from movie_genres.metrics import binary_cross_entropy
 from movie_genres.modalities import (
     OverviewTraining,
@@ -36,57 +36,61 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
-class PosterEncoder(PosterTraining):
-    """An entry of the `encoders` section of `params.yaml` for posters.
+class Pretrained:
+    """What encoders of both modalities are told, beside how to fine-tune them.
 
     Attributes:
-        modality: `poster`.
-        preset: a KerasHub name such as `efficientnet_lite0_ra_imagenet`, `hf://…`, or a local folder.
-        image_size: (height, width) in pixels. Posters are taller than wide: 3:2 keeps their proportions.
-        pixels: (mean, scale): the encoder gets (pixel - mean) / scale; None takes what the preset says.
-        fine_tune: train the encoder, with the settings of `PosterTraining`; otherwise only a logistic regression over its
-            features is fitted.
+        preset: a KerasHub name such as `efficientnet_lite0_ra_imagenet`, `hf://…` such as
+            `hf://sentence-transformers/all-MiniLM-L6-v2`, or a local folder.
+        fine_tune: train the encoder; otherwise only a logistic regression over its features is fitted.
         strengths: values of C that are tried for this regression; validation films choose.
-        dropout: before the predictions when fine-tuning.
+        warmup, draws: as in `TrainingOptions` and `PosterTraining`, with other defaults.
     """
 
-    modality: Literal["poster"]
     preset: str
-    image_size: tuple[Annotated[int, Field(ge=16)], Annotated[int, Field(ge=16)]] = (240, 160)
-    pixels: tuple[float, float] | None = None
     fine_tune: bool = False
     strengths: tuple[float, ...] = (3e-4, 1e-3, 3e-3, 1e-2)
-    dropout: float = Field(default=0.3, ge=0, lt=1)
-    epochs: int = Field(default=6, ge=1)
-    learning_rate: float = Field(default=3e-4, gt=0)
     warmup: float = Field(default=0.1, ge=0, lt=1)
-    weight_decay: float = Field(default=0.05, ge=0)
     draws: int = Field(default=2, ge=0)
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
-class OverviewEncoder(OverviewTraining):
+class PosterEncoder(Pretrained, PosterTraining):
+    """An entry of the `encoders` section of `params.yaml` for posters.
+
+    Attributes:
+        modality: `poster`.
+        image_size: (height, width) in pixels. Posters are taller than wide: 3:2 keeps their proportions.
+        pixels: (mean, scale): the encoder gets (pixel - mean) / scale; None takes what the preset says.
+        dropout: before the predictions when fine-tuning.
+    """
+
+    modality: Literal["poster"]
+    image_size: tuple[Annotated[int, Field(ge=16)], Annotated[int, Field(ge=16)]] = (240, 160)
+    pixels: tuple[float, float] | None = None
+    dropout: float = Field(default=0.3, ge=0, lt=1)
+    epochs: int = Field(default=6, ge=1)
+    learning_rate: float = Field(default=3e-4, gt=0)
+    weight_decay: float = Field(default=0.05, ge=0)
+
+
+@dataclass(config=STRICT, frozen=True, kw_only=True)
+class OverviewEncoder(Pretrained, OverviewTraining):
     """An entry of the `encoders` section of `params.yaml` for overviews.
 
     Attributes:
         modality: `overview`.
-        preset: a KerasHub name, `hf://…` such as `hf://sentence-transformers/all-MiniLM-L6-v2`, or a local folder.
         max_length: overviews are cut after this many tokens.
-        fine_tune, strengths, dropout: as in `PosterEncoder`.
+        dropout: before the predictions when fine-tuning.
     """
 
     modality: Literal["overview"]
-    preset: str
     max_length: int = Field(default=256, ge=3)
-    fine_tune: bool = False
-    strengths: tuple[float, ...] = (3e-4, 1e-3, 3e-3, 1e-2)
     dropout: float = Field(default=0.1, ge=0, lt=1)
     epochs: int = Field(default=3, ge=1)
     batch_size: int = Field(default=32, ge=1)
     learning_rate: float = Field(default=1e-4, gt=0)
-    warmup: float = Field(default=0.1, ge=0, lt=1)
     weight_decay: float = Field(default=0.01, ge=0)
-    draws: int = Field(default=2, ge=0)
     draw_word_dropout: float = Field(default=0.1, ge=0, lt=1)
 
 
@@ -241,13 +245,12 @@ def linear_probe(features, labels, strength):
     mean, deviation = features.mean(axis=0), features.std(axis=0)
     deviation[deviation < 1e-6] = 1.0
     standardised = (features - mean) / deviation
-    rates = np.clip(labels.mean(axis=0), 1e-4, 1 - 1e-4)
-    kernel, bias = np.zeros((features.shape[1], labels.shape[1]), np.float32), np.log(rates / (1 - rates))
+    kernel, bias = np.zeros((features.shape[1], labels.shape[1]), np.float32), np.array(log_odds(labels.mean(axis=0), 1e-4))
     for genre in np.flatnonzero(labels.min(axis=0) != labels.max(axis=0)):
         fit = LogisticRegression(C=strength, max_iter=300).fit(standardised, labels[:, genre])
         kernel[:, genre] = fit.coef_[0] / deviation
         bias[genre] = fit.intercept_[0] - mean @ kernel[:, genre]
-    return kernel, bias.astype(np.float32)
+    return kernel, bias
 
 
 def _sigmoid(x):

@@ -134,6 +134,31 @@ def train_fusion(prepared, answers, options, outputs):
             encoded[name] = lines, of_model.features[chosen, films[lines]], of_model.probabilities[films[lines]]
         return fusion_inputs(len(films), channels, len(genres), encoded)
 
+    metadata = {"modality": None, "genres": genres, "base_rates": base_rates.tolist(), "channels": channels,
+                "inputs": {name: of_model.digest for name, of_model in inputs.items()}}
+    statistics = {name: _statistics(of_model.features[0, rows[of_model.present[rows]]].astype(np.float32))
+                  for name, of_model in inputs.items()}
+    head = build_fusion(statistics, len(genres), options)
+    start_at_base_rates(head, base_rates)
+    data = _head_data(prepared, rows, validation, inputs_of, channels, modalities, options)
+    summary = train(head, data, options, metadata, outputs)
+
+    head, _ = checkpoints.load(outputs.checkpoint)
+    shown, labels = inputs_of(validation), prepared.labels[validation]
+    model = build_blend(head, fit_trust(head, shown, labels, base_rates, modalities), base_rates, modalities)
+    checkpoints.save(model, outputs.checkpoint, metadata)
+    network = Network(outputs.checkpoint)
+    _write_answers(network, inputs_of, len(present), modalities, outputs.answers)
+    write_about(outputs.answers, outputs.checkpoint, None, MODALITIES)
+    return write_summary(outputs.metrics, base_loss=summary["base_rate_loss"], epoch=summary["epoch"],
+                         parameters=model.count_params(), **validation_figures(labels, run_fusion(network, shown)))
+
+
+def _head_data(prepared, rows, validation, inputs_of, channels, modalities, options):
+    """What the head is trained on, a `Data`: features of distorted films, of some of which a modality is hidden."""
+    def head_inputs(shown):
+        return {name: shown[name] for name in (*channels, "present")}
+
     def batches(rng):
         drawn = draw(rows, prepared.labels, options.oversample, rng)
         for batch in shuffled(drawn, options.batch_size, rng):
@@ -142,35 +167,16 @@ def train_fusion(prepared, answers, options, outputs):
             hidden = hide_modality(shown["present"], modalities, rng, options.modality_dropout)
             yield head_inputs({**shown, "present": hidden}), prepared.labels[batch]
 
-    def head_inputs(shown):
-        return {name: shown[name] for name in (*channels, "present")}
-
-    statistics = {name: _statistics(of_model.features[0, rows[of_model.present[rows]]].astype(np.float32))
-                  for name, of_model in inputs.items()}
-    data = Data(
+    sizes = {**channels, "present": len(channels)}
+    return Data(
         batches=batches,
         steps=len(in_order(rows, options.batch_size)),
         validation=lambda: (head_inputs(inputs_of(batch)) for batch in in_order(validation, 128)),
         labels=prepared.labels[validation],
-        signature=({name: tf.TensorSpec((None, size), tf.float32) for name, size in
-                    {**channels, "present": len(channels)}.items()}, tf.TensorSpec((None, len(genres)), tf.float32)),
-        base_rates=base_rates,
+        signature=({name: tf.TensorSpec((None, size), tf.float32) for name, size in sizes.items()},
+                   tf.TensorSpec((None, len(prepared.genres)), tf.float32)),
+        base_rates=prepared.base_rates(),
     )
-    metadata = {"modality": None, "genres": genres, "base_rates": base_rates.tolist(), "channels": channels,
-                "inputs": {name: of_model.digest for name, of_model in inputs.items()}}
-    head = build_fusion(statistics, len(genres), options)
-    start_at_base_rates(head, base_rates)
-    summary = train(head, data, options, metadata, outputs)
-
-    head, _ = checkpoints.load(outputs.checkpoint)
-    shown, labels = inputs_of(validation), prepared.labels[validation]
-    model = build_blend(head, fit_trust(head, shown, labels, base_rates, modalities), base_rates, modalities)
-    checkpoints.save(model, outputs.checkpoint, metadata)
-    network = Network(outputs.checkpoint)
-    _write_answers(network, inputs_of, np.arange(len(present)), modalities, outputs.answers)
-    write_about(outputs.answers, outputs.checkpoint, None, MODALITIES)
-    return write_summary(outputs.metrics, base_loss=summary["base_rate_loss"], epoch=summary["epoch"],
-                         parameters=model.count_params(), **validation_figures(labels, run_fusion(network, shown)))
 
 
 def build_blend(head, trust, base_rates, modalities):
@@ -234,16 +240,17 @@ def _least_loss(evidence, base, labels):
     return minimize(loss, start, method="L-BFGS-B", bounds=[(0, 2)] * len(evidence)).x
 
 
-def _write_answers(network, inputs_of, films, modalities, folder):
+def _write_answers(network, inputs_of, count, modalities, folder):
     """Writes the model's answers for all films, also when it is shown one modality only; see `arrays.Answers`."""
     folder.mkdir(parents=True, exist_ok=True)
     kinds = {"probabilities": MODALITIES, **{f"{modality}_alone": [modality] for modality in MODALITIES}}
-    for name, shown in kinds.items():
-        kept = np.isin(modalities, shown).astype(np.float32)
-        parts = []
-        for part in in_order(films, CHUNK):
-            inputs = inputs_of(part)
-            parts.append(run_fusion(network, {**inputs, "present": inputs["present"] * kept}))
+    answers = {name: [] for name in kinds}
+    for part in in_order(np.arange(count), CHUNK):
+        inputs = inputs_of(part)
+        for name, shown in kinds.items():
+            kept = np.isin(modalities, shown).astype(np.float32)
+            answers[name].append(run_fusion(network, {**inputs, "present": inputs["present"] * kept}))
+    for name, parts in answers.items():
         np.save(folder / f"{name}.npy", np.concatenate(parts))
 
 

@@ -150,9 +150,9 @@ def film_kind(present, posters):
     return ops.where(ops.any(present * (1 - of_posters) > 0, axis=1), ops.where(has_poster, 2, 1), 0)
 
 
-def log_odds(probabilities):
-    """The logarithm of p / (1 - p), for p clipped to between 1e-6 and 1 - 1e-6."""
-    p = ops.clip(probabilities, 1e-6, 1 - 1e-6)
+def log_odds(probabilities, least=1e-6):
+    """The logarithm of p / (1 - p), for p clipped to between `least` and 1 - `least`."""
+    p = ops.clip(probabilities, least, 1 - least)
     return ops.log(p) - ops.log1p(-p)
 
 

@@ -16,7 +16,7 @@ from pydantic.dataclasses import dataclass
 from movie_genres import checkpoints
 from movie_genres.display import TrainingDisplay
 from movie_genres.errors import UserError
-from movie_genres.layers import PREDICTIONS, reseed
+from movie_genres.layers import PREDICTIONS, log_odds, reseed
 from movie_genres.losses import build_loss
 from movie_genres.metrics import binary_cross_entropy, counts, precision_recall_f1, rounded, skill
 from movie_genres.options import STRICT
@@ -35,8 +35,6 @@ class TrainingOptions:
             multiplied by exp(-0.01) each epoch.
         warmup: share of the steps over which the learning rate rises from 0.
         weight_decay: of `adamw`.
-        average: momentum of a moving average of the weights, which is then what is validated and kept (Polyak and
-            Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992); 0 is off.
         loss: what is minimised; see `losses.build_loss`. The best epoch is chosen by plain cross-entropy all the same.
         focus: exponent of the losses `focal` and `asymmetric`.
         oversample: how strongly films of rare genres are drawn more often; see `batches.draw`. 0 is off.
@@ -51,7 +49,6 @@ class TrainingOptions:
     schedule: Literal["constant", "cosine", "published"] = "cosine"
     warmup: float = Field(default=0.0, ge=0, lt=1)
     weight_decay: float = Field(default=0.0, ge=0)
-    average: float = Field(default=0.0, ge=0, lt=1)
     loss: Literal["crossentropy", "weighted", "focal", "asymmetric"] = "crossentropy"
     focus: float = Field(default=2.0, ge=0)
     oversample: float = Field(default=0.0, ge=0, le=1)
@@ -99,8 +96,7 @@ def start(seed):
 
 def start_at_base_rates(model, base_rates):
     """Sets the output bias so that the untrained model answers with about the base rates of the training films."""
-    rates = np.clip(base_rates, 1e-4, 1 - 1e-4)
-    model.get_layer(PREDICTIONS).bias.assign(np.log(rates / (1 - rates)))
+    model.get_layer(PREDICTIONS).bias.assign(log_odds(base_rates, least=1e-4))
 
 
 class Outputs(NamedTuple):
@@ -148,15 +144,13 @@ def train(model, data, options, metadata, outputs):
     with TrainingDisplay(outputs.checkpoint.stem, options.epochs, data.steps, base_loss) as display:
         for epoch in range(options.epochs):
             started = time.monotonic()
-            loss, weights = _run_epoch(trained, data, options, epoch, display)
+            loss = _run_epoch(trained, data, options, epoch, display)
             row = {"epoch": epoch + 1, "loss": loss, **_validate(trained, data), "base_rate_loss": base_loss,
                    "learning_rate": learning_rate(options, epoch + 0.5)}
             rows.append(row)
             if best is None or row["val_loss"] < best["val_loss"]:
                 best = row
                 checkpoints.save(model, outputs.checkpoint, metadata)
-            for variable, value in zip(trained.trainable_variables, weights):
-                variable.assign(value)
             display.epoch_done(row, best, time.monotonic() - started)
             if row["epoch"] - best["epoch"] >= options.patience:
                 break
@@ -176,37 +170,27 @@ def write_summary(path, loss, base_loss, precision, recall, **more):
 
 
 def _optimizer(options):
-    average = {"use_ema": True, "ema_momentum": options.average} if options.average else {}
     if options.optimizer == "adam":
-        return keras.optimizers.Adam(options.learning_rate, **average)
-    return keras.optimizers.AdamW(options.learning_rate, weight_decay=options.weight_decay, **average)
+        return keras.optimizers.Adam(options.learning_rate)
+    return keras.optimizers.AdamW(options.learning_rate, weight_decay=options.weight_decay)
 
 
 def _run_epoch(model, data, options, epoch, display):
-    """One pass over the training films; everything random in it follows from the seed and the epoch.
-
-    Returns:
-        (loss, list of arrays: the weights to go on from, where the model has an average of them afterwards).
-    """
+    """One pass over the training films, whose loss it returns; all that is random in it follows from seed and epoch."""
     reseed(model, np.random.default_rng([options.seed, epoch, 1]))
     dataset = tf.data.Dataset.from_generator(lambda: data.batches(np.random.default_rng([options.seed, epoch, 0])),
                                              output_signature=data.signature)
-    weights = []
 
     def set_rate(step, logs=None):
         model.optimizer.learning_rate.assign(learning_rate(options, epoch + (step + 0.5) / data.steps))
 
-    def keep_weights(epoch, logs=None):  # at the end of `fit`, Keras puts the average in their place
-        weights.extend(variable.numpy() for variable in model.trainable_variables if options.average)
-
-    steps = keras.callbacks.LambdaCallback(on_train_batch_begin=set_rate, on_epoch_end=keep_weights)
     history = model.fit(dataset.prefetch(4), steps_per_epoch=data.steps, shuffle=False, verbose=0,
-                        callbacks=[display.callback(), steps])
+                        callbacks=[display.callback(), keras.callbacks.LambdaCallback(on_train_batch_begin=set_rate)])
     loss = history.history["loss"][0]
     if not math.isfinite(loss):
         raise UserError(f"the training loss became {loss} in epoch {epoch + 1}; lower the learning rate "
                         f"(now {options.learning_rate}); the best checkpoint so far is kept")
-    return loss, weights
+    return loss
 
 
 def _validate(model, data):

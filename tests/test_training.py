@@ -132,17 +132,6 @@ def test_the_learning_rate_rises_during_the_warmup(position, expected):
     assert learning_rate(options, position) == pytest.approx(expected)
 
 
-def test_an_average_of_the_weights_is_kept_and_training_goes_on_from_the_weights_themselves(small_arrays, tmp_path):
-    prepared, posters, _, _ = small_arrays
-    losses = {}
-    for average in (0.0, 0.9):
-        folder = tmp_path / str(average)
-        train_cnn(prepared, posters, CnnOptions(**TINY, average=average), outputs(folder))
-        losses[average] = pd.read_csv(folder / "history.csv")
-    assert np.allclose(losses[0.0]["loss"], losses[0.9]["loss"])
-    assert not np.isclose(losses[0.0]["val_loss"], losses[0.9]["val_loss"]).any()
-
-
 def test_answers_hold_every_film_once_as_it_is_and_then_distorted(small_arrays, answers):
     prepared, posters, overviews, _ = small_arrays
     assert list(answers) == ["cnn", "lstm", "fusion"]
