@@ -10,7 +10,7 @@ TEXT_PRESET ?= hf://sentence-transformers/all-MiniLM-L6-v2
 
 repro: .venv/ready data released
 	dvc repro
-	genre-predict --posters data/posters --out predictions/demo.csv || [ $$? -eq 3 ]  # 3: some posters are damaged
+	genre-predict --posters data/posters --out predictions/demo.csv --overwrite || [ $$? -eq 3 ]  # 3: some posters are damaged
 	python -m demo.show metrics/evaluate.json predictions/demo.csv
 
 # The best configuration; writes it to params.yaml and runs it, on the films in data/.
@@ -42,11 +42,11 @@ released: | .venv/ready
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 		{ echo "Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is `$(PYTHON) --version`. Use: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
-	python -m pip install --quiet --constraint constraints.txt --editable '.[test,encoders]'
+	python -m pip install --quiet --constraint constraints.txt --editable '.[test,encoders,parquet,ray]'
 	touch .venv/ready
 
 # Pins the newest versions that setup.cfg allows, for all supported Pythons.
 constraints: .venv/ready
 	python -m pip install --quiet uv
-	uv pip compile setup.cfg --extra test --extra encoders --extra gpu --universal --python-version 3.11 --upgrade --no-annotate \
+	uv pip compile setup.cfg --all-extras --universal --python-version 3.11 --upgrade --no-annotate \
 		--no-header --no-emit-package movie-genres --output-file constraints.txt

@@ -7,14 +7,17 @@ import tempfile
 from pathlib import Path
 
 import click
-import numpy as np
 import tensorflow as tf
 
 from benchmarks.timing import compare
 from movie_genres import checkpoints
 from movie_genres.decisions import choose_models
 from movie_genres.inference import Models
-from movie_genres.scoring import Item, find_posters, score, write_rows
+from movie_genres.items import Item
+from movie_genres.jobs import Job, LocalEngine, Tolerance, run
+from movie_genres.listing import list_posters
+from movie_genres.outputs import Layout
+from movie_genres.posters import Caps
 
 BATCH_SIZE = 128
 
@@ -24,10 +27,10 @@ BATCH_SIZE = 128
 @click.option("--models", default="models", show_default=True, help="Folder with the trained models.")
 @click.option("--rounds", type=int, default=5, show_default=True, help="How often each way runs, in turn.")
 def main(posters, models, rounds):
-    items = [Item(film_id, path) for film_id, path in find_posters(posters)]
+    items = [Item(film_id, poster) for film_id, poster in list_posters(posters, Caps().bytes)]
     scorer = Models(*choose_models(models, ["poster"]), BATCH_SIZE)
     network, about = checkpoints.load(Path(models) / "cnn.keras")
-    paths = [item.poster for item in items]
+    paths = [item.poster.name for item in items]
 
     def load(path):
         image = tf.io.decode_jpeg(tf.io.read_file(path), channels=3)
@@ -39,10 +42,14 @@ def main(posters, models, rounds):
         return network.predict(dataset.ignore_errors().batch(BATCH_SIZE).prefetch(tf.data.AUTOTUNE), verbose=0)
 
     with tempfile.TemporaryDirectory() as folder:
-        def ours():
-            return write_rows(score(items, scorer), Path(folder) / "preds.csv", scorer.genres)
+        job = Job(Path(folder) / "preds.csv", Layout(tuple(scorer.genres)))
 
-        failed = np.sum([count for status, count in ours().items() if status != "ok"], dtype=int)
+        def ours():
+            with job.held():
+                job.begin({}, overwrite=True)
+                return run(job, items, len(items), LocalEngine(scorer, None, Caps()), Tolerance())
+
+        failed = sum(count for status, count in ours().items() if status != "ok")
         assert len(bare()) + failed == len(items)
         compare({"tf.data map + model.predict": bare, "genre-predict": ours}, rounds, len(items), "posters")
 

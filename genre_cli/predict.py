@@ -1,75 +1,119 @@
 """`genre-predict`: scores posters, overviews or both with trained models."""
 
+import json
 import logging
 import sys
-import time
-from pathlib import Path
 
 import click
 
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-FAILED_ROWS = 3  # exit code
+STOPPED, UNUSABLE, FAILED_ROWS, LOCKED, INTERRUPTED = 1, 2, 3, 75, 130  # exit codes
+
+logger = logging.getLogger(__name__)
+
+SECTIONS = {
+    "Input": ("posters", "overviews", "id_column", "text_column", "poster_column", "encoding", "delimiter", "max_bytes",
+              "max_pixels"),
+    "Models": ("models", "threshold", "batch_size", "threads", "mixed_precision"),
+    "Output": ("out", "format", "columns", "top", "model_column", "excel_safe", "overwrite"),
+    "Failures": ("strict", "max_failure_rate", "retry_failed"),
+    "Large jobs": ("shard_size", "num_shards", "shard_index", "engine", "ray_address"),
+    "Messages": ("quiet", "log_format"),
+}
 
 
-@click.command()
-@click.option("--posters", type=FOLDER, help="Folder with poster files, searched with its subfolders.")
-@click.option("--overviews", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Table with overviews.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The CSV file to write.")
-@click.option("--models", type=FOLDER, default="models", show_default=True, help="Folder with the trained models.")
-@click.option("--id-column", help="Column of the table with the film's id.")
-@click.option("--text-column", help="Column of the table with the overview.")
-@click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="Genres in the column `top`.")
+class Command(click.Command):
+    """A command whose help lists the options by section."""
+
+    def format_options(self, ctx, formatter):
+        records = {param.name: param.get_help_record(ctx) for param in self.params}
+        for title, names in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([records[name] for name in names], col_max=26)
+
+
+@click.command(cls=Command, context_settings={"max_content_width": 110})
+@click.option("--posters", metavar="WHERE", help="Folder (with its subfolders), glob, zip or tar archive, table, list of "
+              "paths, URL, or - for a list on stdin.")
+@click.option("--overviews", metavar="TABLE", help="CSV, TSV or Parquet table with overviews, also .gz or a URL.")
+@click.option("--id-column", metavar="NAME", help="Column with the film's id.")
+@click.option("--text-column", metavar="NAME", help="Column with the overview.")
+@click.option("--poster-column", metavar="NAME", help="Column with the poster's path, in a table given to --posters.")
+@click.option("--encoding", metavar="NAME", show_default="by the byte-order mark, else UTF-8",
+              help="Encoding of the tables, such as latin-1.")
+@click.option("--delimiter", metavar="CHAR", show_default="by the header line", help="Separator of the tables.")
+@click.option("--max-bytes", type=click.IntRange(min=1), default=50_000_000, show_default=True,
+              help="Larger poster files are refused.")
+@click.option("--max-pixels", type=click.IntRange(min=1), default=100_000_000, show_default=True,
+              help="Posters with more pixels are refused before they are decoded.")
+@click.option("--models", type=click.Path(exists=True, file_okay=False), default="models", show_default=True,
+              help="Folder with the trained models.")
 @click.option("--threshold", type=click.FloatRange(0, 1), show_default="tuned for each genre",
               help="Probability from which a genre stands in the column `genres`.")
-@click.option("--model-column", is_flag=True, help="Add a column `model`: name and version of the models.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Films a step.")
-def main(posters, overviews, out, models, id_column, text_column, top, threshold, model_column, batch_size):
+@click.option("--threads", type=click.IntRange(min=1), show_default="all cores", help="Threads to decode and compute with.")
+@click.option("--mixed-precision", is_flag=True, help="On a GPU, compute in half precision where that is safe.")
+@click.option("--out", required=True, metavar="PATH", help="File to write, or a folder, with a slash at the end, for a file "
+              "for each shard.")
+@click.option("--format", metavar="NAME", show_default="by the suffix of --out; csv in a folder",
+              help="csv, csv.gz, jsonl, jsonl.gz or parquet.")
+@click.option("--columns", metavar="A,B,…", show_default="all but the last two",
+              help="Columns to write, of: id, source, status, error, genres, top, p_<Genre>, file, model.")
+@click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="Genres in the column `top`.")
+@click.option("--model-column", is_flag=True, help="Add a column `model`: name and version of the models.")
+@click.option("--excel-safe", is_flag=True, help="Put an apostrophe before text that a spreadsheet would run as a formula.")
+@click.option("--overwrite", is_flag=True, help="Replace an output, or a job begun with other settings.")
+@click.option("--strict", is_flag=True, help="Stop at the first film that cannot be scored.")
+@click.option("--max-failure-rate", type=click.FloatRange(0, 1), metavar="SHARE",
+              help="Stop when more than this share of all films has failed.")
+@click.option("--retry-failed", is_flag=True, help="Score the failed rows of an output again, and keep the others.")
+@click.option("--shard-size", type=click.IntRange(min=1), default=8192, show_default=True,
+              help="Films a shard: what an interruption costs at most.")
+@click.option("--num-shards", type=click.IntRange(min=1), default=1, show_default=True,
+              help="Machines that share the job; --out is a folder then.")
+@click.option("--shard-index", type=click.IntRange(min=0), default=0, show_default=True, help="Which of them this one is.")
+@click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
+              help="What runs the shards: this process, or a Ray cluster.")
+@click.option("--ray-address", metavar="ADDRESS", show_default="RAY_ADDRESS, else one started here",
+              help="A running Ray cluster.")
+@click.option("--quiet", is_flag=True, help="Only errors.")
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True,
+              help="Messages for people or for machines.")
+def main(quiet, log_format, **options):
     """Tells the genres of films from their posters, their overviews, or both.
 
-    With both, they are joined by id: the poster's path below the folder, without its extension, is the film's id. Every
-    poster file and every row of the table gets a row in the output, whatever is in it; a row that could not be scored
-    says why.
+    With both, they are joined by id: that of a poster is its path below the folder, without its extension. Every poster and
+    every row of the table gets a row in the output, in their order; a row that could not be scored says why.
 
-    Exit code: 0 when all rows are ok, 3 when some failed, 2 when the command could not be run.
+    A job that was interrupted goes on where it stopped when the same command is given again.
+
+    \b
+    Exit code: 0 when all rows are ok; 3 when some failed; 1 when stopped by --strict, --max-failure-rate or a full
+    disk; 2 when the command could not be run; 75 when another process works on the output; 130 after Ctrl-C.
     """
-    from movie_genres.errors import UserError
+    _set_up_logging(quiet, log_format == "json")
+    from movie_genres.errors import LockedError, StoppedError, UserError
+    from movie_genres.predicting import Request, predict
 
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    if posters is None and overviews is None:
-        raise click.UsageError("Nothing to score: give --posters, --overviews or both.")
-    if not out.parent.is_dir():
-        raise click.UsageError(f"{out}: expected an existing folder to write to; found no folder {out.parent}.")
     try:
-        statuses = _predict(posters, overviews, out, models, (id_column, text_column), top, threshold, model_column,
-                            batch_size)
-    except UserError as error:
-        raise click.UsageError(str(error)) from None
+        statuses = predict(Request(**options))
+    except (UserError, OSError) as error:
+        logger.error("%s", error)
+        codes = {LockedError: LOCKED, StoppedError: STOPPED, OSError: STOPPED}
+        sys.exit(next((code for kind, code in codes.items() if isinstance(error, kind)), UNUSABLE))
+    except KeyboardInterrupt:
+        logger.error("interrupted; the same command goes on where this one stopped")
+        sys.exit(INTERRUPTED)
     sys.exit(0 if set(statuses) <= {"ok"} else FAILED_ROWS)
 
 
-def _predict(posters, overviews, out, models, columns, top, threshold, model_column, batch_size):
-    from movie_genres.decisions import choose_models
-    from movie_genres.models import model_name
-    from movie_genres.progress import track
-    from movie_genres.quiet import import_tensorflow
-    from movie_genres.scoring import find_posters, join, read_overviews, score, write_rows
 
-    modalities = [name for name, given in (("poster", posters), ("overview", overviews)) if given is not None]
-    files, decisions = choose_models(models, modalities)
-    name = model_name(models, files)
-    items = join(read_overviews(overviews, *columns) if overviews else [], find_posters(posters) if posters else [])
+def _set_up_logging(quiet, as_json):
+    class Handler(logging.Handler):
+        def emit(self, record):
+            message = "".join(character if character.isprintable() else " " for character in record.getMessage())
+            if as_json:
+                about = {"time": record.created, "level": record.levelname.lower(), "message": message}
+                message = json.dumps({**about, **getattr(record, "summary", {})})
+            click.echo(message, err=True)
 
-    import_tensorflow()  # only now: it takes seconds
-    from movie_genres.inference import Models
-
-    loaded = Models(files, decisions, batch_size)
-    started = time.monotonic()
-    statuses = write_rows(track(score(items, loaded), len(items), "Scoring", log=False), out, loaded.genres, top,
-                          threshold, name if model_column else None)
-    seconds = time.monotonic() - started
-    failed = ", ".join(f"{kind} {count:,}" for kind, count in statuses.most_common() if kind != "ok")
-    logging.getLogger(__name__).info(
-        "%s: %s rows, %s ok%s; %s rows/s with %s (%s)", out, f"{statuses.total():,}", f"{statuses['ok']:,}",
-        f", failed: {failed}" if failed else "", f"{statuses.total() / max(seconds, 1e-9):,.0f}",
-        name, ", ".join(file.name for file in files))
-    return statuses
+    logging.basicConfig(level=logging.ERROR if quiet else logging.INFO, handlers=[Handler()], force=True)

@@ -10,3 +10,11 @@ class InputError(UserError):
 
     def __init__(self, path, expected, found, advice=""):
         super().__init__(f"{path}: expected {expected}; found {found}." + (f" {advice}" if advice else ""))
+
+
+class LockedError(UserError):
+    """Another process works on the same output."""
+
+
+class StoppedError(UserError):
+    """A job was stopped as its user asked: because of failed rows. What is done stays done."""

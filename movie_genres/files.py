@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import uuid
 from pathlib import Path
 
 
@@ -13,17 +14,51 @@ def file_digest(path):
 
 
 @contextlib.contextmanager
-def replacing(path):
-    """Gives a temporary path beside `path` to write to, and renames it to `path` when the block ends well.
+def replacing(path, folder=None):
+    """Gives a temporary path to write to, and renames it to `path` when the block ends well.
 
-    The content reaches the disk before the rename. If the block fails, an older file at `path` stays as it was.
+    The content reaches the disk before the rename, and the rename before the block is left. If the block fails, an older
+    file at `path` stays as it was.
+
+    Args:
+        path: the file to write.
+        folder: where the temporary file stands, on the same file system, under a name of its own; by default beside `path`.
     """
     path = Path(path)
-    partial = path.with_name(f".partial-{path.name}")
+    unique = f"{uuid.uuid4().hex}-" if folder else ""
+    partial = Path(folder or path.parent) / f".partial-{unique}{path.name}"
     try:
         yield partial
         with open(partial, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(partial, path)
+        sync_folder(path.parent)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def sync_folder(folder):
+    """Makes renames in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def open_binary(path):
+    """Opens a local file, a member of an archive (`zipfile.Path`) or a URL of fsspec for reading bytes.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    if is_url(path):
+        import fsspec
+
+        return fsspec.open(str(path), "rb").open()
+    return path.open("rb") if hasattr(path, "open") else open(path, "rb")
+
+
+def is_url(path):
+    """Whether a path is a URL, such as `s3://bucket/films.csv`."""
+    return isinstance(path, str) and "://" in path

@@ -3,8 +3,8 @@
 import io
 import os
 import stat
-import struct
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -14,8 +14,14 @@ from movie_genres.errors import InputError
 DECODER = "pillow-1"  # recorded in every model; raise it whenever a change below changes pixels
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
-MAX_BYTES = 50_000_000
-MAX_PIXELS = 100_000_000
+
+
+class Caps(NamedTuple):
+    """How large a poster may be: `bytes` of the file, and `pixels`, width times height."""
+
+    bytes: int = 50_000_000
+    pixels: int = 100_000_000
+
 
 Image.MAX_IMAGE_PIXELS = None  # our own check, made before any pixel is decoded, replaces Pillow's warning
 
@@ -28,11 +34,16 @@ class PosterError(Exception):
         self.kind = kind
 
 
-def read_poster(path, size, max_bytes=MAX_BYTES, max_pixels=MAX_PIXELS):
-    """Reads and decodes one poster file; see `decode_poster`.
+def read_poster(path, size, caps=Caps()):
+    """Reads and decodes one poster file; see `read_file` and `decode_poster`."""
+    return decode_poster(read_file(path, caps.bytes), size, caps.pixels)
+
+
+def read_file(path, max_bytes):
+    """The bytes of a regular file, and of nothing else: FIFOs and devices are not read.
 
     Raises:
-        PosterError: of kind `missing`, `unreadable`, `not_a_file`, `too_large`, or those of `decode_poster`.
+        PosterError: of kind `missing`, `unreadable`, `not_a_file` or `too_large`.
     """
     try:
         # O_NONBLOCK: opening a FIFO must not wait for a writer.
@@ -40,17 +51,21 @@ def read_poster(path, size, max_bytes=MAX_BYTES, max_pixels=MAX_PIXELS):
             info = os.fstat(file.fileno())
             if not stat.S_ISREG(info.st_mode):
                 raise PosterError("not_a_file", "expected a regular file")
-            if info.st_size > max_bytes:
-                raise PosterError("too_large", f"{info.st_size:,} bytes; at most {max_bytes:,} are read")
-            data = file.read()
+            check_bytes(info.st_size, max_bytes)
+            return file.read()
     except FileNotFoundError:
         raise PosterError("missing", "no such file") from None
-    except OSError as error:
-        raise PosterError("unreadable", error.strerror or str(error)) from None
-    return decode_poster(data, size, max_pixels)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise PosterError("unreadable", getattr(error, "strerror", None) or str(error)) from None
 
 
-def decode_poster(data, size, max_pixels=MAX_PIXELS):
+def check_bytes(size, max_bytes):
+    """Raises `PosterError` of kind `too_large` for a file of more than `max_bytes`."""
+    if size > max_bytes:
+        raise PosterError("too_large", f"{size:,} bytes; at most {max_bytes:,} are read")
+
+
+def decode_poster(data, size, max_pixels=Caps().pixels):
     """Decodes an image file's bytes, whatever its name says, to the array that the models take.
 
     The first frame is used, EXIF rotation is applied, transparency is laid on white, 16-bit grey is scaled to 8 bits,
@@ -81,9 +96,9 @@ def decode_poster(data, size, max_pixels=MAX_PIXELS):
             return np.asarray(image.resize(size[::-1], Image.Resampling.BILINEAR, reducing_gap=3.0))
     except UnidentifiedImageError:
         raise PosterError("not_an_image", f"not an image in a known format; it begins with {data[:12]!r}") from None
-    # What Pillow raises for damaged files of the formats above; MemoryError comes from absurd sizes in a header.
-    except (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, MemoryError,
-            ZeroDivisionError, AttributeError, struct.error) as error:
+    except PosterError:
+        raise
+    except Exception as error:  # damaged files make Pillow raise nearly anything, from SyntaxError to MemoryError
         raise PosterError("corrupt", str(error) or type(error).__name__) from None
 
 

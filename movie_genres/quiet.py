@@ -3,13 +3,17 @@
 import os
 
 
-def import_tensorflow():
+def import_tensorflow(threads=None):
     """Imports TensorFlow with its own logging at errors only; stderr is closed to it meanwhile.
 
     What TensorFlow says at import (which CPU features it uses, that there is no GPU) hides what a user should read. A
     failed import raises as always.
+
+    `threads`: how many an operation may use; by default as many as there are cores.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if threads:
+        os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = str(threads)
     stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)

@@ -1,5 +1,7 @@
 """Scores the test films the way `genre-predict` does: from their files, to a CSV with a row for each."""
 
+import itertools
+
 import click
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -29,15 +31,19 @@ def main(prepared, models, out, params):
         from movie_genres.arrays import load_prepared
         from movie_genres.decisions import choose_models
         from movie_genres.inference import Models
-        from movie_genres.scoring import Item, score, write_rows
+        from movie_genres.items import Item
+        from movie_genres.listing import LocalPoster
+        from movie_genres.outputs import Layout, write_part
+        from movie_genres.scoring import chunks_of, score
 
         options = read_options(params, "predict", PredictOptions)
         films = load_prepared(prepared).films.query("split == 'test'")
-        items = [Item(film.id, film.poster or None, film.overview or None) for film in films.itertuples()]
+        items = (Item(film.id, LocalPoster(film.poster) if film.poster else None, film.overview or None)
+                 for film in films.itertuples())
         loaded = Models(*choose_models(models))
         out.parent.mkdir(parents=True, exist_ok=True)
-        statuses = write_rows(score(items, loaded), out, loaded.genres, options.top, options.threshold)
-        click.echo(", ".join(f"{count:,} {status}" for status, count in statuses.items()))
+        layout = Layout(tuple(loaded.genres), top=options.top, threshold=options.threshold)
+        write_part(itertools.chain.from_iterable(score(chunks_of(items), loaded)), out, layout)
 
 
 if __name__ == "__main__":

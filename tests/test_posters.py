@@ -6,7 +6,7 @@ import pytest
 from conftest import image_bytes, noise_bytes
 from PIL import Image
 
-from movie_genres.posters import PosterError, decode_poster, read_poster
+from movie_genres.posters import Caps, PosterError, decode_poster, read_poster
 
 RED = (200, 40, 40)
 
@@ -88,7 +88,7 @@ def test_refuses_too_many_pixels_before_decoding():
 def test_refuses_too_many_bytes(tmp_path):
     (tmp_path / "a.jpg").write_bytes(noise_bytes())
     with pytest.raises(PosterError) as error:
-        read_poster(tmp_path / "a.jpg", (8, 8), max_bytes=100)
+        read_poster(tmp_path / "a.jpg", (8, 8), caps=Caps(bytes=100))
     assert error.value.kind == "too_large"
 
 

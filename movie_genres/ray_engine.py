@@ -1,0 +1,84 @@
+"""Scores shards on a Ray cluster, or in several processes of one machine; needs the extra `ray`."""
+
+import functools
+from typing import NamedTuple
+
+from movie_genres.errors import UserError
+from movie_genres.posters import Caps
+from movie_genres.progress import track
+from movie_genres.quiet import import_tensorflow
+from movie_genres.scoring import chunks_of, score
+
+
+class RayEngine(NamedTuple):
+    """Schedules the shards of a job as Ray tasks; all that makes their bytes is as in `jobs.LocalEngine`.
+
+    The workers need the same Python packages, and the models, the posters and the output under the same paths.
+
+    Attributes:
+        models: the models folder.
+        modalities: which modalities are scored.
+        batch_size: films a step.
+        threads: decoding threads, and cores, of each task.
+        caps: `posters.Caps`.
+        address: of a cluster; None starts one on this machine, unless the environment names one (`RAY_ADDRESS`).
+        retries: how often a shard is tried again when its worker is lost.
+    """
+
+    models: str
+    modalities: tuple
+    batch_size: int
+    threads: int
+    caps: Caps
+    address: str | None = None
+    retries: int = 3
+
+    def __call__(self, job, shards, total, tolerance):
+        """See `jobs.LocalEngine`; the shards come back as they are ready.
+
+        Raises:
+            UserError: a shard was lost with its worker more often than `retries`.
+        """
+        import ray
+
+        ray.init(address=self.address, ignore_reinit_error=True, log_to_driver=False, include_dashboard=False)
+        task = ray.remote(num_cpus=self.threads, max_retries=self.retries)(_score_shard)
+        at_once = 2 * max(1, int(ray.cluster_resources().get("CPU", 1)) // self.threads)
+        running = []
+        try:
+            for number, items in track(shards, -(-total // job.shard_size), "Shards", log=False):
+                running.append(task.remote(self, job, number, tuple(items)))
+                if len(running) >= at_once:
+                    yield self._next(running, tolerance)
+            while running:
+                yield self._next(running, tolerance)
+        finally:
+            ray.shutdown()
+
+    def _next(self, running, tolerance):
+        import ray
+
+        ready, running[:] = ray.wait(running, num_returns=1)
+        try:
+            statuses = ray.get(ready[0])
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from None
+        except ray.exceptions.RayError as error:
+            raise UserError(f"a shard was lost with its worker, {1 + self.retries} times: {error}") from None
+        tolerance.add(statuses.total() - statuses["ok"])
+        return statuses
+
+
+def _score_shard(engine, job, number, items):
+    models = _load(engine.models, engine.modalities, engine.batch_size)
+    chunks = score(chunks_of(items), models, engine.threads, engine.caps)
+    return job.write(number, (row for rows in chunks for row in rows))
+
+
+@functools.lru_cache(maxsize=1)
+def _load(folder, modalities, batch_size):
+    import_tensorflow()
+    from movie_genres.decisions import choose_models
+    from movie_genres.inference import Models
+
+    return Models(*choose_models(folder, modalities), batch_size)
