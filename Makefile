@@ -29,6 +29,9 @@ quick-test: .venv/ready
 benchmark: .venv/ready
 	python -m benchmarks.lstm_epoch
 	python -m benchmarks.score_posters
+	python -m benchmarks.score_posters --large 100
+	python -m benchmarks.score_overviews
+	python -m benchmarks.start_up
 
 # Only where there is no data yet: films of your own are never replaced by the demo.
 data: | .venv/ready

@@ -7,12 +7,14 @@ import tempfile
 from pathlib import Path
 
 import click
+import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 from benchmarks.timing import compare
 from movie_genres import checkpoints
 from movie_genres.decisions import choose_models
-from movie_genres.inference import Models
+from movie_genres.inference import Models, use_mixed_precision
 from movie_genres.items import Item
 from movie_genres.jobs import Job, LocalEngine, Tolerance, run
 from movie_genres.listing import list_posters
@@ -25,8 +27,23 @@ BATCH_SIZE = 128
 @click.command(help=__doc__.split("\n")[0])
 @click.option("--posters", default="data/posters", show_default=True, help="Folder with posters; JPEG for a fair race.")
 @click.option("--models", default="models", show_default=True, help="Folder with the trained models.")
+@click.option("--large", type=int, help="Score this many JPEGs of 2000x3000 pixels, made for the purpose, instead.")
 @click.option("--rounds", type=int, default=5, show_default=True, help="How often each way runs, in turn.")
-def main(posters, models, rounds):
+def main(posters, models, large, rounds):
+    with tempfile.TemporaryDirectory() as folder:
+        measure(large_posters(folder, large) if large else posters, models, rounds)
+
+
+def large_posters(folder, count):
+    """Writes noisy JPEGs of 2000x3000 pixels, about a megabyte each."""
+    rng = np.random.default_rng(0)
+    for number in range(count):
+        small = Image.fromarray(rng.integers(0, 255, (300, 200, 3), dtype=np.uint8))
+        small.resize((2000, 3000)).save(Path(folder) / f"{number}.jpg", quality=90)
+    return folder
+
+
+def measure(posters, models, rounds):
     items = [Item(film_id, poster) for film_id, poster in list_posters(posters, Caps().bytes)]
     scorer = Models(*choose_models(models, ["poster"]), BATCH_SIZE)
     network, about = checkpoints.load(Path(models) / "cnn.keras")
@@ -44,14 +61,18 @@ def main(posters, models, rounds):
     with tempfile.TemporaryDirectory() as folder:
         job = Job(Path(folder) / "preds.csv", Layout(tuple(scorer.genres)))
 
-        def ours():
+        def ours(loaded):
             with job.held():
                 job.begin({}, overwrite=True)
-                return run(job, items, len(items), LocalEngine(scorer, None, Caps()), Tolerance())
+                return run(job, items, len(items), LocalEngine(loaded, None, Caps()), Tolerance())
 
-        failed = sum(count for status, count in ours().items() if status != "ok")
+        failed = sum(count for status, count in ours(scorer).items() if status != "ok")
         assert len(bare()) + failed == len(items)
-        compare({"tf.data map + model.predict": bare, "genre-predict": ours}, rounds, len(items), "posters")
+        use_mixed_precision()  # only from here on: what is compiled before stays as it is
+        halved = Models(*choose_models(models, ["poster"]), BATCH_SIZE)
+        ours(halved)
+        compare({"tf.data map + model.predict": bare, "genre-predict": lambda: ours(scorer),
+                 "genre-predict --mixed-precision": lambda: ours(halved)}, rounds, len(items), "posters")
 
 
 if __name__ == "__main__":

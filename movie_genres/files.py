@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import uuid
+import zipfile
 from pathlib import Path
 
 
@@ -50,13 +51,17 @@ def open_binary(path):
     """Opens a local file, a member of an archive (`zipfile.Path`) or a URL of fsspec for reading bytes.
 
     Raises:
-        OSError: it cannot be opened.
+        OSError: it cannot be opened, or it is no regular file: what is read here is read more than once.
     """
     if is_url(path):
         import fsspec
 
         return fsspec.open(str(path), "rb").open()
-    return path.open("rb") if hasattr(path, "open") else open(path, "rb")
+    if isinstance(path, zipfile.Path):
+        return path.open("rb")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise OSError("not a regular file")
+    return open(path, "rb")
 
 
 def is_url(path):

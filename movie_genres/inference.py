@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from movie_genres import checkpoints
 from movie_genres.batches import in_order, pad
@@ -23,8 +24,12 @@ CHUNK = 2048  # films whose answers are in memory at once
 
 
 def use_mixed_precision():
-    """From now on, GPUs compute in half precision where that is safe; it changes the last digits of probabilities."""
-    tf.config.optimizer.set_experimental_options({"auto_mixed_precision": True})
+    """From now on, networks are compiled to compute in half precision where the processor or GPU can.
+
+    That changes probabilities by up to about 0.01.
+    """
+    options = {"auto_mixed_precision": True, "auto_mixed_precision_onednn_bfloat16": True}  # for a GPU, for a processor
+    tf.config.optimizer.set_experimental_options(options)
 
 
 class Network:
@@ -56,8 +61,9 @@ class Network:
             outputs = [self.model.get_layer(FEATURES).output, outputs]
         network = keras.Model(inputs, outputs)
         signature = tf.nest.map_structure(lambda x: tf.TensorSpec((batch_size, *x.shape[1:]), x.dtype), inputs)
-        self._run = {noisy: tf.function(functools.partial(network, training=noisy), input_signature=[signature])
-                     for noisy in (False, True)}
+        plain, noisy = (tf.function(functools.partial(network, training=training), input_signature=[signature])
+                        for training in (False, True))
+        self._run = {False: _frozen(plain, signature, outputs), True: noisy}
 
     def __call__(self, inputs, noisy=False):
         """Runs one batch of at most `batch_size` films.
@@ -100,6 +106,13 @@ class Network:
         features, probabilities = (np.concatenate(parts) for parts in zip(*batches))
         back = np.argsort(order)
         return features[back], probabilities[back]
+
+
+def _frozen(function, signature, outputs):
+    """The same function with its weights as constants, which TensorFlow folds into fewer and faster steps."""
+    frozen = convert_variables_to_constants_v2(function.get_concrete_function())
+    return tf.function(lambda inputs: tf.nest.pack_sequence_as(outputs, frozen(*tf.nest.flatten(inputs))),
+                       input_signature=[signature])
 
 
 def write_answers(path, films, folder, draws=0, distort=None, seed=0):

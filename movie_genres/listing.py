@@ -200,7 +200,7 @@ def _counts(name):
 def _in_folder(folder, inside=""):
     try:
         with os.scandir(os.path.join(folder, inside)) as entries:
-            found = sorted((entry.name, entry.is_dir(follow_symlinks=False), entry.is_dir()) for entry in entries)
+            found = sorted((entry.name, entry.is_dir(follow_symlinks=False), os.path.isdir(entry.path)) for entry in entries)
     except OSError as error:
         raise InputError(error.filename, "a readable folder", error.strerror,
                          "Change its permissions, or move it away.") from None

@@ -75,14 +75,13 @@ class Layout(NamedTuple):
         values = {"id": escape_name(row.id), "source": row.source, "status": row.status, "error": _one_line(row.error),
                   "file": escape_name(row.file), "model": self.model, "genres": None, "top": None}
         if row.probabilities is not None:
-            thresholds = row.thresholds if self.threshold is None else np.full(len(self.genres), self.threshold)
-            rounded = [float(f"{probability:.4f}") for probability in row.probabilities.tolist()]
-            order = np.argsort(-row.probabilities, kind="stable").tolist()
-            named = (row.probabilities >= thresholds).tolist()
-            values["genres"] = [self.genres[index] for index in order if named[index]]
-            values["top"] = [f"{self.genres[index]}:{row.probabilities[index]:.3f}" for index in order[:self.top]]
-            values.update(zip([f"p_{genre}" for genre in self.genres], rounded))
-        return [values.get(name) for name in self.shown]
+            probabilities = row.probabilities.tolist()  # lists: NumPy is slow with a handful of numbers
+            thresholds = row.thresholds.tolist() if self.threshold is None else [self.threshold] * len(self.genres)
+            order = sorted(range(len(probabilities)), key=probabilities.__getitem__, reverse=True)
+            values["genres"] = [self.genres[index] for index in order if probabilities[index] >= thresholds[index]]
+            values["top"] = [f"{self.genres[index]}:{probabilities[index]:.3f}" for index in order[:self.top]]
+            values.update((f"p_{genre}", round(probability, 4)) for genre, probability in zip(self.genres, probabilities))
+        return list(map(values.get, self.shown))
 
 
 def all_columns(genres):
@@ -122,7 +121,10 @@ def escape_name(text):
     """
     if "\\x" not in text and text.isprintable():  # surrogates are not printable
         return text
-    data = text.encode("utf-8", "surrogateescape")
+    try:
+        data = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half a surrogate pair, which no file name can hold
+        data = text.encode("utf-8", "surrogatepass")
     try:
         if "\\x" not in text:
             return data.decode()
@@ -244,15 +246,16 @@ def _header(layout):
 
 def _csv_line(cells, layout):
     line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow([_csv_cell(value, layout.excel_safe) for value in cells])
-    return line.getvalue()
+    # Told to end lines with both characters, the writer also quotes cells that hold one of them.
+    csv.writer(line, lineterminator="\r\n").writerow([_csv_cell(value, layout.excel_safe) for value in cells])
+    return line.getvalue()[:-2] + "\n"
 
 
 def _csv_cell(value, excel_safe):
-    if isinstance(value, list):
-        return "|".join(value)
     if isinstance(value, float):
         return f"{value:.4f}"
+    if isinstance(value, list):
+        return "|".join(value)
     return f"'{value}" if excel_safe and value and FORMULA.match(value) else value
 
 

@@ -17,7 +17,13 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", "
 
 
 class Caps(NamedTuple):
-    """How large a poster may be: `bytes` of the file, and `pixels`, width times height."""
+    """How large a poster may be.
+
+    Attributes:
+        bytes: of the file.
+        pixels: width times height of a JPEG; a quarter of that for other formats, which cannot be decoded at a reduced
+            scale: a few bytes of them can stand for gigabytes.
+    """
 
     bytes: int = 50_000_000
     pixels: int = 100_000_000
@@ -74,7 +80,7 @@ def decode_poster(data, size, max_pixels=Caps().pixels):
     Args:
         data: bytes of a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF file.
         size: (height, width) of the result in pixels; the aspect ratio is not kept.
-        max_pixels: larger images are refused before they are decoded.
+        max_pixels: see `Caps`; larger images are refused before they are decoded.
 
     Returns:
         uint8 array of shape (height, width, 3), RGB, values 0 to 255.
@@ -87,12 +93,13 @@ def decode_poster(data, size, max_pixels=Caps().pixels):
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             width, height = image.size
-            if width * height > max_pixels:
-                raise PosterError("too_large", f"{width}x{height} pixels; at most {max_pixels:,} are decoded")
+            most = max_pixels if image.format == "JPEG" else max_pixels // 4
+            if width * height > most:
+                raise PosterError("too_large", f"{width}x{height} pixels; at most {most:,} of a {image.format} are decoded")
             # JPEGs are decoded no smaller than this; square, as EXIF may still turn the image.
             image.draft("RGB", (max(size), max(size)))
             image.load()
-            image = _to_rgb(ImageOps.exif_transpose(image))
+            image = _to_rgb(_turned(image))
             return np.asarray(image.resize(size[::-1], Image.Resampling.BILINEAR, reducing_gap=3.0))
     except UnidentifiedImageError:
         raise PosterError("not_an_image", f"not an image in a known format; it begins with {data[:12]!r}") from None
@@ -102,9 +109,16 @@ def decode_poster(data, size, max_pixels=Caps().pixels):
         raise PosterError("corrupt", str(error) or type(error).__name__) from None
 
 
+def _turned(image):
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # damaged EXIF data, of a picture that is whole
+        return image
+
+
 def _to_rgb(image):
     if image.mode.startswith("I") or image.mode == "F":  # 16 and 32 bits a pixel: convert() would clip to white
-        pixels = np.asarray(image, dtype=np.float64)
+        pixels = np.nan_to_num(np.asarray(image, dtype=np.float64))
         scale = 257.0 if image.mode.startswith("I") else max(pixels.max(), 1e-9) / 255.0
         return Image.fromarray(np.clip(pixels / scale, 0, 255).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:

@@ -37,7 +37,7 @@ class Request:
         threshold, top, excel_safe: see `outputs.Layout`.
         batch_size: films a step.
         threads: to decode and compute with; None: as many as there are cores.
-        mixed_precision: whether a GPU computes in half precision where that is safe.
+        mixed_precision: see `inference.use_mixed_precision`.
         out: the file to write, or a folder for parts: one that exists, or a name with a slash at its end.
         format: one of `outputs.FORMATS`; None: by the suffix of `out`, `csv` in a folder.
         columns: names joined by commas, see `outputs.all_columns`; None for the usual ones.

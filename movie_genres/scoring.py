@@ -12,22 +12,24 @@ from movie_genres.posters import Caps, PosterError, decode_poster
 from movie_genres.text import normalise
 
 OK = "ok"
-CHUNK = 512  # films in work at once; two chunks are in memory
+# Films in work at once; two chunks are in memory. Overviews alone are small, and many give batches of like length.
+CHUNK, CHUNK_OF_OVERVIEWS = 512, 4096
 CHUNK_CHARACTERS = 16_000_000  # and at most this much text, or posters from a stream
 
 
 def chunks_of(items):
-    """Cuts films into chunks: tuples of at most `CHUNK` films, fewer where their overviews are very long.
+    """Cuts films into chunks: tuples of as many as are good to have in memory.
 
     What is in a film's chunk can change its probabilities in their last digits: the same films must be cut the same way.
     """
-    chunk, characters = [], 0
+    chunk, share = [], 0.0
     for item in items:
         chunk.append(item)
-        characters += len(item.overview or "") + len(getattr(item.poster, "data", ""))
-        if len(chunk) == CHUNK or characters >= CHUNK_CHARACTERS:
+        characters = len(item.overview or "") + len(getattr(item.poster, "data", ""))
+        share += max(1 / (CHUNK if item.poster else CHUNK_OF_OVERVIEWS), characters / CHUNK_CHARACTERS)
+        if share >= 1:
             yield tuple(chunk)
-            chunk, characters = [], 0
+            chunk, share = [], 0.0
     if chunk:
         yield tuple(chunk)
 

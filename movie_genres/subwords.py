@@ -62,5 +62,5 @@ class Subwords:
             batch = list(overviews[start:start + BATCH])
             encoded = self._preprocessor(batch)
             tokens = np.where(encoded["padding_mask"], encoded["token_ids"] + 1, 0)
-            ids.extend(of_one[of_one > 0] if normalise(text) else of_one[:0] for of_one, text in zip(tokens, batch))
+            ids.extend(of_one[of_one > 0].tolist() if normalise(text) else [] for of_one, text in zip(tokens, batch))
         return join_ids(ids, self._meaningless)

@@ -88,6 +88,8 @@ class Table(Columns):
             header = file.readline().strip("\r\n")
         if not header.strip():
             raise InputError(path, "a header line with the column names", "an empty first line")
+        if delimiter is not None and len(delimiter) != 1:
+            raise InputError(path, "a delimiter of one character", repr(delimiter))
         self.delimiter = delimiter or max(",\t;|", key=header.count)
         self.columns = [name.strip() for name in next(self._rows())]
         self._check_columns()

@@ -1,5 +1,7 @@
 """From overviews to token ids: the vocabulary, fitted on training overviews only."""
 
+import itertools
+
 import numpy as np
 from keras.layers import TextVectorization
 
@@ -24,8 +26,7 @@ class Vocabulary:
     def __init__(self, tokens, max_length):
         self.tokens = list(tokens)
         self.max_length = max_length
-        # The list is passed in: Keras writes and reads vocabularies line by line, which some characters break.
-        self._layer = TextVectorization(standardize=None, split="whitespace", ragged=True, vocabulary=self.tokens)
+        self._ids = {token: number for number, token in enumerate(self.tokens, start=UNKNOWN + 1)}
 
     @classmethod
     def fit(cls, overviews, max_tokens, max_length):
@@ -43,22 +44,20 @@ class Vocabulary:
 
     def encode(self, overviews):
         """Token ids of a list of overviews, as `Overviews`; none for an overview of which no word is known."""
-        words = [normalise(overview).split()[:self.max_length] for overview in overviews]
-        ids = self._layer([" ".join(of_one) for of_one in words]).flat_values.numpy() if words else np.empty(0)
-        ends = np.cumsum([len(of_one) for of_one in words], dtype=int)
-        return join_ids([of_one for of_one in np.split(ids, ends[:-1])] if words else [], {UNKNOWN})
+        return join_ids([[self._ids.get(word, UNKNOWN) for word in normalise(overview).split()[:self.max_length]]
+                         for overview in overviews], {UNKNOWN})
 
 
 def join_ids(ids, meaningless):
     """Joins the token ids of several overviews to `Overviews`.
 
     Args:
-        ids: list of int arrays.
+        ids: list of lists of int.
         meaningless: set of ids that say nothing of an overview; one of nothing else becomes empty.
     """
-    known = [of_one if not meaningless.issuperset(of_one.tolist()) else of_one[:0] for of_one in ids]
+    known = [[] if meaningless.issuperset(of_one) else of_one for of_one in ids]
     starts = np.cumsum([0, *map(len, known)], dtype=np.int64)
-    return Overviews(np.concatenate([np.empty(0), *known]).astype(np.int32), starts)
+    return Overviews(np.fromiter(itertools.chain.from_iterable(known), np.int32, starts[-1]), starts)
 
 
 def restore_vocabulary(content):

@@ -1,11 +1,16 @@
 import csv
 import io
+import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
+import filelock
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from conftest import image_bytes, noise_bytes
 from PIL import Image
 
@@ -160,3 +165,86 @@ def test_a_fusion_model_of_other_models_is_refused(models, tmp_path, run, poster
         file.write(b"\0")
     result = run(genre_predict, "--posters", posters, "--models", folder, "--out", tmp_path / "p.csv")
     assert result.exit_code == 2 and "cnn.keras as it was when this model was trained" in " ".join(result.stderr.split())
+
+
+def test_an_output_is_replaced_only_on_request(posters, models, tmp_path, run):
+    (tmp_path / "p.csv").write_text("old")
+    arguments = ["--posters", posters, "--models", models, "--out", tmp_path / "p.csv"]
+    result = run(genre_predict, *arguments)
+    assert result.exit_code == 2 and "--overwrite" in result.stderr and (tmp_path / "p.csv").read_text() == "old"
+    assert run(genre_predict, *arguments, "--overwrite").exit_code == 0 and len(rows_of(tmp_path / "p.csv")) == 3
+
+
+def test_only_failed_rows_are_scored_again(posters, models, tmp_path, run):
+    (posters / "a.jpg").write_bytes(b"")
+    arguments = ["--posters", posters, "--models", models, "--out", tmp_path / "p.csv"]
+    assert run(genre_predict, *arguments).exit_code == 3
+    before = rows_of(tmp_path / "p.csv")
+    (posters / "a.jpg").write_bytes(GOOD)
+    assert run(genre_predict, *arguments, "--retry-failed").exit_code == 0
+    after = rows_of(tmp_path / "p.csv")
+    assert [row["status"] for row in before] == ["empty", "ok", "ok"] and [row["status"] for row in after] == ["ok"] * 3
+    assert after[1:] == before[1:] and after[0]["top"] == after[1]["top"]
+
+
+@pytest.mark.parametrize("options", [["--strict"], ["--max-failure-rate", "0.2"]])
+def test_stops_at_failures_on_request_and_goes_on_without_it(posters, models, tmp_path, run, options):
+    (posters / "a.jpg").write_bytes(b"")
+    arguments = ["--posters", posters, "--models", models, "--out", tmp_path / "p.csv"]
+    result = run(genre_predict, *arguments, *options)
+    assert result.exit_code == 1 and "'a': empty, poster: the file is empty" in result.stderr
+    assert not (tmp_path / "p.csv").exists()
+    assert run(genre_predict, *arguments).exit_code == 3 and len(rows_of(tmp_path / "p.csv")) == 3
+
+
+def test_a_second_process_exits_with_75(posters, models, tmp_path, run):
+    (tmp_path / "p.csv.job").mkdir()
+    with filelock.FileLock(tmp_path / "p.csv.job" / "lock"):
+        result = run(genre_predict, "--posters", posters, "--models", models, "--out", tmp_path / "p.csv")
+    assert result.exit_code == 75 and "another process is working on this output" in result.stderr
+
+
+def test_a_list_on_stdin_is_scored_in_its_order(posters, models, tmp_path):
+    listed = f"{posters}/sub/c.png\n{posters}/nowhere.jpg\n{posters}/a.jpg\n"
+    result = CliRunner().invoke(genre_predict, ["--posters", "-", "--models", str(models), "--out", str(tmp_path / "p.csv")],
+                                input=listed)
+    assert result.exit_code == 3
+    assert [(row["id"].rsplit("/")[-1], row["status"]) for row in rows_of(tmp_path / "p.csv")] == [
+        ("c", "ok"), ("nowhere", "missing"), ("a", "ok")]
+
+
+def test_machines_read_the_summary_as_json_and_quiet_says_nothing(posters, models, tmp_path, run):
+    arguments = ["--posters", posters, "--models", models, "--overwrite", "--out", tmp_path / "p.csv"]
+    summary = json.loads(run(genre_predict, *arguments, "--log-format", "json").stderr.splitlines()[-1])
+    assert (summary["rows"], summary["ok"], summary["failed"]) == (3, 3, {}) and summary["model"].startswith("models ")
+    assert run(genre_predict, *arguments, "--quiet").stderr == ""
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["--num-shards", "2"], "expected a folder as --out"),
+    (["--shard-index", "1"], "--shard-index: expected 0 to 0; found 1"),
+    (["--columns", "id,x"], "--columns: expected names among id, source"),
+    (["--retry-failed"], "expected an earlier output"),
+    (["--retry-failed", "--columns", "id"], "expected the columns id and status"),
+    (["--format", "xml"], "--format: expected one of csv"),
+])
+def test_options_that_make_no_sense_are_refused(posters, models, tmp_path, run, arguments, message):
+    result = run(genre_predict, "--posters", posters, "--models", models, "--out", tmp_path / "p.csv", *arguments)
+    assert result.exit_code == 2 and message in result.stderr
+    assert not (tmp_path / "p.csv").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how, code", [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
+def test_an_interrupted_command_goes_on_and_ends_with_the_same_bytes(small_data, models, tmp_path, how, code):
+    command = [sys.executable, "-c", "from genre_cli.predict import main; main()", "--posters", str(small_data / "posters"),
+               "--models", str(models), "--shard-size", "4"]
+    subprocess.run([*command, "--out", str(tmp_path / "undisturbed.csv")], check=False)
+    broken = subprocess.Popen([*command, "--out", str(tmp_path / "p.csv")], stderr=subprocess.PIPE)
+    while broken.poll() is None and len(list((tmp_path / "p.csv.job").glob("*.done"))) < 2:
+        time.sleep(0.002)
+    broken.send_signal(how)
+    broken.communicate()
+    assert broken.returncode == code and not (tmp_path / "p.csv").exists()
+    subprocess.run([*command, "--out", str(tmp_path / "p.csv")], check=False)
+    assert (tmp_path / "p.csv").read_bytes() == (tmp_path / "undisturbed.csv").read_bytes()

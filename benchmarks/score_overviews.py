@@ -1,0 +1,57 @@
+"""Scoring a table of overviews: `genre-predict` against the notebooks' way.
+
+That is: pandas, a `TextVectorization` layer that pads all overviews to the vocabulary's full length, and `model.predict` in
+batches of 32. Both run the same network; ours also writes the CSV.
+"""
+
+import tempfile
+from pathlib import Path
+
+import click
+import pandas as pd
+from keras.layers import TextVectorization
+
+from benchmarks.timing import compare
+from movie_genres import checkpoints
+from movie_genres.decisions import choose_models
+from movie_genres.inference import Models
+from movie_genres.items import Films
+from movie_genres.jobs import Job, LocalEngine, Tolerance, run
+from movie_genres.listing import TableOptions
+from movie_genres.outputs import Layout
+from movie_genres.posters import Caps
+from movie_genres.tables import TEXT_COLUMNS, Table
+from movie_genres.text import normalise
+
+
+@click.command(help=__doc__.split("\n")[0])
+@click.option("--overviews", default="data/films.csv", show_default=True, help="Table with overviews.")
+@click.option("--models", default="released", show_default=True, help="Folder with the trained models.")
+@click.option("--rounds", type=int, default=5, show_default=True, help="How often each way runs, in turn.")
+def main(overviews, models, rounds):
+    files, decisions = choose_models(models, ["overview"])
+    scorer = Models(files, decisions)
+    network, about = checkpoints.load(Path(models) / "lstm.keras")
+    table = Table(Path(overviews))
+    column = table.columns[table.find(None, TEXT_COLUMNS)]
+    vectorize = TextVectorization(standardize=None, vocabulary=about["vocabulary"]["tokens"],
+                                  output_sequence_length=about["vocabulary"]["max_length"])
+    count = len(pd.read_csv(overviews))
+
+    def notebook():
+        texts = pd.read_csv(overviews)[column].fillna("").map(normalise)
+        return network.predict(vectorize(texts.tolist()).numpy().astype("int32"), batch_size=32, verbose=0)
+
+    with tempfile.TemporaryDirectory() as folder:
+        job = Job(Path(folder) / "preds.csv", Layout(tuple(scorer.genres)))
+
+        def ours():
+            with job.held():
+                job.begin({}, overwrite=True)
+                run(job, Films(None, overviews, None, TableOptions()), count, LocalEngine(scorer, None, Caps()), Tolerance())
+
+        compare({"pandas + TextVectorization + model.predict": notebook, "genre-predict": ours}, rounds, count, "overviews")
+
+
+if __name__ == "__main__":
+    main()

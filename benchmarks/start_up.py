@@ -1,0 +1,33 @@
+"""How long commands take to start: help, and one poster from a cold start against importing TensorFlow alone."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from benchmarks.timing import compare
+
+
+def command(*arguments):
+    return lambda: subprocess.run([sys.executable, "-c", *arguments], check=True, capture_output=True)
+
+
+@click.command(help=__doc__)
+@click.option("--poster", default="data/posters/demo0000.jpg", show_default=True, help="An image file.")
+@click.option("--models", default="released", show_default=True, help="Folder with the trained models.")
+@click.option("--rounds", type=int, default=5, show_default=True, help="How often each is started, in turn.")
+def main(poster, models, rounds):
+    predict = "from genre_cli.predict import main; main()"
+    with tempfile.TemporaryDirectory() as folder:
+        compare({
+            "import tensorflow": command("import tensorflow"),
+            "one poster": command(predict, "--posters", poster, "--models", models, "--out", str(Path(folder) / "p.csv"),
+                                  "--overwrite"),
+            "genre-predict --help": command(predict, "--help"),
+        }, rounds, 1, "starts")
+
+
+if __name__ == "__main__":
+    main()
