@@ -121,12 +121,12 @@ def test_show_prints_the_committed_figures_and_scored_films(tmp_path, run):
 @pytest.mark.parametrize("name, command", [("genre-predict", genre_predict),
                                            *((f"genre-data {name}", command)
                                              for name, command in genre_data.commands.items())])
-def test_the_readme_names_every_command_and_option(name, command):
-    readme = (REPOSITORY / "README.md").read_text()
-    assert name in readme
+def test_the_docs_name_every_command_and_option(name, command):
+    docs = "".join((REPOSITORY / name).read_text() for name in ("README.md", "SCORING.md"))
+    assert name in docs
     for parameter in command.params:
         for option in parameter.opts:
-            assert not option.startswith("-") or re.search(rf"`[^`]*{option}\b[^`]*`", readme), f"{option} of {name}"
+            assert not option.startswith("-") or re.search(rf"`[^`]*{option}\b[^`]*`", docs), f"{option} of {name}"
 
 
 def test_the_readme_names_every_section_of_the_parameters():
