@@ -3,6 +3,7 @@
 import importlib.metadata
 import io
 import json
+import os
 import re
 import tempfile
 import zipfile
@@ -22,6 +23,12 @@ def versions():
     return {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "numpy", "pillow")}
 
 
+def environment():
+    """What else decides the last bits of what is trained here: threads an operation, and oneDNN's kernels; a dict."""
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"threads": threads, "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0"}
+
+
 def save(model, path, metadata):
     """Writes a model and its metadata to one `.keras` file; the same weights and metadata give the same bytes.
 
@@ -37,7 +44,7 @@ def save(model, path, metadata):
     with replacing(path) as partial, tempfile.TemporaryDirectory(dir=path.parent) as folder:
         raw = Path(folder) / "raw.keras"
         model.save(raw)
-        _rewrite(raw, partial, {"format": FORMAT, **metadata, "versions": versions()})
+        _rewrite(raw, partial, {"format": FORMAT, **metadata, "versions": versions(), "environment": environment()})
 
 
 def save_small(source, path, **changes):
@@ -116,10 +123,12 @@ def load(path):
         (`keras.Model`, metadata dict).
 
     Raises:
-        InputError: as `read_metadata`, or Keras cannot build the model.
+        InputError: as `read_metadata`; or Keras cannot build the model, or refuses to since it holds code (a `Lambda`); or
+            a weight is not finite.
     """
     metadata = read_metadata(path)
     import keras
+    import numpy as np
 
     from movie_genres import layers  # noqa: F401  registers our layers with Keras
 
@@ -130,6 +139,11 @@ def load(path):
             raise InputError(path, "KerasHub, as this is a pretrained encoder", "no keras-hub",
                              "Install the extra: pip install -e '.[encoders]'") from None
     try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True), metadata
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        raise InputError(path, "a loadable Keras model", str(error).splitlines()[0], "Train it again.") from None
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # a damaged or hostile file makes Keras, HDF5 and zipfile raise nearly anything
+        found = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
+        raise InputError(path, "a loadable Keras model", found, "Train it again, or fetch it again.") from None
+    broken = [weight.path for weight in model.weights if not np.isfinite(weight.numpy()).all()]
+    if broken:
+        raise InputError(path, "finite weights", f"NaN or infinity in {broken[0]}", "Train it again, or fetch it again.")
+    return model, metadata

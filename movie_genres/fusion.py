@@ -18,6 +18,7 @@ from movie_genres.layers import PREDICTIONS, AttentionFusion, Blend, GatedFusion
 from movie_genres.metrics import binary_cross_entropy
 from movie_genres.models import MODALITIES, POSTER
 from movie_genres.options import STRICT
+from movie_genres.resuming import held
 from movie_genres.training import Data, TrainingOptions, start, start_at_base_rates, train, validation_figures, write_summary
 
 
@@ -140,24 +141,25 @@ def train_fusion(prepared, answers, options, outputs):
                   for name, of_model in inputs.items()}
     head = build_fusion(statistics, len(genres), options)
     start_at_base_rates(head, base_rates)
-    data = _head_data(prepared, rows, validation, inputs_of, channels, modalities, options)
-    summary = train(head, data, options, metadata, outputs)
-
-    head, _ = checkpoints.load(outputs.checkpoint)
-    shown, labels = inputs_of(validation), prepared.labels[validation]
-    model = build_blend(head, fit_trust(head, shown, labels, base_rates, modalities), base_rates, modalities)
-    checkpoints.save(model, outputs.checkpoint, metadata)
-    network = Network(outputs.checkpoint)
-    _write_answers(network, inputs_of, len(present), modalities, outputs.answers)
-    write_about(outputs.answers, outputs.checkpoint, None, MODALITIES)
+    features = {name: of_model.features for name, of_model in inputs.items()}
+    data = _head_data(prepared, rows, validation, inputs_of, features, modalities, options)
+    with held(outputs.state):
+        summary = train(head, data, options, metadata, outputs)
+        head, _ = checkpoints.load(outputs.checkpoint)
+        shown, labels = inputs_of(validation), prepared.labels[validation]
+        model = build_blend(head, fit_trust(head, shown, labels, base_rates, modalities), base_rates, modalities)
+        checkpoints.save(model, outputs.checkpoint, metadata)
+        network = Network(outputs.checkpoint)
+        _write_answers(network, inputs_of, len(present), modalities, outputs.answers)
+        write_about(outputs.answers, outputs.checkpoint, None, MODALITIES)
     return write_summary(outputs.metrics, base_loss=summary["base_rate_loss"], epoch=summary["epoch"],
                          parameters=model.count_params(), **validation_figures(labels, run_fusion(network, shown)))
 
 
-def _head_data(prepared, rows, validation, inputs_of, channels, modalities, options):
+def _head_data(prepared, rows, validation, inputs_of, features, modalities, options):
     """What the head is trained on, a `Data`: features of distorted films, of some of which a modality is hidden."""
     def head_inputs(shown):
-        return {name: shown[name] for name in (*channels, "present")}
+        return {name: shown[name] for name in (*features, "present")}
 
     def batches(rng):
         drawn = draw(rows, prepared.labels, options.oversample, rng)
@@ -167,7 +169,7 @@ def _head_data(prepared, rows, validation, inputs_of, channels, modalities, opti
             hidden = hide_modality(shown["present"], modalities, rng, options.modality_dropout)
             yield head_inputs({**shown, "present": hidden}), prepared.labels[batch]
 
-    sizes = {**channels, "present": len(channels)}
+    sizes = {**{name: of_model.shape[-1] for name, of_model in features.items()}, "present": len(features)}
     return Data(
         batches=batches,
         steps=len(in_order(rows, options.batch_size)),
@@ -176,6 +178,7 @@ def _head_data(prepared, rows, validation, inputs_of, channels, modalities, opti
         signature=({name: tf.TensorSpec((None, size), tf.float32) for name, size in sizes.items()},
                    tf.TensorSpec((None, len(prepared.genres)), tf.float32)),
         base_rates=prepared.base_rates(),
+        contents=(prepared.labels, rows, validation, features.values()),
     )
 
 

@@ -10,6 +10,7 @@ from movie_genres.inference import write_answers
 from movie_genres.models import OVERVIEW, POSTER
 from movie_genres.options import STRICT
 from movie_genres.posters import DECODER
+from movie_genres.resuming import held
 from movie_genres.training import Data, TrainingOptions, train
 
 
@@ -97,9 +98,11 @@ def train_on_posters(model, prepared, posters, metadata, options, outputs):
         signature=(tf.TensorSpec((None, *posters.pixels.shape[1:]), tf.uint8),
                    tf.TensorSpec((None, len(prepared.genres)), tf.float32)),
         base_rates=prepared.base_rates(),
+        contents=(prepared.labels, rows, posters.pixels),
     )
-    summary = train(model, data, options, metadata, outputs)
-    write_answers(outputs.checkpoint, posters, outputs.answers, options.draws, distort, options.seed)
+    with held(outputs.state):
+        summary = train(model, data, options, metadata, outputs)
+        write_answers(outputs.checkpoint, posters, outputs.answers, options.draws, distort, options.seed)
     return summary
 
 
@@ -136,7 +139,9 @@ def train_on_overviews(model, prepared, overviews, vocabulary, metadata, options
         labels=prepared.labels[validation],
         signature=(tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None, len(prepared.genres)), tf.float32)),
         base_rates=prepared.base_rates(),
+        contents=(prepared.labels, rows, overviews),
     )
-    summary = train(model, data, options, metadata, outputs)
-    write_answers(outputs.checkpoint, overviews, outputs.answers, options.draws, distort, options.seed)
+    with held(outputs.state):
+        summary = train(model, data, options, metadata, outputs)
+        write_answers(outputs.checkpoint, overviews, outputs.answers, options.draws, distort, options.seed)
     return summary

@@ -145,6 +145,10 @@ class PosterFiles:
         self._pool = ThreadPoolExecutor()
         self.shape = (len(paths), *self._size, 3)
 
+    def stamps(self):
+        """Texts that change when a poster does: path, bytes and time of each."""
+        return [f"{path} {os.path.getsize(path)} {os.path.getmtime(path)}" for path in self._paths if os.path.exists(path)]
+
     def __getitem__(self, rows):
         return np.stack(list(self._pool.map(self._read, rows)))
 

@@ -1,7 +1,9 @@
 """Trains any of the models: one loop over epochs, reproducible by seed, that keeps the best checkpoint."""
 
 import json
+import logging
 import math
+import shutil
 import time
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -16,10 +18,14 @@ from pydantic.dataclasses import dataclass
 from movie_genres import checkpoints
 from movie_genres.display import TrainingDisplay
 from movie_genres.errors import UserError
+from movie_genres.files import replacing
 from movie_genres.layers import PREDICTIONS, log_odds, reseed
 from movie_genres.losses import build_loss
 from movie_genres.metrics import binary_cross_entropy, counts, precision_recall_f1, rounded, skill
 from movie_genres.options import STRICT
+from movie_genres.resuming import TrainingState, best_of, fingerprint
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
@@ -67,6 +73,7 @@ class Data(NamedTuple):
         labels: float32 array of shape (validation films, genres), in the order of `validation`.
         signature: `tf.TypeSpec` structure of (inputs, labels).
         base_rates: share of training films of each genre, shape (genres,).
+        contents: texts and arrays that the batches are made of; see `resuming.fingerprint`.
     """
 
     batches: object
@@ -75,6 +82,7 @@ class Data(NamedTuple):
     labels: np.ndarray
     signature: tuple
     base_rates: np.ndarray
+    contents: tuple
 
 
 def learning_rate(options, position):
@@ -107,16 +115,21 @@ class Outputs(NamedTuple):
         history: path of a CSV with a row for each epoch.
         metrics: path of a JSON file with the best epoch's validation figures, beside those of the base rates.
         answers: folder for what the trained model says of all films; see `arrays.Answers`.
+        state: folder for what a training that is interrupted goes on from; see `resuming.TrainingState`.
     """
 
     checkpoint: Path
     history: Path
     metrics: Path
     answers: Path
+    state: Path
 
 
 def train(model, data, options, metadata, outputs):
-    """Trains a model and writes its best checkpoint, its history and its metrics.
+    """Trains a model and writes its best checkpoint, its history and its metrics, to be called in `resuming.held`.
+
+    After each epoch the state is kept; a training of the same model, data, options and code goes on from there, and ends
+    with the same bytes as one that was never interrupted.
 
     Args:
         model: `keras.Model` that gives probabilities, built after `start(options.seed)`.
@@ -129,8 +142,8 @@ def train(model, data, options, metadata, outputs):
         dict, the content of the metrics file.
 
     Raises:
-        UserError: no film to train on or to validate with; or the loss became NaN or infinite (the best checkpoint so
-            far is kept).
+        UserError: no film to train on or to validate with; or the loss became NaN or infinite (an older checkpoint is
+            not replaced).
     """
     if not data.steps or not len(data.labels):
         raise UserError(f"{outputs.checkpoint}: no training film or no validation film has what this model looks at "
@@ -140,21 +153,28 @@ def train(model, data, options, metadata, outputs):
     # A second model around the same layers: the optimizer stays out of the checkpoint.
     trained = keras.Model(model.inputs, model.outputs[0])
     trained.compile(_optimizer(options), loss=build_loss(options.loss, options.focus, data.base_rates))
-    rows, best = [], None
+    trained.optimizer.build(trained.trainable_variables)
+    variables = [*trained.variables, *trained.optimizer.variables]
+    state = TrainingState(outputs.state, fingerprint(
+        repr(options), json.dumps([metadata, checkpoints.versions(), checkpoints.environment()]), data.contents, data.labels,
+        [variable.numpy() for variable in variables]))
+    rows = _go_on(state, variables, outputs.checkpoint.stem)
     with TrainingDisplay(outputs.checkpoint.stem, options.epochs, data.steps, base_loss) as display:
-        for epoch in range(options.epochs):
-            started = time.monotonic()
+        while len(rows) < options.epochs and not (rows and len(rows) - best_of(rows)["epoch"] >= options.patience):
+            started, epoch = time.monotonic(), len(rows)
             loss = _run_epoch(trained, data, options, epoch, display)
-            row = {"epoch": epoch + 1, "loss": loss, **_validate(trained, data), "base_rate_loss": base_loss,
-                   "learning_rate": learning_rate(options, epoch + 0.5)}
-            rows.append(row)
-            if best is None or row["val_loss"] < best["val_loss"]:
-                best = row
-                checkpoints.save(model, outputs.checkpoint, metadata)
-            display.epoch_done(row, best, time.monotonic() - started)
-            if row["epoch"] - best["epoch"] >= options.patience:
-                break
-    outputs.history.parent.mkdir(parents=True, exist_ok=True)
+            rows.append({"epoch": epoch + 1, "loss": loss, **_validate(trained, data), "base_rate_loss": base_loss,
+                         "learning_rate": learning_rate(options, epoch + 0.5)})
+            _check_finite(rows[-1]["val_loss"], "validation", epoch, options)
+            if best_of(rows) is rows[-1]:
+                checkpoints.save(model, state.best(rows), metadata)
+            state.save(rows, [variable.numpy() for variable in variables])
+            display.epoch_done(rows[-1], best_of(rows), time.monotonic() - started)
+    best = best_of(rows)
+    for path in outputs.checkpoint, outputs.history:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(outputs.checkpoint) as partial:
+        shutil.copyfile(state.best(rows), partial)
     pd.DataFrame(rows).round(5).to_csv(outputs.history, index=False, lineterminator="\n")
     return write_summary(outputs.metrics, best["val_loss"], base_loss, best["val_precision"], best["val_recall"],
                          epoch=best["epoch"], parameters=model.count_params())
@@ -167,6 +187,18 @@ def write_summary(path, loss, base_loss, precision, recall, **more):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(summary, indent=2) + "\n")
     return summary
+
+
+def _go_on(state, variables, name):
+    """Puts the variables where an interrupted training had them; returns the rows of its epochs, none without one."""
+    reached = state.load()
+    if reached is None:
+        return []
+    rows, arrays = reached
+    for variable, value in zip(variables, arrays, strict=True):
+        variable.assign(value)
+    logger.info("%s: going on after epoch %d of an interrupted training", name, len(rows))
+    return rows
 
 
 def _optimizer(options):
@@ -187,10 +219,14 @@ def _run_epoch(model, data, options, epoch, display):
     history = model.fit(dataset.prefetch(4), steps_per_epoch=data.steps, shuffle=False, verbose=0,
                         callbacks=[display.callback(), keras.callbacks.LambdaCallback(on_train_batch_begin=set_rate)])
     loss = history.history["loss"][0]
-    if not math.isfinite(loss):
-        raise UserError(f"the training loss became {loss} in epoch {epoch + 1}; lower the learning rate "
-                        f"(now {options.learning_rate}); the best checkpoint so far is kept")
+    _check_finite(loss, "training", epoch, options)
     return loss
+
+
+def _check_finite(loss, kind, epoch, options):
+    if not math.isfinite(loss):
+        raise UserError(f"the {kind} loss became {loss} in epoch {epoch + 1}; lower the learning rate "
+                        f"(now {options.learning_rate}). No checkpoint was replaced.")
 
 
 def _validate(model, data):

@@ -2,10 +2,14 @@
 
 import contextlib
 import logging
+import os
 import sys
+import threading
+import time
 from pathlib import Path
 
 import click
+import psutil
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
@@ -35,6 +39,7 @@ def training_outputs(name):
     """The options for what a training writes; `name` is the model's."""
     def add(command):
         for option, kind, default, text in (
+                ("--state", FOLDER, f"state/{name}", "Folder for what an interrupted training goes on from."),
                 ("--out", FOLDER, f"answers/{name}", "Folder for what the model says of all films."),
                 ("--metrics", FILE, f"metrics/{name}.json", "The best epoch's figures, to write."),
                 ("--history", FILE, f"history/{name}.csv", "The epochs' figures, to write."),
@@ -56,10 +61,23 @@ def read_options(params, section, options_class):
         raise click.UsageError(f"{params}: " + "; ".join(problems)) from None
 
 
+def _end_with_dvc():
+    """Ends this process once the `dvc repro` that started it has been killed: nobody would take its outputs."""
+    try:
+        dvc = next(process for process in psutil.Process().parents() if "dvc" in map(os.path.basename, process.cmdline()))
+    except (StopIteration, psutil.Error):
+        return  # started by hand
+    while dvc.is_running() and dvc.status() != psutil.STATUS_ZOMBIE:
+        time.sleep(1)
+    logging.error("The dvc process that started this stage has gone: it ends, and goes on with the next dvc repro.")
+    os._exit(1)
+
+
 @contextlib.contextmanager
 def running():
-    """Sets up logging around a stage and turns errors that the user can mend into one line and exit code 2."""
+    """Sets up a stage: logging, an end when DVC is gone, and errors that the user can mend as one line and exit code 2."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    threading.Thread(target=_end_with_dvc, daemon=True).start()
     try:
         yield
     except UserError as error:

@@ -11,7 +11,7 @@ from stages.common import params_option, posters_option, prepared_option, read_o
 @posters_option
 @training_outputs("cnn")
 @params_option
-def main(prepared, posters, model, history, metrics, out, params):
+def main(prepared, posters, model, history, metrics, out, state, params):
     with running():
         import_tensorflow()
         from movie_genres.arrays import load_posters, load_prepared
@@ -19,7 +19,7 @@ def main(prepared, posters, model, history, metrics, out, params):
         from movie_genres.training import Outputs
 
         options = read_options(params, "cnn", CnnOptions)
-        train_cnn(load_prepared(prepared), load_posters(posters), options, Outputs(model, history, metrics, out))
+        train_cnn(load_prepared(prepared), load_posters(posters), options, Outputs(model, history, metrics, out, state))
 
 
 if __name__ == "__main__":

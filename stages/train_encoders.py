@@ -16,8 +16,10 @@ from stages.common import FOLDER, params_option, posters_option, prepared_option
 @click.option("--metrics", type=FOLDER, default="metrics/encoders", show_default=True, help="Folder for the best figures.")
 @click.option("--out", type=FOLDER, default="answers/encoders", show_default=True,
               help="Folder for what the models say of all films.")
+@click.option("--state", type=FOLDER, default="state/encoders", show_default=True,
+              help="Folder for what an interrupted training goes on from.")
 @params_option
-def main(prepared, posters, models, history, metrics, out, params):
+def main(prepared, posters, models, history, metrics, out, state, params):
     with running():
         named = list(read_options(params, "encoders", dict))
         if taken := sorted({"cnn", "lstm", "fusion"} & set(named)):
@@ -39,7 +41,7 @@ def main(prepared, posters, models, history, metrics, out, params):
         films, readable = load_prepared(prepared), load_posters(posters).present
         for name, options in encoders.items():
             summary = train_encoder(films, readable, options, Outputs(
-                models / f"{name}.keras", history / f"{name}.csv", metrics / f"{name}.json", out / name))
+                models / f"{name}.keras", history / f"{name}.csv", metrics / f"{name}.json", out / name, state / name))
             click.echo(f"{name}: validation skill {summary['skill']:.1%}")
 
 

@@ -75,7 +75,7 @@ def models(small_arrays, tmp_path_factory):
 
     def outputs(name):
         return Outputs(folder / "models" / f"{name}.keras", folder / f"{name}.csv", folder / f"{name}.json",
-                       folder / "answers" / name)
+                       folder / "answers" / name, folder / "state" / name)
 
     train_cnn(prepared, posters, CnnOptions(width=4, epochs=2, batch_size=16, draws=2), outputs("cnn"))
     train_lstm(prepared, overviews, vocabulary, LstmOptions(embedding=8, units=4, epochs=2, batch_size=16, draws=2),

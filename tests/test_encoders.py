@@ -12,8 +12,10 @@ from movie_genres.decisions import choose_models
 from movie_genres.errors import InputError, UserError
 from movie_genres.fusion import FusionOptions, train_fusion
 from movie_genres.inference import Models, Network
+from movie_genres.items import Item
+from movie_genres.listing import LocalPoster
 from movie_genres.posters import PosterFiles, read_poster
-from movie_genres.scoring import Item, score
+from movie_genres.scoring import score
 from movie_genres.training import Outputs
 from movie_genres.vocabulary import restore_vocabulary
 from stages.train_encoders import main as stage
@@ -47,7 +49,7 @@ def options(presets, modality, **settings):
 
 def outputs(folder, name):
     return Outputs(folder / "models" / "encoders" / f"{name}.keras", folder / f"{name}.csv", folder / f"{name}.json",
-                   folder / "answers" / "encoders" / name)
+                   folder / "answers" / "encoders" / name, folder / "state" / name)
 
 
 @pytest.mark.parametrize("fine_tune", [False, True])
@@ -81,12 +83,14 @@ def test_encoders_join_the_fusion_and_the_scoring(presets, small_arrays, models,
     answers = load_answers(tmp_path / "answers")
     assert list(answers) == ["cnn", "poster_encoder", "overview_encoder", "lstm"]
     train_fusion(prepared, answers, FusionOptions(inputs=tuple(answers), units=8, epochs=1), Outputs(
-        tmp_path / "models" / "fusion.keras", tmp_path / "f.csv", tmp_path / "f.json", tmp_path / "answers" / "fusion"))
+        tmp_path / "models" / "fusion.keras", tmp_path / "f.csv", tmp_path / "f.json", tmp_path / "answers" / "fusion",
+        tmp_path / "state"))
     rows = prepared.rows("test", posters.present & overviews.present)
-    items = [Item(film.id, film.poster, film.overview) for film in prepared.films.iloc[rows].itertuples()]
+    items = [Item(film.id, LocalPoster(film.poster), film.overview) for film in prepared.films.iloc[rows].itertuples()]
     files, decisions = choose_models(tmp_path / "models")
     assert {file.name for file in files} == {*answers, "fusion"}
-    scored = np.stack([row.probabilities for row in score(items, Models(files, decisions))])
+    rows_of_films, = score([items], Models(files, decisions))
+    scored = np.stack([row.probabilities for row in rows_of_films])
     expected = load_answers(tmp_path / "answers")["fusion"].probabilities[rows]
     assert np.allclose(scored, expected, atol=2e-3)
 

@@ -19,7 +19,7 @@ TINY = {"width": 4, "batch_size": 16, "epochs": 3}
 
 
 def outputs(folder):
-    return Outputs(folder / "m.keras", folder / "history.csv", folder / "metrics.json", folder / "answers")
+    return Outputs(folder / "m.keras", folder / "history.csv", folder / "metrics.json", folder / "answers", folder / "state")
 
 
 @pytest.mark.parametrize("schedule, epoch, expected", [
@@ -88,14 +88,14 @@ def test_films_without_posters_are_refused_with_advice(small_arrays, tmp_path):
         train_cnn(prepared, posters._replace(present=np.zeros_like(posters.present)), CnnOptions(**TINY), outputs(tmp_path))
 
 
-def test_a_nan_loss_ends_the_training_and_keeps_the_best(small_arrays, tmp_path):
+def test_a_nan_loss_ends_the_training_and_replaces_no_checkpoint(small_arrays, tmp_path):
     prepared, posters, _, _ = small_arrays
     labels = prepared.labels.copy()
     labels[prepared.rows("train", posters.present)[0]] = np.nan
-    (tmp_path / "m.keras").write_bytes(b"the best so far")
+    (tmp_path / "m.keras").write_bytes(b"an older one")
     with pytest.raises(UserError, match="training loss became nan in epoch 1; lower the learning rate"):
         train_cnn(prepared._replace(labels=labels), posters, CnnOptions(**TINY), outputs(tmp_path))
-    assert (tmp_path / "m.keras").read_bytes() == b"the best so far"
+    assert (tmp_path / "m.keras").read_bytes() == b"an older one"
 
 
 @pytest.mark.parametrize("line, message", [

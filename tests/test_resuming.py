@@ -1,0 +1,175 @@
+"""An interrupted training goes on as if nothing had happened."""
+
+import dataclasses
+import os
+
+import filelock
+import numpy as np
+import pandas as pd
+import pytest
+
+from movie_genres import files, resuming, training
+from movie_genres.arrays import load_answers
+from movie_genres.cnn import CnnOptions, train_cnn
+from movie_genres.errors import LockedError
+from movie_genres.fusion import FusionOptions, train_fusion
+from movie_genres.lstm import LstmOptions, train_lstm
+from movie_genres.training import Outputs
+
+CNN = CnnOptions(width=4, batch_size=16, epochs=4, draws=1)
+
+
+class Killed(BaseException):
+    """Nothing catches it, as nothing catches a kill."""
+
+
+def outputs(folder):
+    return Outputs(folder / "m.keras", folder / "history.csv", folder / "metrics.json", folder / "answers", folder / "state")
+
+
+def content(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture
+def trainings(small_arrays, models):
+    prepared, posters, overviews, vocabulary = small_arrays
+    lstm = LstmOptions(embedding=8, units=4, batch_size=16, epochs=4, draws=1)
+    return {
+        "cnn": lambda folder, options=CNN: train_cnn(prepared, posters, options, outputs(folder)),
+        "lstm": lambda folder: train_lstm(prepared, overviews, vocabulary, lstm, outputs(folder)),
+        "fusion": lambda folder: train_fusion(prepared, {name: of_model for name, of_model in load_answers(
+            models.parent / "answers").items() if name != "fusion"}, FusionOptions(units=8, epochs=4), outputs(folder)),
+    }
+
+
+@pytest.fixture
+def epochs(monkeypatch):
+    """The epochs that are run, a list that grows."""
+    seen, real = [], training._run_epoch
+
+    def run_epoch(model, data, options, epoch, display):
+        seen.append(epoch)
+        return real(model, data, options, epoch, display)
+
+    monkeypatch.setattr(training, "_run_epoch", run_epoch)
+    return seen
+
+
+def break_in_epoch(monkeypatch, epoch):
+    """Breaks a training in the middle of an epoch."""
+    real = training._validate
+
+    def validate(model, data):
+        if len(seen) == epoch:
+            raise Killed
+        seen.append(None)
+        return real(model, data)
+
+    seen = []
+    monkeypatch.setattr(training, "_validate", validate)
+
+
+@pytest.mark.parametrize("name", ["cnn", "lstm", "fusion"])
+def test_goes_on_after_the_last_whole_epoch_and_ends_with_the_same_bytes(trainings, epochs, tmp_path, monkeypatch, name):
+    trainings[name](tmp_path / "undisturbed")
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        break_in_epoch(patch, 2)
+        trainings[name](tmp_path / "broken")
+    assert not (tmp_path / "broken" / "m.keras").exists()
+    del epochs[:]
+    trainings[name](tmp_path / "broken")
+    assert epochs == [2, 3]
+    assert content(tmp_path / "broken") == content(tmp_path / "undisturbed")
+
+
+def test_broken_at_any_write_a_training_repeats_at_most_an_epoch_and_ends_with_the_same_bytes(trainings, epochs, tmp_path,
+                                                                                             monkeypatch):
+    short = dataclasses.replace(CNN, epochs=2)
+    trainings["cnn"](tmp_path / "undisturbed", short)
+    expected = content(tmp_path / "undisturbed")
+    del epochs[:]
+    broken = 0
+    for target in range(1, 200):
+        with monkeypatch.context() as patch:
+            count_writes(patch, target)
+            try:
+                trainings["cnn"](tmp_path / f"{target}", short)
+                break
+            except Killed:
+                broken += 1
+        trainings["cnn"](tmp_path / f"{target}", short)
+        assert len(epochs) <= 3, f"write {target}: the epochs {epochs} were run"
+        assert content(tmp_path / f"{target}") == expected, f"write {target}"
+        del epochs[:]
+    assert broken > 10
+
+
+def count_writes(patch, target):
+    """Breaks the write to the disk of number `target`: what makes a file durable, renames it or removes it."""
+    count = 0
+
+    def wrap(owner, name):
+        real = getattr(owner, name)
+
+        def write(*args, **options):
+            nonlocal count
+            count += 1
+            if count == target:
+                raise Killed
+            return real(*args, **options)
+
+        patch.setattr(owner, name, write)
+
+    for owner, name in ((files.os, "fsync"), (files.os, "replace"), (resuming.shutil, "rmtree"), (np, "save")):
+        wrap(owner, name)
+
+
+def test_a_training_that_was_killed_after_its_last_epoch_trains_no_more(trainings, epochs, tmp_path, monkeypatch):
+    from movie_genres import modalities
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(modalities, "write_answers", lambda *_: (_ for _ in ()).throw(Killed))
+        trainings["cnn"](tmp_path)
+    del epochs[:]
+    trainings["cnn"](tmp_path)
+    assert epochs == [] and len(pd.read_csv(tmp_path / "history.csv")) == 4
+
+
+@pytest.mark.parametrize("change", [
+    lambda small_arrays: (small_arrays[0], small_arrays[1], {"learning_rate": 0.01}),
+    lambda small_arrays: (small_arrays[0], small_arrays[1]._replace(pixels=np.asarray(small_arrays[1].pixels) ^ 1), {}),
+    lambda small_arrays: (small_arrays[0]._replace(labels=1 - small_arrays[0].labels), small_arrays[1], {}),
+], ids=["options", "posters", "labels"])
+def test_the_state_of_another_training_is_never_used(small_arrays, epochs, tmp_path, monkeypatch, change):
+    prepared, posters, _, _ = small_arrays
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        break_in_epoch(patch, 2)
+        train_cnn(prepared, posters, CNN, outputs(tmp_path))
+    del epochs[:]
+    prepared, posters, options = change(small_arrays)
+    train_cnn(prepared, posters, CnnOptions(**{"width": 4, "batch_size": 16, "epochs": 4, "draws": 1, **options}),
+              outputs(tmp_path))
+    assert epochs == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("damage", [
+    lambda state: (state / "state.npz").write_bytes((state / "state.npz").read_bytes()[:-30]),
+    lambda state: (state / "state.npz").write_bytes(b""),
+    lambda state: next(state.glob("best-*")).unlink(),
+    lambda state: os.truncate(next(state.glob("best-*")), 100),
+], ids=["cut", "empty", "without its checkpoint", "with another checkpoint"])
+def test_a_damaged_state_is_not_used(trainings, epochs, tmp_path, monkeypatch, damage):
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        break_in_epoch(patch, 2)
+        trainings["cnn"](tmp_path)
+    damage(tmp_path / "state")
+    del epochs[:]
+    trainings["cnn"](tmp_path)
+    assert epochs == [0, 1, 2, 3]
+
+
+def test_two_trainings_do_not_share_a_state(trainings, tmp_path):
+    (tmp_path / "state").mkdir()
+    with filelock.FileLock(tmp_path / "state" / "lock"), pytest.raises(LockedError, match="another process is training"):
+        trainings["cnn"](tmp_path)
