@@ -28,6 +28,7 @@ quick-test: .venv/ready
 
 benchmark: .venv/ready
 	python -m benchmarks.lstm_epoch
+	python -m benchmarks.cnn_epoch
 	python -m benchmarks.score_posters
 	python -m benchmarks.score_posters --large 100
 	python -m benchmarks.score_overviews

@@ -113,6 +113,8 @@ def semantic_embedding(overviews, rows, tokens, channels, seed):
     """
     ids, starts = overviews
     lengths = overviews.lengths[rows]
+    if not lengths.any():
+        return np.zeros((tokens, channels), np.float32)
     columns = np.concatenate([ids[starts[row]:starts[row + 1]] for row in rows])
     occurs = csr_matrix((np.ones(len(columns)), (np.repeat(np.arange(len(rows)), lengths), columns)),
                         shape=(len(rows), tokens))
