@@ -64,7 +64,7 @@ def measure(posters, models, rounds):
         def ours(loaded):
             with job.held():
                 job.begin({}, overwrite=True)
-                return run(job, items, len(items), LocalEngine(loaded, None, Caps()), Tolerance())
+                return run(job, items, len(items), LocalEngine(loaded, None, Caps()), Tolerance())[0]
 
         failed = sum(count for status, count in ours(scorer).items() if status != "ok")
         assert len(bare()) + failed == len(items)

@@ -231,13 +231,13 @@ def run(job, films, total, engine, tolerance):
         tolerance: `Tolerance`.
 
     Returns:
-        `collections.Counter` of the rows by status.
+        (statuses, scored): `collections.Counter` of the rows by status; and how many of them were not done before.
 
     Raises:
         StoppedError: too many rows failed.
         UserError: there are no longer as many films.
     """
-    statuses, seen = Counter(), 0
+    statuses = Counter()
     count = -(-total // job.shard_size)
     finished = {number: job.done(number) for number in range(count) if job.is_mine(number)}
     for of_shard in filter(None, finished.values()):
@@ -247,20 +247,20 @@ def run(job, films, total, engine, tolerance):
         logger.info("%s: going on after %s rows that are done", job.out, f"{statuses.total():,}")
 
     def pending():
-        nonlocal seen
         for number, shard in _shards(films, job.shard_size):
             if job.is_mine(number) and not finished.get(number):
                 yield number, shard
             deque(shard, maxlen=0)  # pass over what is left of it
-            seen = number + 1
 
     mine = sum(min(job.shard_size, total - number * job.shard_size) for number in finished)
-    for of_shard in engine(job, pending(), mine - statuses.total(), tolerance):
+    left = mine - statuses.total()
+    for of_shard in engine(job, pending(), left, tolerance):
         statuses.update(of_shard)
-    if seen != count:
-        raise UserError(f"{job.out}: expected {total:,} films, as at the start; the input has changed since.")
+    if statuses.total() != mine:
+        raise UserError(f"{job.out}: expected {mine:,} films, as at the start; found {statuses.total():,}: the input has "
+                        "changed since.")
     job.finish(count)
-    return statuses
+    return statuses, left
 
 
 def _failed(statuses):

@@ -118,8 +118,8 @@ def predict(request):
             engine = _engine(request, files, decisions, modalities, caps)
             allowed = None if request.max_failure_rate is None else int(request.max_failure_rate * total)
             started = time.monotonic()
-            statuses = run(job, films, total, engine, Tolerance(0 if request.strict else allowed))
-            _report(request.out, statuses, time.monotonic() - started, name, files)
+            statuses, scored = run(job, films, total, engine, Tolerance(0 if request.strict else allowed))
+            _report(request.out, statuses, scored / (time.monotonic() - started), name, files)
     return statuses
 
 
@@ -174,8 +174,7 @@ def _engine(request, files, decisions, modalities, caps):
     return LocalEngine(Models(files, decisions, request.batch_size), request.threads, caps)
 
 
-def _report(out, statuses, seconds, name, files):
-    rate = statuses.total() / max(seconds, 1e-9)
+def _report(out, statuses, rate, name, files):
     failed = {kind: count for kind, count in statuses.most_common() if kind != "ok"}
     logger.info("%s: %s rows, %s ok%s; %s rows/s with %s (%s)", out, f"{statuses.total():,}", f"{statuses['ok']:,}",
                 ", failed: " + ", ".join(f"{kind} {count:,}" for kind, count in failed.items()) if failed else "",

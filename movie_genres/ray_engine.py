@@ -7,7 +7,7 @@ from movie_genres.errors import UserError
 from movie_genres.posters import Caps
 from movie_genres.progress import track
 from movie_genres.quiet import import_tensorflow
-from movie_genres.scoring import chunks_of, score
+from movie_genres.scoring import OK, chunks_of, score
 
 
 class RayEngine(NamedTuple):
@@ -65,7 +65,7 @@ class RayEngine(NamedTuple):
             raise error.cause from None
         except ray.exceptions.RayError as error:
             raise UserError(f"a shard was lost with its worker, {1 + self.retries} times: {error}") from None
-        tolerance.add(statuses.total() - statuses["ok"])
+        tolerance.add(statuses.total() - statuses[OK])
         return statuses
 
 

@@ -39,7 +39,7 @@ def score(out, engine=None, films=FILMS, settings=None, overwrite=False, allowed
     job.check_output(overwrite)
     with job.held():
         job.begin(settings or {"films": len(films)}, overwrite)
-        return run(job, films, len(films), engine or Engine(), Tolerance(allowed))
+        return run(job, films, len(films), engine or Engine(), Tolerance(allowed))[0]
 
 
 def ids_of(*paths):
@@ -85,11 +85,12 @@ def test_an_output_is_replaced_only_on_request(tmp_path):
     assert len(ids_of(tmp_path / "p.csv")) == 10
 
 
-def test_films_that_change_while_they_are_scored_end_the_job_without_output(tmp_path):
+@pytest.mark.parametrize("expected", [5, 9, 11, 20])
+def test_films_that_change_while_they_are_scored_end_the_job_without_output(tmp_path, expected):
     job = Job(tmp_path / "p.csv", LAYOUT, shard_size=4)
-    with job.held(), pytest.raises(UserError, match="expected 20 films"):
+    with job.held(), pytest.raises(UserError, match=f"expected {expected} films, as at the start; found 10"):
         job.begin({}, overwrite=False)
-        run(job, FILMS, 20, Engine(), Tolerance())
+        run(job, FILMS, expected, Engine(), Tolerance())
     assert not (tmp_path / "p.csv").exists()
 
 
@@ -147,7 +148,7 @@ def test_only_failed_rows_are_scored_again(tmp_path, parts):
     with job.held():
         films = with_kept_rows(FILMS, job.previous_rows(), LAYOUT)
         job.begin({"again": True}, overwrite=False)
-        assert run(job, films, 10, again, Tolerance()) == {"ok": 10}
+        assert run(job, films, 10, again, Tolerance())[0] == {"ok": 10}
     assert again.scored == ["2", "7"]
     score(tmp_path / "undisturbed.csv")
     found = sorted(out.iterdir()) if parts else [out]
