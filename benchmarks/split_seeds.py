@@ -69,6 +69,7 @@ def summarise(figures):
               show_default=True, help="The CSV file to write.")
 @click.option("-S", "--set-param", "settings", multiple=True, help="A parameter to change, as for `dvc exp run`.")
 def main(seeds, out, settings):
+    out.parent.mkdir(parents=True, exist_ok=True)
     summary = summarise([run_split(seed, settings) for seed in range(seeds)])
     with replacing(out) as partial:
         summary.round(5).to_csv(partial, index=False, lineterminator="\n")
