@@ -1,13 +1,15 @@
 """The films to score, as a stream: posters, overviews, or both joined by id."""
 
 import hashlib
+import os
 import pickle
+import re
 import sqlite3
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from movie_genres.listing import list_posters
+from movie_genres.listing import LocalPoster, list_posters
 from movie_genres.tables import ID_COLUMNS, TEXT_COLUMNS, as_text, open_table
 
 
@@ -41,14 +43,17 @@ class Films:
         overviews: path or URL of a table, or None.
         max_bytes: of a poster; see `listing.list_posters`.
         options: `listing.TableOptions`.
+        own: path of the output: it, and what a job keeps beside it, are no posters even where they stand among them.
 
     Raises:
         InputError: on iteration, an input that is not there or cannot be read to its end.
     """
 
-    def __init__(self, posters, overviews, max_bytes, options):
+    def __init__(self, posters, overviews, max_bytes, options, own=""):
         self._posters, self._overviews = posters, overviews
         self._max_bytes, self._options = max_bytes, options
+        own = os.path.abspath(own) if own else None
+        self._own = own and re.compile(rf"{re.escape(own)}(\.job(\.over)?)?({re.escape(os.sep)}|$)")
 
     def __iter__(self):
         if self._overviews is None:
@@ -57,7 +62,9 @@ class Films:
         return overviews if self._posters is None else join(overviews, self._listed())
 
     def _listed(self):
-        return list_posters(self._posters, self._max_bytes, self._options)
+        for film_id, poster in list_posters(self._posters, self._max_bytes, self._options):
+            if not (self._own and isinstance(poster, LocalPoster) and self._own.match(os.path.abspath(poster.name))):
+                yield film_id, poster
 
 
 def survey(films):

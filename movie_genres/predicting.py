@@ -107,7 +107,7 @@ def predict(request):
     tables = TableOptions(request.id_column, request.text_column, request.poster_column, request.encoding,
                           request.delimiter and request.delimiter.replace("\\t", "\t"))
     with _listed(request.posters) as posters:
-        films = Films(posters, request.overviews, caps.bytes, tables)
+        films = Films(posters, request.overviews, caps.bytes, tables, request.out)
         total, digest = survey(films)
         with job.held():
             if request.retry_failed:

@@ -175,6 +175,14 @@ def test_an_output_is_replaced_only_on_request(posters, models, tmp_path, run):
     assert run(genre_predict, *arguments, "--overwrite").exit_code == 0 and len(rows_of(tmp_path / "p.csv")) == 3
 
 
+@pytest.mark.parametrize("out", ["p.csv", "parts/"])
+def test_an_output_among_the_posters_is_not_one_of_them(posters, models, run, out):
+    arguments = ["--posters", posters, "--models", models, "--out", f"{posters}/{out}"]
+    assert [run(genre_predict, *arguments, *more).exit_code for more in ([], ["--overwrite"])] == [0, 0]
+    written = posters / "p.csv" if out == "p.csv" else posters / "parts" / "part-00000.csv"
+    assert [row["id"] for row in rows_of(written)] == ["a", "b", "sub/c"]
+
+
 def test_only_failed_rows_are_scored_again(posters, models, tmp_path, run):
     (posters / "a.jpg").write_bytes(b"")
     arguments = ["--posters", posters, "--models", models, "--out", tmp_path / "p.csv"]
