@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import randomized_svd
 
-from movie_genres.layers import FEATURES, PREDICTIONS, MaskedMean
+from movie_genres.layers import FEATURES, PREDICTIONS, MaskedMean, lstm
 from movie_genres.modalities import OverviewTraining, overview_metadata, train_on_overviews
 from movie_genres.options import STRICT
 from movie_genres.training import start, start_at_base_rates
@@ -63,8 +63,8 @@ def stacked_lstm(tokens, genres):
     """
     overviews = keras.Input((None,), dtype="int32", name="overview")
     x = layers.Embedding(tokens, 256, mask_zero=True, name=EMBEDDING)(overviews)
-    x = layers.Bidirectional(layers.LSTM(256, return_sequences=True, dropout=0.5, recurrent_dropout=0.2))(x)
-    x = layers.Bidirectional(layers.LSTM(128, dropout=0.5, recurrent_dropout=0.2))(x)
+    x = lstm(256, return_sequences=True, dropout=0.5, recurrent_dropout=0.2)(x)
+    x = lstm(128, dropout=0.5, recurrent_dropout=0.2)(x)
     x = layers.Dense(128, activation="relu", name=FEATURES)(x)
     x = layers.Dropout(0.8)(x)
     return keras.Model(overviews, layers.Dense(genres, activation="sigmoid", name=PREDICTIONS)(x), name="stacked_lstm")
@@ -87,7 +87,7 @@ def mean_lstm(tokens, genres, embedding=128, units=64, embedding_dropout=0.3, dr
     overviews = keras.Input((None,), dtype="int32", name="overview")
     words = layers.Embedding(tokens, embedding, mask_zero=True, name=EMBEDDING)(overviews)
     words = layers.SpatialDropout1D(embedding_dropout)(words)
-    states = layers.Bidirectional(layers.LSTM(units, return_sequences=True))(words)
+    states = lstm(units, return_sequences=True)(words)
     x = MaskedMean(name=FEATURES)(states)
     x = layers.Dropout(dropout)(x)
     return keras.Model(overviews, layers.Dense(genres, activation="sigmoid", name=PREDICTIONS)(x), name="mean_lstm")

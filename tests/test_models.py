@@ -9,7 +9,7 @@ from movie_genres.arrays import Overviews
 from movie_genres.cnn import CnnOptions, build_cnn, plain_cnn
 from movie_genres.errors import InputError
 from movie_genres.fusion import FusionOptions, build_fusion, hide_modality
-from movie_genres.layers import FEATURES
+from movie_genres.layers import FEATURES, lstm
 from movie_genres.lstm import LstmOptions, build_lstm, semantic_embedding, stacked_lstm
 from movie_genres.training import start_at_base_rates
 
@@ -89,6 +89,24 @@ def test_other_files_are_refused_by_name(tmp_path, content, message):
     with pytest.raises(InputError, match=message) as error:
         checkpoints.load(path)
     assert "m.keras" in str(error.value)
+
+
+@pytest.mark.parametrize("dropout", [{}, {"dropout": 0.5}, {"dropout": 0.5, "recurrent_dropout": 0.2}])
+@pytest.mark.parametrize("return_sequences", [False, True])
+def test_our_lstm_computes_what_that_of_keras_does(dropout, return_sequences):
+    sequences = np.random.default_rng(0).normal(size=(3, 7, 5)).astype("float32")
+    mask = np.arange(7) < np.array([[7], [3], [1]])
+    theirs = keras.layers.Bidirectional(keras.layers.LSTM(4, return_sequences=return_sequences, **dropout))
+    ours = lstm(4, return_sequences=return_sequences, **dropout)
+    expected = theirs(sequences, mask=mask)
+    ours.build(sequences.shape)
+    ours.set_weights(theirs.get_weights())
+    assert np.allclose(ours(sequences, mask=mask), expected, atol=1e-6)
+    for one, other in ((theirs.forward_layer, ours.forward_layer), (theirs.backward_layer, ours.backward_layer)):
+        masks = one.cell.get_dropout_mask(sequences[:, 0]), one.cell.get_recurrent_dropout_mask(np.ones((3, 4), "float32"))
+        for layer in (one, other):  # chance is the same for both
+            layer.cell.get_dropout_mask, layer.cell.get_recurrent_dropout_mask = (lambda _, of=of: of for of in masks)
+    assert np.allclose(ours(sequences, mask=mask, training=True), theirs(sequences, mask=mask, training=True), atol=1e-6)
 
 
 def test_padding_does_not_change_the_answer():

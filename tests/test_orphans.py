@@ -27,7 +27,7 @@ def test_a_stage_ends_when_the_dvc_that_started_it_is_killed(tmp_path, name, end
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     try:
-        _, alive = psutil.wait_procs([stage], timeout=4)
+        _, alive = psutil.wait_procs([stage], timeout=30 if ends else 4)
         assert bool(alive) != ends
     finally:
         for process in (shell, stage):

@@ -245,8 +245,10 @@ def test_options_that_make_no_sense_are_refused(posters, models, tmp_path, run, 
 @pytest.mark.slow
 @pytest.mark.parametrize("how, code", [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
 def test_an_interrupted_command_goes_on_and_ends_with_the_same_bytes(small_data, models, tmp_path, how, code):
-    command = [sys.executable, "-c", "from genre_cli.predict import main; main()", "--posters", str(small_data / "posters"),
-               "--models", str(models), "--shard-size", "4"]
+    listed = "".join(f"{path}\n" for path in sorted((small_data / "posters").iterdir()) * 20)
+    (tmp_path / "list.txt").write_text(listed)
+    command = [sys.executable, "-c", "from genre_cli.predict import main; main()", "--posters", str(tmp_path / "list.txt"),
+               "--models", str(models), "--shard-size", "20"]
     subprocess.run([*command, "--out", str(tmp_path / "undisturbed.csv")], check=False)
     broken = subprocess.Popen([*command, "--out", str(tmp_path / "p.csv")], stderr=subprocess.PIPE)
     while broken.poll() is None and len(list((tmp_path / "p.csv.job").glob("*.done"))) < 2:
