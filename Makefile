@@ -30,7 +30,7 @@ benchmark: .venv/ready
 	python -m benchmarks.lstm_epoch
 	python -m benchmarks.cnn_epoch
 	python -m benchmarks.score_posters
-	python -m benchmarks.score_posters --large 100
+	python -m benchmarks.score_posters --large 300
 	python -m benchmarks.score_overviews
 	python -m benchmarks.start_up
 

@@ -3,11 +3,11 @@
 Both decode the same files and run the same network; ours also writes the CSV and survives bad files.
 """
 
+import contextlib
 import tempfile
 from pathlib import Path
 
 import click
-import numpy as np
 import tensorflow as tf
 from PIL import Image
 
@@ -27,19 +27,19 @@ BATCH_SIZE = 128
 @click.command(help=__doc__.split("\n")[0])
 @click.option("--posters", default="data/posters", show_default=True, help="Folder with posters; JPEG for a fair race.")
 @click.option("--models", default="models", show_default=True, help="Folder with the trained models.")
-@click.option("--large", type=int, help="Score this many JPEGs of 2000x3000 pixels, made for the purpose, instead.")
+@click.option("--large", type=int, help="Score this many of them, enlarged to JPEGs of 2000x3000 pixels.")
 @click.option("--rounds", type=int, default=5, show_default=True, help="How often each way runs, in turn.")
 def main(posters, models, large, rounds):
     with tempfile.TemporaryDirectory() as folder:
-        measure(large_posters(folder, large) if large else posters, models, rounds)
+        measure(large_posters(posters, folder, large) if large else posters, models, rounds)
 
 
-def large_posters(folder, count):
-    """Writes noisy JPEGs of 2000x3000 pixels, about a megabyte each."""
-    rng = np.random.default_rng(0)
-    for number in range(count):
-        small = Image.fromarray(rng.integers(0, 255, (300, 200, 3), dtype=np.uint8))
-        small.resize((2000, 3000)).save(Path(folder) / f"{number}.jpg", quality=90)
+def large_posters(posters, folder, count):
+    """Writes enlarged copies of posters, JPEGs of 2000x3000 pixels."""
+    for number, file in zip(range(count), sorted(Path(posters).iterdir())):
+        with contextlib.suppress(OSError), Image.open(file) as small:
+            enlarged = small.convert("RGB").resize((2000, 3000), Image.Resampling.LANCZOS)
+            enlarged.save(Path(folder) / f"{number}.jpg", quality=85)
     return folder
 
 
