@@ -250,7 +250,9 @@ def test_an_interrupted_command_goes_on_and_ends_with_the_same_bytes(small_data,
     command = [sys.executable, "-c", "from genre_cli.predict import main; main()", "--posters", str(tmp_path / "list.txt"),
                "--models", str(models), "--shard-size", "20"]
     subprocess.run([*command, "--out", str(tmp_path / "undisturbed.csv")], check=False)
-    broken = subprocess.Popen([*command, "--out", str(tmp_path / "p.csv")], stderr=subprocess.PIPE)
+    broken = subprocess.Popen([*command, "--out", str(tmp_path / "p.csv")], stderr=subprocess.PIPE,
+                              # Tests that run in the background have it ignored, and their children too.
+                              preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     while broken.poll() is None and len(list((tmp_path / "p.csv.job").glob("*.done"))) < 2:
         time.sleep(0.002)
     broken.send_signal(how)
