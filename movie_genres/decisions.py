@@ -7,8 +7,6 @@ from typing import Literal, NamedTuple
 import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
-from scipy.optimize import minimize_scalar
-from sklearn.metrics import precision_recall_curve
 
 from movie_genres.errors import InputError
 from movie_genres.files import file_digest
@@ -82,6 +80,8 @@ def fit_decision(labels, probabilities, options):
     Returns:
         `Decision`.
     """
+    from scipy.optimize import minimize_scalar  # only tuning needs it, not scoring
+
     thresholds = np.full(labels.shape[1], 0.5)
 
     def loss(log_temperature):
@@ -111,6 +111,8 @@ def fit_thresholds(labels, probabilities, options):
 
 def _best_threshold(labels, probabilities, options):
     """The threshold that serves the aim on these films, None where none does."""
+    from sklearn.metrics import precision_recall_curve  # only tuning needs it, not scoring
+
     if not labels.any():
         return None
     precision, recall, thresholds = precision_recall_curve(labels, probabilities)

@@ -1,7 +1,6 @@
 """Metrics of multi-label predictions. Undefined values are None, never 0."""
 
 import numpy as np
-from sklearn.metrics import average_precision_score, precision_recall_curve
 
 EPSILON = 1e-7  # probabilities are clipped to [EPSILON, 1 - EPSILON], as Keras does
 
@@ -47,12 +46,16 @@ def mean(values):
 
 def average_precisions(labels, probabilities):
     """Average precision of each genre, a list; None for a genre with no positive film."""
+    from sklearn.metrics import average_precision_score  # slow to import, and scoring does without
+
     return [float(average_precision_score(labels[:, genre], probabilities[:, genre])) if labels[:, genre].any() else None
             for genre in range(labels.shape[1])]
 
 
 def recall_at_precision(labels, probabilities, precision):
     """The highest micro recall of any one threshold at which micro precision is at least `precision`; 0 if none is."""
+    from sklearn.metrics import precision_recall_curve  # slow to import, and scoring does without
+
     precisions, recalls, _ = precision_recall_curve(np.ravel(labels), np.ravel(probabilities))
     return float(recalls[:-1][precisions[:-1] >= precision].max(initial=0.0))
 
