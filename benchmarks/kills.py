@@ -4,6 +4,7 @@ Works on the prepared demo (or films of your own), in a folder of its own.
 """
 
 import hashlib
+import json
 import random
 import signal
 import subprocess
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import click
 
+from movie_genres.files import file_digest
+
 
 def train(stage, folder):
     outputs = {"--model": "m.keras", "--history": "h.csv", "--metrics": "m.json", "--out": "answers", "--state": "state"}
@@ -22,10 +25,8 @@ def train(stage, folder):
 
 
 def digest_of(folder):
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(str(path.relative_to(folder)).encode() + path.read_bytes())
-    return digest.hexdigest()
+    digests = {str(path.relative_to(folder)): file_digest(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    return hashlib.sha256(json.dumps(digests).encode()).hexdigest()
 
 
 def epochs_in(messages):

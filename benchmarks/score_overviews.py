@@ -16,10 +16,9 @@ from movie_genres import checkpoints
 from movie_genres.decisions import choose_models
 from movie_genres.inference import Models
 from movie_genres.items import Films
-from movie_genres.jobs import Job, LocalEngine, Tolerance, run
+from movie_genres.jobs import score_anew
 from movie_genres.listing import TableOptions
 from movie_genres.outputs import Layout
-from movie_genres.posters import Caps
 from movie_genres.tables import TEXT_COLUMNS, Table
 from movie_genres.text import normalise
 
@@ -43,12 +42,9 @@ def main(overviews, models, rounds):
         return network.predict(vectorize(texts.tolist()).numpy().astype("int32"), batch_size=32, verbose=0)
 
     with tempfile.TemporaryDirectory() as folder:
-        job = Job(Path(folder) / "preds.csv", Layout(tuple(scorer.genres)))
-
         def ours():
-            with job.held():
-                job.begin({}, overwrite=True)
-                run(job, Films(None, overviews, None, TableOptions()), count, LocalEngine(scorer, None, Caps()), Tolerance())
+            films = Films(None, overviews, None, TableOptions())
+            return score_anew(films, count, Path(folder) / "preds.csv", Layout(tuple(scorer.genres)), scorer)
 
         compare({"pandas + TextVectorization + model.predict": notebook, "genre-predict": ours}, rounds, count, "overviews")
 

@@ -16,7 +16,7 @@ from movie_genres import checkpoints
 from movie_genres.decisions import choose_models
 from movie_genres.inference import Models, use_mixed_precision
 from movie_genres.items import Item
-from movie_genres.jobs import Job, LocalEngine, Tolerance, run
+from movie_genres.jobs import score_anew
 from movie_genres.listing import list_posters
 from movie_genres.outputs import Layout
 from movie_genres.posters import Caps
@@ -59,12 +59,8 @@ def measure(posters, models, rounds):
         return network.predict(dataset.ignore_errors().batch(BATCH_SIZE).prefetch(tf.data.AUTOTUNE), verbose=0)
 
     with tempfile.TemporaryDirectory() as folder:
-        job = Job(Path(folder) / "preds.csv", Layout(tuple(scorer.genres)))
-
         def ours(loaded):
-            with job.held():
-                job.begin({}, overwrite=True)
-                return run(job, items, len(items), LocalEngine(loaded, None, Caps()), Tolerance())[0]
+            return score_anew(items, len(items), Path(folder) / "preds.csv", Layout(tuple(loaded.genres)), loaded)
 
         failed = sum(count for status, count in ours(scorer).items() if status != "ok")
         assert len(bare()) + failed == len(items)

@@ -92,9 +92,10 @@ def main(quiet, log_format, **options):
     Exit code: 0 when all rows are ok; 3 when some failed; 1 when stopped by --strict, --max-failure-rate or a full
     disk; 2 when the command could not be run; 75 when another process works on the output; 130 after Ctrl-C.
     """
-    _set_up_logging(quiet, log_format == "json")
     from movie_genres.errors import LockedError, StoppedError, UserError
     from movie_genres.predicting import Request, predict
+
+    _set_up_logging(quiet, log_format == "json")
 
     try:
         statuses = predict(Request(**options))
@@ -110,9 +111,11 @@ def main(quiet, log_format, **options):
 
 
 def _set_up_logging(quiet, as_json):
+    from movie_genres.errors import one_line
+
     class Handler(logging.Handler):
         def emit(self, record):
-            message = "".join(character if character.isprintable() else " " for character in record.getMessage())
+            message = one_line(record.getMessage())
             if as_json:
                 about = {"time": record.created, "level": record.levelname.lower(), "message": message}
                 message = json.dumps({**about, **getattr(record, "summary", {})})

@@ -25,7 +25,8 @@ def versions():
 
 def environment():
     """What else decides the last bits of what is trained here: threads an operation, and oneDNN's kernels; a dict."""
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    threads = int(os.environ.get("TF_NUM_INTRAOP_THREADS") or cores)
     return {"threads": threads, "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0"}
 
 

@@ -1,6 +1,11 @@
 """Errors that the user can mend. Commands turn them into one line on stderr and exit code 2."""
 
 
+def one_line(message):
+    """A message with a space for each character that cannot be printed, such as an escape sequence in a file's name."""
+    return "".join(character if character.isprintable() else " " for character in message)
+
+
 class UserError(Exception):
     """Something that the user asked for cannot be done; the message says why and what to do."""
 

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import shutil
+import uuid
 from collections import Counter, deque
 from operator import itemgetter
 from pathlib import Path
@@ -19,6 +20,7 @@ import filelock
 from movie_genres.errors import LockedError, StoppedError, UserError
 from movie_genres.files import replacing
 from movie_genres.outputs import escape_name, merge_parts, read_rows, write_part
+from movie_genres.posters import Caps
 from movie_genres.progress import track
 from movie_genres.scoring import OK, chunks_of, score
 
@@ -98,14 +100,15 @@ class Job:
         for partial in self.state.glob(".partial-*"):
             partial.unlink()
         own = self.state / SETTINGS
-        for file in self.out.glob(f".job-*/{SETTINGS}") if self.is_folder else [own]:
-            begun = json.loads(file.read_text(encoding="utf-8")) if file.exists() else settings
+        files = self.out.glob(f".job-*/{SETTINGS}") if self.is_folder else self.state.glob(SETTINGS)
+        jobs = {file: json.loads(file.read_text(encoding="utf-8")) for file in files}
+        for file, begun in jobs.items():
             if begun != settings and (file != own or not overwrite):
                 key = next(key for key in {**settings, **begun} if settings.get(key) != begun.get(key))
                 raise UserError(f"{self.out}: expected to go on with the job in {file.parent}, begun with {key} "
                                 f"{begun.get(key)!r}; found {settings.get(key)!r}. Give the same options, models and "
                                 "inputs, or start anew with --overwrite.")
-        if not own.exists() or json.loads(own.read_text(encoding="utf-8")) != settings:
+        if jobs.get(own) != settings:
             for marker in self.state.glob("*.done"):
                 marker.unlink()
             with replacing(own, self.state) as partial:
@@ -191,6 +194,11 @@ def with_kept_rows(films, previous, layout):
         yield item._replace(kept=cells) if cells[status] == OK else item
 
 
+def failed_in(statuses):
+    """How many rows failed, of a `collections.Counter` of rows by status."""
+    return statuses.total() - statuses[OK]
+
+
 class Tolerance:
     """How many rows may fail before a job is stopped.
 
@@ -242,7 +250,7 @@ def run(job, films, total, engine, tolerance):
     finished = {number: job.done(number) for number in range(count) if job.is_mine(number)}
     for of_shard in filter(None, finished.values()):
         statuses.update(of_shard)
-        tolerance.add(_failed(of_shard))
+        tolerance.add(failed_in(of_shard))
     if statuses:
         logger.info("%s: going on after %s rows that are done", job.out, f"{statuses.total():,}")
 
@@ -261,10 +269,6 @@ def run(job, films, total, engine, tolerance):
                         "changed since.")
     job.finish(count)
     return statuses, left
-
-
-def _failed(statuses):
-    return statuses.total() - statuses[OK]
 
 
 def _shards(items, size):
@@ -316,3 +320,21 @@ class LocalEngine:
         scored = track(rows(), total, "Scoring", log=False)
         for number, of_shard in itertools.groupby(scored, key=itemgetter(0)):
             yield job.write(number, tolerance.watch(map(itemgetter(1), of_shard)))
+
+
+def score_anew(films, total, out, layout, models, threads=None, caps=Caps()):
+    """Scores films to one file from the start, in this process; an older job or file of that name is replaced.
+
+    Args:
+        films: iterable of `items.Item`.
+        total: their number.
+        out, layout: see `Job`.
+        models, threads, caps: see `LocalEngine`.
+
+    Returns:
+        `collections.Counter` of the rows by status.
+    """
+    job = Job(out, layout)
+    with job.held():
+        job.begin({"anew": uuid.uuid4().hex}, overwrite=True)  # never what an older one left
+        return run(job, films, total, LocalEngine(models, threads, caps), Tolerance())[0]

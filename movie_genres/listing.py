@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from movie_genres.errors import InputError
 from movie_genres.files import is_url, open_binary
-from movie_genres.posters import SUFFIXES, PosterError, check_bytes, read_file
+from movie_genres.posters import SUFFIXES, PosterError, check_bytes, read_file, stamp_file
 from movie_genres.tables import ID_COLUMNS, POSTER_COLUMNS, TABLE_SUFFIXES, as_text, open_table
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -32,11 +32,7 @@ class LocalPoster(NamedTuple):
         return read_file(self.name, max_bytes)
 
     def stamp(self):
-        try:
-            info = os.stat(self.name)
-        except (OSError, ValueError):
-            return "missing"
-        return f"{info.st_size} {info.st_mtime_ns}"
+        return stamp_file(self.name)
 
 
 class RemotePoster(NamedTuple):
@@ -94,15 +90,11 @@ def _open_zip(path):
 class TarPoster(NamedTuple):
     """A member of a tar archive that is not compressed: a stretch of the file."""
 
+    name: str
     archive: str
-    member: str
     offset: int
     size: int
     modified: float
-
-    @property
-    def name(self):
-        return f"{self.archive}/{self.member}"
 
     def read(self, max_bytes):
         check_bytes(self.size, max_bytes)
@@ -254,11 +246,12 @@ def _in_tar(path, max_bytes):
             archive.members.clear()
             if member.isfile() and _counts(member.name):
                 name = _without_suffix(member.name)
+                where = f"{path}/{member.name}"
                 if compressed:
                     data = archive.extractfile(member).read() if member.size <= max_bytes else b""
-                    yield name, LoadedPoster(f"{path}/{member.name}", data, member.size)
+                    yield name, LoadedPoster(where, data, member.size)
                 else:
-                    yield name, TarPoster(path, member.name, member.offset_data, member.size, member.mtime)
+                    yield name, TarPoster(where, path, member.offset_data, member.size, member.mtime)
 
 
 @contextlib.contextmanager

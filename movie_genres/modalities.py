@@ -100,10 +100,7 @@ def train_on_posters(model, prepared, posters, metadata, options, outputs):
         base_rates=prepared.base_rates(),
         contents=(prepared.labels, rows, posters.pixels),
     )
-    with held(outputs.state):
-        summary = train(model, data, options, metadata, outputs)
-        write_answers(outputs.checkpoint, posters, outputs.answers, options.draws, distort, options.seed)
-    return summary
+    return _train(model, data, posters, distort, metadata, options, outputs)
 
 
 def train_on_overviews(model, prepared, overviews, vocabulary, metadata, options, outputs):
@@ -141,7 +138,11 @@ def train_on_overviews(model, prepared, overviews, vocabulary, metadata, options
         base_rates=prepared.base_rates(),
         contents=(prepared.labels, rows, overviews),
     )
+    return _train(model, data, overviews, distort, metadata, options, outputs)
+
+
+def _train(model, data, films, distort, metadata, options, outputs):
     with held(outputs.state):
         summary = train(model, data, options, metadata, outputs)
-        write_answers(outputs.checkpoint, overviews, outputs.answers, options.draws, distort, options.seed)
+        write_answers(outputs.checkpoint, films, outputs.answers, options.draws, distort, options.seed)
     return summary

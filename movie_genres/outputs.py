@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from movie_genres.errors import InputError, UserError
+from movie_genres.errors import InputError, UserError, one_line
 
 SUFFIXES = {".csv": "csv", ".csv.gz": "csv.gz", ".jsonl": "jsonl", ".jsonl.gz": "jsonl.gz", ".parquet": "parquet"}
 FORMATS = tuple(SUFFIXES.values())
@@ -72,7 +72,7 @@ class Layout(NamedTuple):
         """The values of a `Row` in the order of `shown`: text, None, a number, or a list of text."""
         if row.kept is not None:
             return row.kept
-        values = {"id": escape_name(row.id), "source": row.source, "status": row.status, "error": _one_line(row.error),
+        values = {"id": escape_name(row.id), "source": row.source, "status": row.status, "error": one_line(row.error),
                   "file": escape_name(row.file), "model": self.model, "genres": None, "top": None}
         if row.probabilities is not None:
             probabilities = row.probabilities.tolist()  # lists: NumPy is slow with a handful of numbers
@@ -293,7 +293,3 @@ def _import_pyarrow():
         import pyarrow  # noqa: F401
     except ImportError:
         raise UserError("Parquet needs the package pyarrow. Install it with: pip install 'movie-genres[parquet]'") from None
-
-
-def _one_line(message):
-    return "".join(character if character.isprintable() else " " for character in message)

@@ -65,6 +65,15 @@ def read_file(path, max_bytes):
         raise PosterError("unreadable", getattr(error, "strerror", None) or str(error)) from None
 
 
+def stamp_file(path):
+    """Text that changes when a file does: its bytes and its time."""
+    try:
+        info = os.stat(path)
+    except (OSError, ValueError):
+        return "missing"
+    return f"{info.st_size} {info.st_mtime_ns}"
+
+
 def check_bytes(size, max_bytes):
     """Raises `PosterError` of kind `too_large` for a file of more than `max_bytes`."""
     if size > max_bytes:
@@ -146,8 +155,8 @@ class PosterFiles:
         self.shape = (len(paths), *self._size, 3)
 
     def stamps(self):
-        """Texts that change when a poster does: path, bytes and time of each."""
-        return [f"{path} {os.path.getsize(path)} {os.path.getmtime(path)}" for path in self._paths if os.path.exists(path)]
+        """Texts that change when a poster does: path and `stamp_file` of each."""
+        return [f"{path} {stamp_file(path)}" for path in self._paths]
 
     def __getitem__(self, rows):
         return np.stack(list(self._pool.map(self._read, rows)))

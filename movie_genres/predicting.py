@@ -15,10 +15,10 @@ from movie_genres.errors import UserError
 from movie_genres.items import Films, survey
 from movie_genres.jobs import Job, LocalEngine, Tolerance, run, with_kept_rows
 from movie_genres.listing import TableOptions
+from movie_genres.loading import load_models
 from movie_genres.models import OVERVIEW, POSTER, model_name
 from movie_genres.outputs import Layout, all_columns, format_of
 from movie_genres.posters import Caps
-from movie_genres.quiet import import_tensorflow
 from movie_genres.ray_engine import RayEngine
 
 logger = logging.getLogger(__name__)
@@ -165,13 +165,10 @@ def _listed(posters):
 
 def _engine(request, files, decisions, modalities, caps):
     if request.engine == "ray":
-        return RayEngine(request.models, modalities, request.batch_size, request.threads or 1, caps, request.ray_address)
-    import_tensorflow(request.threads)
-    from movie_genres.inference import Models, use_mixed_precision
-
-    if request.mixed_precision:
-        use_mixed_precision()
-    return LocalEngine(Models(files, decisions, request.batch_size), request.threads, caps)
+        return RayEngine(request.models, modalities, request.batch_size, request.threads or 1, request.mixed_precision, caps,
+                         request.ray_address)
+    models = load_models(files, decisions, request.batch_size, request.threads, request.mixed_precision)
+    return LocalEngine(models, request.threads, caps)
 
 
 def _report(out, statuses, rate, name, files):

@@ -3,11 +3,13 @@
 import functools
 from typing import NamedTuple
 
+from movie_genres.decisions import choose_models
 from movie_genres.errors import UserError
+from movie_genres.jobs import failed_in
+from movie_genres.loading import load_models
 from movie_genres.posters import Caps
 from movie_genres.progress import track
-from movie_genres.quiet import import_tensorflow
-from movie_genres.scoring import OK, chunks_of, score
+from movie_genres.scoring import chunks_of, score
 
 
 class RayEngine(NamedTuple):
@@ -19,7 +21,8 @@ class RayEngine(NamedTuple):
         models: the models folder.
         modalities: which modalities are scored.
         batch_size: films a step.
-        threads: decoding threads, and cores, of each task.
+        threads: of each task, and the cores that it is given.
+        mixed_precision: see `inference.use_mixed_precision`.
         caps: `posters.Caps`.
         address: of a cluster; None starts one on this machine, unless the environment names one (`RAY_ADDRESS`).
         retries: how often a shard is tried again when its worker is lost.
@@ -29,6 +32,7 @@ class RayEngine(NamedTuple):
     modalities: tuple
     batch_size: int
     threads: int
+    mixed_precision: bool
     caps: Caps
     address: str | None = None
     retries: int = 3
@@ -65,20 +69,16 @@ class RayEngine(NamedTuple):
             raise error.cause from None
         except ray.exceptions.RayError as error:
             raise UserError(f"a shard was lost with its worker, {1 + self.retries} times: {error}") from None
-        tolerance.add(statuses.total() - statuses[OK])
+        tolerance.add(failed_in(statuses))
         return statuses
 
 
 def _score_shard(engine, job, number, items):
-    models = _load(engine.models, engine.modalities, engine.batch_size)
+    models = _load(engine.models, engine.modalities, engine.batch_size, engine.threads, engine.mixed_precision)
     chunks = score(chunks_of(items), models, engine.threads, engine.caps)
     return job.write(number, (row for rows in chunks for row in rows))
 
 
 @functools.lru_cache(maxsize=1)
-def _load(folder, modalities, batch_size):
-    import_tensorflow()
-    from movie_genres.decisions import choose_models
-    from movie_genres.inference import Models
-
-    return Models(*choose_models(folder, modalities), batch_size)
+def _load(folder, modalities, *options):
+    return load_models(*choose_models(folder, modalities), *options)

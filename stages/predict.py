@@ -1,13 +1,10 @@
 """Scores the test films the way `genre-predict` does: from their files, to a CSV with a row for each."""
 
-import itertools
-
 import click
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from movie_genres.options import STRICT
-from movie_genres.quiet import import_tensorflow
 from stages.common import FILE, models_option, params_option, prepared_option, read_options, running
 
 
@@ -27,23 +24,23 @@ class PredictOptions:
 @params_option
 def main(prepared, models, out, params):
     with running():
-        import_tensorflow()
         from movie_genres.arrays import load_prepared
         from movie_genres.decisions import choose_models
-        from movie_genres.inference import Models
         from movie_genres.items import Item
+        from movie_genres.jobs import score_anew
         from movie_genres.listing import LocalPoster
-        from movie_genres.outputs import Layout, write_part
-        from movie_genres.scoring import chunks_of, score
+        from movie_genres.loading import load_models
+        from movie_genres.outputs import Layout
 
         options = read_options(params, "predict", PredictOptions)
         films = load_prepared(prepared).films.query("split == 'test'")
-        items = (Item(film.id, LocalPoster(film.poster) if film.poster else None, film.overview or None)
-                 for film in films.itertuples())
-        loaded = Models(*choose_models(models))
+        items = [Item(film.id, LocalPoster(film.poster) if film.poster else None, film.overview or None)
+                 for film in films.itertuples()]
+        loaded = load_models(*choose_models(models), batch_size=128)
         out.parent.mkdir(parents=True, exist_ok=True)
         layout = Layout(tuple(loaded.genres), top=options.top, threshold=options.threshold)
-        write_part(itertools.chain.from_iterable(score(chunks_of(items), loaded)), out, layout)
+        statuses = score_anew(items, len(items), out, layout, loaded)
+        click.echo(", ".join(f"{count:,} {status}" for status, count in statuses.items()))
 
 
 if __name__ == "__main__":

@@ -448,14 +448,19 @@ def test_reads_every_row_of_an_odd_table(tmp_path, case):
     assert [(item.id, item.error[0] if item.error else "ok") for item in items] == expected
 
 
-@by_name(REFUSED)
-def test_a_table_that_cannot_be_read_whole_is_refused_and_leaves_nothing(models, tmp_path, run, case):
-    _, name, content, options, message = case
+def score_table(models, tmp_path, run, case):
+    """Runs the command on the table of a case: (its path, the result)."""
+    _, name, content, options, _ = case
     path = write_table(tmp_path, name, content)
     arguments = [part for option, value in options.items() for part in (f"--{option}", value)]
-    result = run(genre_predict, "--overviews", path, "--models", models, "--out", tmp_path / "p.csv", *arguments)
+    return path, run(genre_predict, "--overviews", path, "--models", models, "--out", tmp_path / "p.csv", *arguments)
+
+
+@by_name(REFUSED)
+def test_a_table_that_cannot_be_read_whole_is_refused_and_leaves_nothing(models, tmp_path, run, case):
+    path, result = score_table(models, tmp_path, run, case)
     assert result.exit_code == 2, (result.stderr, result.exception)
-    assert path.name in result.stderr and message in result.stderr
+    assert path.name in result.stderr and case[-1] in result.stderr
     assert_printable(result.stderr)
     assert not list(tmp_path.glob("p.csv*")) and not list(tmp_path.glob(".*"))
 
@@ -466,12 +471,9 @@ ODD = [case for case in READ if case[0] in ("short row", "odd ids", "formula ids
 
 @by_name(ODD)
 def test_the_output_names_the_rows_of_an_odd_table(models, tmp_path, run, case):
-    _, name, content, options, rows = case
-    path = write_table(tmp_path, name, content)
-    arguments = [part for option, value in options.items() for part in (f"--{option}", value)]
-    result = run(genre_predict, "--overviews", path, "--models", models, "--out", tmp_path / "p.csv", *arguments)
+    _, result = score_table(models, tmp_path, run, case)
     assert result.exit_code in (0, 3), (result.stderr, result.exception)
-    assert [restore_name(row["id"]) for row in rows_of(tmp_path / "p.csv")] == [film_id for film_id, _ in rows]
+    assert [restore_name(row["id"]) for row in rows_of(tmp_path / "p.csv")] == [film_id for film_id, _ in case[-1]]
 
 
 def test_an_id_that_is_no_unicode_gets_its_row(models, tmp_path, run):

@@ -6,9 +6,10 @@ import filelock
 import numpy as np
 import pytest
 
+from movie_genres import jobs
 from movie_genres.errors import LockedError, StoppedError, UserError
 from movie_genres.items import Item
-from movie_genres.jobs import Job, Tolerance, run, with_kept_rows
+from movie_genres.jobs import Job, Tolerance, run, score_anew, with_kept_rows
 from movie_genres.outputs import Layout, Row, read_rows
 
 LAYOUT = Layout(("A", "B"))
@@ -92,6 +93,20 @@ def test_films_that_change_while_they_are_scored_end_the_job_without_output(tmp_
         job.begin({}, overwrite=False)
         run(job, FILMS, expected, Engine(), Tolerance())
     assert not (tmp_path / "p.csv").exists()
+
+
+def test_scoring_anew_takes_nothing_from_a_job_that_was_interrupted(tmp_path, monkeypatch):
+    engine = Engine()
+    monkeypatch.setattr(jobs, "LocalEngine", lambda *_: engine)
+    for bad in (["5"], []):
+        engine.bad, engine.scored = bad, []
+        monkeypatch.setattr(jobs, "Tolerance", lambda: Tolerance(0))
+        if bad:
+            with pytest.raises(StoppedError):
+                score_anew(FILMS, 10, tmp_path / "p.csv", LAYOUT, None)
+        else:
+            assert score_anew(FILMS, 10, tmp_path / "p.csv", LAYOUT, None) == {"ok": 10}
+    assert len(engine.scored) == 10
 
 
 def test_a_second_process_is_turned_away_and_harms_nothing(tmp_path):

@@ -1,0 +1,26 @@
+"""Loads models for scoring, the same for every engine; imports TensorFlow only when it is asked to."""
+
+from movie_genres.quiet import import_tensorflow
+
+
+def load_models(files, decisions, batch_size, threads=None, mixed_precision=False):
+    """Imports TensorFlow and loads models.
+
+    Args:
+        files, decisions: as of `decisions.choose_models`.
+        batch_size: films a step.
+        threads: how many an operation may use; None: as many as there are cores.
+        mixed_precision: see `inference.use_mixed_precision`.
+
+    Returns:
+        `inference.Models`.
+
+    Raises:
+        InputError: a model cannot be loaded.
+    """
+    import_tensorflow(threads)
+    from movie_genres.inference import Models, use_mixed_precision
+
+    if mixed_precision:
+        use_mixed_precision()
+    return Models(files, decisions, batch_size)
