@@ -1,5 +1,6 @@
 """Networks that tell genres from a poster."""
 
+import functools
 from typing import Literal
 
 import keras
@@ -7,10 +8,9 @@ from keras import layers
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from movie_genres.layers import FEATURES, PREDICTIONS
+from movie_genres.layers import FEATURES, predictions
 from movie_genres.modalities import PosterTraining, poster_metadata, train_on_posters
 from movie_genres.options import STRICT
-from movie_genres.training import start, start_at_base_rates
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
@@ -61,7 +61,7 @@ def plain_cnn(image_size, genres):
     x = layers.Dropout(0.5)(x)
     x = layers.Dense(1024, activation="relu", name=FEATURES)(x)
     x = layers.Dropout(0.5)(x)
-    return keras.Model(posters, layers.Dense(genres, activation="sigmoid", name=PREDICTIONS)(x), name="plain_cnn")
+    return keras.Model(posters, predictions(genres)(x), name="plain_cnn")
 
 
 def residual_cnn(image_size, genres, width=32, dropout=0.5):
@@ -87,7 +87,7 @@ def residual_cnn(image_size, genres, width=32, dropout=0.5):
         x = _residual_block(x, width * 2**stage, halve=stage > 0)
     x = layers.GlobalAveragePooling2D(name=FEATURES)(x)
     x = layers.Dropout(dropout)(x)
-    return keras.Model(posters, layers.Dense(genres, activation="sigmoid", name=PREDICTIONS)(x), name="residual_cnn")
+    return keras.Model(posters, predictions(genres)(x), name="residual_cnn")
 
 
 def _residual_block(x, channels, halve):
@@ -108,7 +108,5 @@ def _convolution(x, channels, size=3, strides=1):
 
 def train_cnn(prepared, posters, options, outputs):
     """Trains a network from scratch; see `modalities.train_on_posters` for the arguments and the result."""
-    start(options.seed)
-    model = build_cnn(posters.pixels.shape[1:3], len(prepared.genres), options)
-    start_at_base_rates(model, prepared.base_rates())
-    return train_on_posters(model, prepared, posters, poster_metadata(prepared, posters), options, outputs)
+    build = functools.partial(build_cnn, posters.pixels.shape[1:3], len(prepared.genres), options)
+    return train_on_posters(build, prepared, posters, poster_metadata(prepared, posters), options, outputs)

@@ -9,6 +9,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from movie_genres.errors import UserError
 from movie_genres.progress import console
 
 logger = logging.getLogger(__name__)
@@ -81,6 +82,35 @@ class TrainingDisplay:
         for cells in self._rows[-SHOWN_EPOCHS:]:
             table.add_row(*cells)
         return Group(table, self._progress)
+
+
+class LiveLog:
+    """Hands the figures of epochs to DVCLive; needs the extra `dvclive`.
+
+    Args:
+        folder: where DVCLive writes; what an older training left there is replaced.
+        rows: those of the epochs that are done, where an interrupted training goes on.
+
+    Raises:
+        UserError: DVCLive is not installed.
+    """
+
+    def __init__(self, folder, rows):
+        try:
+            from dvclive import Live
+        except ImportError:
+            raise UserError("dvclive needs a package. Install it with: pip install -e '.[dvclive]'") from None
+        # Beside the folder: inside it, DVCLive would add its entries once more each epoch; in the root, edit our pipeline.
+        self._live = Live(str(folder), report=None, save_dvc_exp=False, dvcyaml=str(folder.parent / "dvc.yaml"))
+        for row in rows:
+            self.epoch_done(row)
+
+    def epoch_done(self, row):
+        """Adds an epoch's figures, a dict; None is left out."""
+        for name, value in row.items():
+            if name != "epoch" and value is not None:
+                self._live.log_metric(name, value)
+        self._live.next_step()
 
 
 def _share(value):

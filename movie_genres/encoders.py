@@ -17,7 +17,7 @@ from movie_genres import checkpoints
 from movie_genres.arrays import Posters
 from movie_genres.errors import UserError
 from movie_genres.inference import write_about, write_answers
-from movie_genres.layers import FEATURES, PREDICTIONS, MaskedMean, log_odds
+from movie_genres.layers import FEATURES, PREDICTIONS, MaskedMean, log_odds, predictions
 from movie_genres.metrics import binary_cross_entropy
 from movie_genres.modalities import (
     OverviewTraining,
@@ -30,7 +30,7 @@ from movie_genres.modalities import (
 from movie_genres.options import STRICT
 from movie_genres.posters import PosterFiles
 from movie_genres.subwords import Subwords
-from movie_genres.training import start, start_at_base_rates, validation_figures, write_summary
+from movie_genres.training import start, validation_figures, write_summary
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ def build_poster_encoder(options, genres):
     Raises:
         UserError: the preset cannot be loaded, or does not say how it wants pixels.
     """
-    backbone = _load(keras_hub.models.Backbone, options.preset)
+    backbone = _load(keras_hub.models.Backbone, options.preset, dtype=keras.config.dtype_policy().name)
     for layer in backbone._flatten_layers():  # batch statistics of a few thousand posters are worse than ImageNet's
         if isinstance(layer, layers.BatchNormalization):
             layer.trainable = False
@@ -133,7 +133,7 @@ def build_overview_encoder(options, genres):
     Raises:
         UserError: the preset cannot be loaded.
     """
-    backbone = _load(keras_hub.models.Backbone, options.preset)
+    backbone = _load(keras_hub.models.Backbone, options.preset, dtype=keras.config.dtype_policy().name)
     states = backbone.output["sequence_output"] if isinstance(backbone.output, dict) else backbone.output
     overviews = keras.Input((None,), dtype="int32", name="overview")
     present = overviews > 0
@@ -166,7 +166,7 @@ def _rescale(options):
 
 def _with_predictions(inputs, features, options, genres, initializer):
     x = layers.Dropout(options.dropout)(features)
-    x = layers.Dense(genres, activation="sigmoid", kernel_initializer=initializer, name=PREDICTIONS)(x)
+    x = predictions(genres, initializer)(x)
     return keras.Model(inputs, x, name=f"{options.modality}_encoder")
 
 
@@ -185,23 +185,22 @@ def train_encoder(prepared, readable, options, outputs):
     Raises:
         UserError: the preset cannot be loaded.
     """
-    start(options.seed)
     genres = len(prepared.genres)
     if isinstance(options, PosterEncoder):
         films = Posters(PosterFiles(prepared.films["poster"].tolist(), options.image_size), readable)
-        model, metadata = build_poster_encoder(options, genres), poster_metadata(prepared, films)
-        fine_tune = functools.partial(train_on_posters, model, prepared, films)
+        build, metadata = functools.partial(build_poster_encoder, options, genres), poster_metadata(prepared, films)
+        fine_tune = functools.partial(train_on_posters, build, prepared, films)
     else:
         vocabulary = Subwords(_load(keras_hub.models.TextClassifierPreprocessor, options.preset,
                                     sequence_length=options.max_length))
         films = vocabulary.encode(prepared.films["overview"].tolist())
-        model, metadata = build_overview_encoder(options, genres), overview_metadata(prepared, vocabulary)
-        fine_tune = functools.partial(train_on_overviews, model, prepared, films, vocabulary)
-    start_at_base_rates(model, prepared.base_rates())
+        build, metadata = functools.partial(build_overview_encoder, options, genres), overview_metadata(prepared, vocabulary)
+        fine_tune = functools.partial(train_on_overviews, build, prepared, films, vocabulary)
     metadata["preset"] = Path(options.preset).name
     if options.fine_tune:
         return fine_tune(metadata, options, outputs)
-    return _fit_predictions(model, prepared, films, options, metadata, outputs)
+    start(options.seed)
+    return _fit_predictions(build(), prepared, films, options, metadata, outputs)
 
 
 def _fit_predictions(model, prepared, films, options, metadata, outputs):

@@ -1,5 +1,6 @@
 """The fusion of other models: a joint head over their features, blended with their own answers; some may be missing."""
 
+import functools
 from typing import Literal
 
 import keras
@@ -14,12 +15,12 @@ from movie_genres import checkpoints
 from movie_genres.batches import draw, in_order, shuffled
 from movie_genres.errors import UserError
 from movie_genres.inference import CHUNK, Network, answers_input, fusion_inputs, run_fusion, write_about
-from movie_genres.layers import PREDICTIONS, AttentionFusion, Blend, GatedFusion, film_kind, log_odds
+from movie_genres.layers import AttentionFusion, Blend, GatedFusion, film_kind, log_odds, predictions
 from movie_genres.metrics import binary_cross_entropy
 from movie_genres.models import MODALITIES, POSTER
 from movie_genres.options import STRICT
 from movie_genres.resuming import held
-from movie_genres.training import Data, TrainingOptions, start, start_at_base_rates, train, validation_figures, write_summary
+from movie_genres.training import Data, TrainingOptions, train, validation_figures, write_summary
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
@@ -67,8 +68,7 @@ def build_fusion(statistics, genres, options):
         x = layers.Flatten()(vectors * ops.expand_dims(present, -1))
         x = layers.Dense(options.units, activation="relu")(layers.Concatenate()([x, present]))
     x = layers.Dropout(options.dropout)(x)
-    predictions = layers.Dense(genres, activation="sigmoid", name=PREDICTIONS)(x)
-    return keras.Model({**features, "present": present}, predictions, name=f"{options.architecture}_fusion")
+    return keras.Model({**features, "present": present}, predictions(genres)(x), name=f"{options.architecture}_fusion")
 
 
 def _project(features, name, mean, variance, options):
@@ -118,7 +118,6 @@ def train_fusion(prepared, answers, options, outputs):
     if missing:
         raise UserError(f"fusion.inputs: expected names among {', '.join(answers)}; found {', '.join(missing)}. "
                         "Pretrained encoders are named in the section encoders.")
-    start(options.seed)
     genres, base_rates = prepared.genres, prepared.base_rates()
     inputs = {name: answers[name] for name in options.inputs}
     channels = {name: of_model.features.shape[-1] for name, of_model in inputs.items()}
@@ -139,12 +138,10 @@ def train_fusion(prepared, answers, options, outputs):
                 "inputs": {name: of_model.digest for name, of_model in inputs.items()}}
     statistics = {name: _statistics(of_model.features[0, rows[of_model.present[rows]]].astype(np.float32))
                   for name, of_model in inputs.items()}
-    head = build_fusion(statistics, len(genres), options)
-    start_at_base_rates(head, base_rates)
     features = {name: of_model.features for name, of_model in inputs.items()}
     data = _head_data(prepared, rows, validation, inputs_of, features, modalities, options)
     with held(outputs.state):
-        summary = train(head, data, options, metadata, outputs)
+        summary = train(functools.partial(build_fusion, statistics, len(genres), options), data, options, metadata, outputs)
         head, _ = checkpoints.load(outputs.checkpoint)
         shown, labels = inputs_of(validation), prepared.labels[validation]
         model = build_blend(head, fit_trust(head, shown, labels, base_rates, modalities), base_rates, modalities)

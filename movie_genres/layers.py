@@ -207,6 +207,11 @@ def film_kind(present, posters):
     return ops.where(ops.any(present * (1 - of_posters) > 0, axis=1), ops.where(has_poster, 2, 1), 0)
 
 
+def predictions(genres, initializer="glorot_uniform"):
+    """The last layer of a network: a probability for each genre, in float32 whatever the rest computes in."""
+    return keras.layers.Dense(genres, "sigmoid", kernel_initializer=initializer, dtype="float32", name=PREDICTIONS)
+
+
 def log_odds(probabilities, least=1e-6):
     """The logarithm of p / (1 - p), for p clipped to between `least` and 1 - `least`."""
     p = ops.clip(probabilities, least, 1 - least)

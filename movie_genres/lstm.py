@@ -11,10 +11,9 @@ from scipy.sparse import csr_matrix
 from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import randomized_svd
 
-from movie_genres.layers import FEATURES, PREDICTIONS, MaskedMean, lstm
+from movie_genres.layers import FEATURES, MaskedMean, lstm, predictions
 from movie_genres.modalities import OverviewTraining, overview_metadata, train_on_overviews
 from movie_genres.options import STRICT
-from movie_genres.training import start, start_at_base_rates
 
 EMBEDDING = "embedding"
 
@@ -67,7 +66,7 @@ def stacked_lstm(tokens, genres):
     x = lstm(128, dropout=0.5, recurrent_dropout=0.2)(x)
     x = layers.Dense(128, activation="relu", name=FEATURES)(x)
     x = layers.Dropout(0.8)(x)
-    return keras.Model(overviews, layers.Dense(genres, activation="sigmoid", name=PREDICTIONS)(x), name="stacked_lstm")
+    return keras.Model(overviews, predictions(genres)(x), name="stacked_lstm")
 
 
 def mean_lstm(tokens, genres, embedding=128, units=64, embedding_dropout=0.3, dropout=0.5):
@@ -90,7 +89,7 @@ def mean_lstm(tokens, genres, embedding=128, units=64, embedding_dropout=0.3, dr
     states = lstm(units, return_sequences=True)(words)
     x = MaskedMean(name=FEATURES)(states)
     x = layers.Dropout(dropout)(x)
-    return keras.Model(overviews, layers.Dense(genres, activation="sigmoid", name=PREDICTIONS)(x), name="mean_lstm")
+    return keras.Model(overviews, predictions(genres)(x), name="mean_lstm")
 
 
 def semantic_embedding(overviews, rows, tokens, channels, seed):
@@ -132,13 +131,16 @@ def semantic_embedding(overviews, rows, tokens, channels, seed):
 
 def train_lstm(prepared, overviews, vocabulary, options, outputs):
     """Trains a network from scratch; see `modalities.train_on_overviews` for the arguments and the result."""
-    start(options.seed)
-    tokens = len(vocabulary)
-    model = build_lstm(tokens, len(prepared.genres), options)
+    tokens, vectors = len(vocabulary), None
     if options.architecture == "mean" and options.semantic_start:
         rows = prepared.rows("train", overviews.present)
-        vectors = semantic_embedding(overviews, rows, tokens, options.embedding, options.seed)
-        model.get_layer(EMBEDDING).embeddings.assign(vectors * options.semantic_start)
-    start_at_base_rates(model, prepared.base_rates())
+        vectors = semantic_embedding(overviews, rows, tokens, options.embedding, options.seed) * options.semantic_start
+
+    def build():
+        model = build_lstm(tokens, len(prepared.genres), options)
+        if vectors is not None:
+            model.get_layer(EMBEDDING).embeddings.assign(vectors)
+        return model
+
     metadata = overview_metadata(prepared, vocabulary)
-    return train_on_overviews(model, prepared, overviews, vocabulary, metadata, options, outputs)
+    return train_on_overviews(build, prepared, overviews, vocabulary, metadata, options, outputs)

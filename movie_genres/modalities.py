@@ -65,11 +65,11 @@ def _metadata(prepared, modality):
     return {"modality": modality, "genres": prepared.genres, "base_rates": prepared.base_rates().tolist()}
 
 
-def train_on_posters(model, prepared, posters, metadata, options, outputs):
+def train_on_posters(build, prepared, posters, metadata, options, outputs):
     """Trains a network on the posters of the training films; films without a poster are passed over.
 
     Args:
-        model: `keras.Model` from uint8 posters to probabilities.
+        build: function that returns a new `keras.Model` from uint8 posters to probabilities.
         prepared: `arrays.Prepared`.
         posters: `arrays.Posters`.
         metadata: dict to store in the checkpoint; see `poster_metadata`.
@@ -100,14 +100,15 @@ def train_on_posters(model, prepared, posters, metadata, options, outputs):
         base_rates=prepared.base_rates(),
         contents=(prepared.labels, rows, posters.pixels),
     )
-    return _train(model, data, posters, distort, metadata, options, outputs)
+    return _train(build, data, posters, distort, metadata, options, outputs)
 
 
-def train_on_overviews(model, prepared, overviews, vocabulary, metadata, options, outputs):
+def train_on_overviews(build, prepared, overviews, vocabulary, metadata, options, outputs):
     """Trains a network on the overviews of the training films; films without an overview are passed over.
 
     Args:
-        model: `keras.Model` from int32 token ids, 0 where an overview has ended, to probabilities.
+        build: function that returns a new `keras.Model` from int32 token ids, 0 where an overview has ended, to
+            probabilities.
         prepared: `arrays.Prepared`.
         overviews: `arrays.Overviews`.
         vocabulary: what made the token ids, such as a `vocabulary.Vocabulary`.
@@ -138,11 +139,11 @@ def train_on_overviews(model, prepared, overviews, vocabulary, metadata, options
         base_rates=prepared.base_rates(),
         contents=(prepared.labels, rows, overviews),
     )
-    return _train(model, data, overviews, distort, metadata, options, outputs)
+    return _train(build, data, overviews, distort, metadata, options, outputs)
 
 
-def _train(model, data, films, distort, metadata, options, outputs):
+def _train(build, data, films, distort, metadata, options, outputs):
     with held(outputs.state):
-        summary = train(model, data, options, metadata, outputs)
+        summary = train(build, data, options, metadata, outputs)
         write_answers(outputs.checkpoint, films, outputs.answers, options.draws, distort, options.seed)
     return summary

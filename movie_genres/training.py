@@ -1,5 +1,7 @@
 """Trains any of the models: one loop over epochs, reproducible by seed, that keeps the best checkpoint."""
 
+import contextlib
+import functools
 import json
 import logging
 import math
@@ -16,7 +18,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from movie_genres import checkpoints
-from movie_genres.display import TrainingDisplay
+from movie_genres.display import LiveLog, TrainingDisplay
 from movie_genres.errors import UserError
 from movie_genres.files import replacing
 from movie_genres.layers import PREDICTIONS, log_odds, reseed
@@ -46,6 +48,9 @@ class TrainingOptions:
         oversample: how strongly films of rare genres are drawn more often; see `batches.draw`. 0 is off.
         patience: stop after this many epochs without a better validation loss.
         seed: decides initial weights, the order of films, dropout and augmentation.
+        mixed_precision: compute in bfloat16 and keep the weights in float32; for GPUs.
+        devices: how many GPUs share each batch (`tf.distribute.MirroredStrategy`); without a GPU, logical CPUs.
+        dvclive: hand each epoch's figures to DVCLive as well, for `dvc exp show` and editors to follow.
     """
 
     epochs: int = Field(default=20, ge=1)
@@ -60,6 +65,9 @@ class TrainingOptions:
     oversample: float = Field(default=0.0, ge=0, le=1)
     patience: int = Field(default=5, ge=1)
     seed: int = 0
+    mixed_precision: bool = False
+    devices: int = Field(default=1, ge=1)
+    dvclive: bool = False
 
 
 class Data(NamedTuple):
@@ -102,9 +110,25 @@ def start(seed):
     keras.utils.set_random_seed(seed)
 
 
-def start_at_base_rates(model, base_rates):
-    """Sets the output bias so that the untrained model answers with about the base rates of the training films."""
-    model.get_layer(PREDICTIONS).bias.assign(log_odds(base_rates, least=1e-4))
+@contextlib.contextmanager
+def _computing(options):
+    """What is built inside computes in the precision and on the devices that the options ask for."""
+    scope = _strategy(options.devices).scope() if options.devices > 1 else contextlib.nullcontext()
+    keras.config.set_dtype_policy("mixed_bfloat16" if options.mixed_precision else "float32")
+    try:
+        with scope:
+            yield
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+@functools.cache  # a second one in a process would get in the way of the first
+def _strategy(devices):
+    kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+    found = [device.name for device in tf.config.list_logical_devices(kind)]
+    if devices > len(found):
+        raise UserError(f"devices: expected at most {len(found)}, the number of {kind}s here; found {devices}")
+    return tf.distribute.MirroredStrategy(found[:devices])
 
 
 class Outputs(NamedTuple):
@@ -116,6 +140,7 @@ class Outputs(NamedTuple):
         metrics: path of a JSON file with the best epoch's validation figures, beside those of the base rates.
         answers: folder for what the trained model says of all films; see `arrays.Answers`.
         state: folder for what a training that is interrupted goes on from; see `resuming.TrainingState`.
+        live: folder for DVCLive.
     """
 
     checkpoint: Path
@@ -123,16 +148,18 @@ class Outputs(NamedTuple):
     metrics: Path
     answers: Path
     state: Path
+    live: Path
 
 
-def train(model, data, options, metadata, outputs):
+def train(build, data, options, metadata, outputs):
     """Trains a model and writes its best checkpoint, its history and its metrics, to be called in `resuming.held`.
 
-    After each epoch the state is kept; a training of the same model, data, options and code goes on from there, and ends
-    with the same bytes as one that was never interrupted.
+    What is trained is a copy, made for the devices and the precision that the options ask for; what is validated and
+    saved is the model itself, a plain one. After each epoch the state is kept; a training of the same model, data, options
+    and code goes on from there, and ends with the same bytes as one that was never interrupted.
 
     Args:
-        model: `keras.Model` that gives probabilities, built after `start(options.seed)`.
+        build: function that returns a new `keras.Model` that gives probabilities.
         data: `Data`.
         options: `TrainingOptions`.
         metadata: dict to store in the checkpoint; see `checkpoints.save`.
@@ -143,33 +170,42 @@ def train(model, data, options, metadata, outputs):
 
     Raises:
         UserError: no film to train on or to validate with; or the loss became NaN or infinite (an older checkpoint is
-            not replaced).
+            not replaced); or there are fewer devices, or no DVCLive.
     """
     if not data.steps or not len(data.labels):
         raise UserError(f"{outputs.checkpoint}: no training film or no validation film has what this model looks at "
                         "(a readable poster, an overview). Add them, or run only the stages of the other model, such as: "
                         "dvc repro train_lstm")
     base_loss = binary_cross_entropy(data.labels, data.base_rates)
-    # A second model around the same layers: the optimizer stays out of the checkpoint.
-    trained = keras.Model(model.inputs, model.outputs[0])
-    trained.compile(_optimizer(options), loss=build_loss(options.loss, options.focus, data.base_rates))
-    trained.optimizer.build(trained.trainable_variables)
+    start(options.seed)
+    model = build()
+    model.jit_compile = False  # XLA, the default on a GPU, would compile anew for each length of a batch
+    model.get_layer(PREDICTIONS).bias.assign(log_odds(data.base_rates, least=1e-4))  # answers the base rates untrained
+    with _computing(options):
+        trained = build()
+        trained.set_weights(model.get_weights())
+        trained.compile(_optimizer(options), build_loss(options.loss, options.focus, data.base_rates), jit_compile=False)
+        trained.optimizer.build(trained.trainable_variables)
     variables = [*trained.variables, *trained.optimizer.variables]
     state = TrainingState(outputs.state, fingerprint(
         repr(options), json.dumps([metadata, checkpoints.versions(), checkpoints.environment()]), data.contents, data.labels,
         [variable.numpy() for variable in variables]))
     rows = _go_on(state, variables, outputs.checkpoint.stem)
+    live = LiveLog(outputs.live, rows) if options.dvclive else None
     with TrainingDisplay(outputs.checkpoint.stem, options.epochs, data.steps, base_loss) as display:
         while len(rows) < options.epochs and not (rows and len(rows) - best_of(rows)["epoch"] >= options.patience):
             started, epoch = time.monotonic(), len(rows)
             loss = _run_epoch(trained, data, options, epoch, display)
-            rows.append({"epoch": epoch + 1, "loss": loss, **_validate(trained, data), "base_rate_loss": base_loss,
+            model.set_weights(trained.get_weights())
+            rows.append({"epoch": epoch + 1, "loss": loss, **_validate(model, data), "base_rate_loss": base_loss,
                          "learning_rate": learning_rate(options, epoch + 0.5)})
             _check_finite(rows[-1]["val_loss"], "validation", epoch, options)
             if best_of(rows) is rows[-1]:
                 checkpoints.save(model, state.best(rows), metadata)
             state.save(rows, [variable.numpy() for variable in variables])
             display.epoch_done(rows[-1], best_of(rows), time.monotonic() - started)
+            if live:
+                live.epoch_done(rows[-1])
     best = best_of(rows)
     for path in outputs.checkpoint, outputs.history:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -210,8 +246,12 @@ def _optimizer(options):
 def _run_epoch(model, data, options, epoch, display):
     """One pass over the training films, whose loss it returns; all that is random in it follows from seed and epoch."""
     reseed(model, np.random.default_rng([options.seed, epoch, 1]))
-    dataset = tf.data.Dataset.from_generator(lambda: data.batches(np.random.default_rng([options.seed, epoch, 0])),
-                                             output_signature=data.signature)
+
+    def batches():
+        for batch in data.batches(np.random.default_rng([options.seed, epoch, 0])):
+            yield _divisible(batch, options.devices)
+
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=data.signature)
 
     def set_rate(step, logs=None):
         model.optimizer.learning_rate.assign(learning_rate(options, epoch + (step + 0.5) / data.steps))
@@ -221,6 +261,13 @@ def _run_epoch(model, data, options, epoch, display):
     loss = history.history["loss"][0]
     _check_finite(loss, "training", epoch, options)
     return loss
+
+
+def _divisible(batch, devices):
+    """A batch of which each device gets an equal part, as Keras asks; the first films fill up one that does not divide."""
+    count = len(batch[1])
+    rows = np.arange(-(-count // devices) * devices) % count
+    return batch if len(rows) == count else tf.nest.map_structure(lambda array: array[rows], batch)
 
 
 def _check_finite(loss, kind, epoch, options):

@@ -39,6 +39,7 @@ def training_outputs(name):
     """The options for what a training writes; `name` is the model's."""
     def add(command):
         for option, kind, default, text in (
+                ("--live", FOLDER, f"live/{name}", "Folder for DVCLive, if the parameters ask for it."),
                 ("--state", FOLDER, f"state/{name}", "Folder for what an interrupted training goes on from."),
                 ("--out", FOLDER, f"answers/{name}", "Folder for what the model says of all films."),
                 ("--metrics", FILE, f"metrics/{name}.json", "The best epoch's figures, to write."),

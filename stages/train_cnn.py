@@ -11,7 +11,7 @@ from stages.common import params_option, posters_option, prepared_option, read_o
 @posters_option
 @training_outputs("cnn")
 @params_option
-def main(prepared, posters, model, history, metrics, out, state, params):
+def main(prepared, posters, model, history, metrics, out, state, live, params):
     with running():
         import_tensorflow()
         from movie_genres.arrays import load_posters, load_prepared
@@ -19,7 +19,8 @@ def main(prepared, posters, model, history, metrics, out, state, params):
         from movie_genres.training import Outputs
 
         options = read_options(params, "cnn", CnnOptions)
-        train_cnn(load_prepared(prepared), load_posters(posters), options, Outputs(model, history, metrics, out, state))
+        train_cnn(load_prepared(prepared), load_posters(posters), options,
+                  Outputs(model, history, metrics, out, state, live))
 
 
 if __name__ == "__main__":

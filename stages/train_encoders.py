@@ -18,8 +18,10 @@ from stages.common import FOLDER, params_option, posters_option, prepared_option
               help="Folder for what the models say of all films.")
 @click.option("--state", type=FOLDER, default="state/encoders", show_default=True,
               help="Folder for what an interrupted training goes on from.")
+@click.option("--live", type=FOLDER, default="live/encoders", show_default=True,
+              help="Folder for DVCLive, if the parameters ask for it.")
 @params_option
-def main(prepared, posters, models, history, metrics, out, state, params):
+def main(prepared, posters, models, history, metrics, out, state, live, params):
     with running():
         named = list(read_options(params, "encoders", dict))
         if taken := sorted({"cnn", "lstm", "fusion"} & set(named)):
@@ -41,7 +43,8 @@ def main(prepared, posters, models, history, metrics, out, state, params):
         films, readable = load_prepared(prepared), load_posters(posters).present
         for name, options in encoders.items():
             summary = train_encoder(films, readable, options, Outputs(
-                models / f"{name}.keras", history / f"{name}.csv", metrics / f"{name}.json", out / name, state / name))
+                models / f"{name}.keras", history / f"{name}.csv", metrics / f"{name}.json", out / name, state / name,
+                live / name))
             click.echo(f"{name}: validation skill {summary['skill']:.1%}")
 
 

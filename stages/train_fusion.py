@@ -11,7 +11,7 @@ from stages.common import answers_option, params_option, prepared_option, read_o
 @answers_option
 @training_outputs("fusion")
 @params_option
-def main(prepared, answers, model, history, metrics, out, state, params):
+def main(prepared, answers, model, history, metrics, out, state, live, params):
     with running():
         import_tensorflow()
         from movie_genres.arrays import load_answers, load_prepared
@@ -19,7 +19,8 @@ def main(prepared, answers, model, history, metrics, out, state, params):
         from movie_genres.training import Outputs
 
         options = read_options(params, "fusion", FusionOptions)
-        train_fusion(load_prepared(prepared), load_answers(answers), options, Outputs(model, history, metrics, out, state))
+        train_fusion(load_prepared(prepared), load_answers(answers), options,
+                     Outputs(model, history, metrics, out, state, live))
 
 
 if __name__ == "__main__":

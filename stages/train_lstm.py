@@ -11,7 +11,7 @@ from stages.common import overviews_option, params_option, prepared_option, read
 @overviews_option
 @training_outputs("lstm")
 @params_option
-def main(prepared, overviews, model, history, metrics, out, state, params):
+def main(prepared, overviews, model, history, metrics, out, state, live, params):
     with running():
         import_tensorflow()
         from movie_genres.arrays import load_overviews, load_prepared, load_vocabulary
@@ -22,7 +22,7 @@ def main(prepared, overviews, model, history, metrics, out, state, params):
         options = read_options(params, "lstm", LstmOptions)
         vocabulary = restore_vocabulary(load_vocabulary(overviews))
         train_lstm(load_prepared(prepared), load_overviews(overviews), vocabulary, options,
-                   Outputs(model, history, metrics, out, state))
+                   Outputs(model, history, metrics, out, state, live))
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ from click.testing import CliRunner
 from PIL import Image
 
 from demo.generate import write_demo
-from movie_genres.arrays import load_answers, load_overviews, load_posters, load_prepared
+from movie_genres.arrays import load_answers, load_overviews, load_posters, load_prepared, load_vocabulary
 from movie_genres.preparing import PrepareOptions, prepare
 from movie_genres.vectorizing import write_overviews, write_posters
+from movie_genres.vocabulary import Vocabulary, restore_vocabulary
 
 REPOSITORY = Path(__file__).parents[1]
 REAL_DATA = REPOSITORY.parent / "shared" / "data" / "Multimodal_IMDB_dataset"
@@ -34,6 +35,14 @@ def noise_bytes(size=(150, 300), format="JPEG", seed=0):
     return file.getvalue()
 
 
+def outputs(folder, name="m"):
+    """Where a training of a model writes, below a folder, as the stages have it."""
+    from movie_genres.training import Outputs
+
+    return Outputs(folder / "models" / f"{name}.keras", folder / f"{name}.csv", folder / f"{name}.json",
+                   folder / "answers" / name, folder / "state" / name, folder / "live" / name)
+
+
 @pytest.fixture
 def run():
     """Runs a click command in-process: `run(main, "--option", value)` gives click's result."""
@@ -49,17 +58,22 @@ def small_data(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def small_arrays(small_data, tmp_path_factory):
-    """(prepared, posters, overviews, vocabulary) of `small_data`, posters of 16x16 pixels."""
-    from movie_genres.vocabulary import Vocabulary
-
+def arrays_folder(small_data, tmp_path_factory):
+    """What the stages before training make of `small_data`: `prepared`, `posters` of 16x16 pixels, `overviews`."""
     folder = tmp_path_factory.mktemp("arrays")
     prepare(small_data, folder / "prepared", PrepareOptions(min_films=10, validation=0.2, test=0.2))
     prepared = load_prepared(folder / "prepared")
     write_posters(prepared.films["poster"].tolist(), folder / "posters", (16, 16))
     vocabulary = Vocabulary.fit(prepared.films["overview"].iloc[prepared.rows("train")], 200, 64)
     write_overviews(prepared.films["overview"].tolist(), vocabulary, folder / "overviews")
-    return prepared, load_posters(folder / "posters"), load_overviews(folder / "overviews"), vocabulary
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_arrays(arrays_folder):
+    """(prepared, posters, overviews, vocabulary) of `arrays_folder`."""
+    return (load_prepared(arrays_folder / "prepared"), load_posters(arrays_folder / "posters"),
+            load_overviews(arrays_folder / "overviews"), restore_vocabulary(load_vocabulary(arrays_folder / "overviews")))
 
 
 @pytest.fixture(scope="session")
@@ -68,20 +82,14 @@ def models(small_arrays, tmp_path_factory):
     from movie_genres.cnn import CnnOptions, train_cnn
     from movie_genres.fusion import FusionOptions, train_fusion
     from movie_genres.lstm import LstmOptions, train_lstm
-    from movie_genres.training import Outputs
 
     prepared, posters, overviews, vocabulary = small_arrays
     folder = tmp_path_factory.mktemp("trained")
-
-    def outputs(name):
-        return Outputs(folder / "models" / f"{name}.keras", folder / f"{name}.csv", folder / f"{name}.json",
-                       folder / "answers" / name, folder / "state" / name)
-
-    train_cnn(prepared, posters, CnnOptions(width=4, epochs=2, batch_size=16, draws=2), outputs("cnn"))
+    train_cnn(prepared, posters, CnnOptions(width=4, epochs=2, batch_size=16, draws=2), outputs(folder, "cnn"))
     train_lstm(prepared, overviews, vocabulary, LstmOptions(embedding=8, units=4, epochs=2, batch_size=16, draws=2),
-               outputs("lstm"))
+               outputs(folder, "lstm"))
     train_fusion(prepared, load_answers(folder / "answers"), FusionOptions(units=8, epochs=2, batch_size=16),
-                 outputs("fusion"))
+                 outputs(folder, "fusion"))
     return folder / "models"
 
 

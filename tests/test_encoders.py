@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+from conftest import outputs
 from pydantic import TypeAdapter, ValidationError
 
 from demo.generate import SHARED
@@ -16,7 +17,6 @@ from movie_genres.items import Item
 from movie_genres.listing import LocalPoster
 from movie_genres.posters import PosterFiles, read_poster
 from movie_genres.scoring import score
-from movie_genres.training import Outputs
 from movie_genres.vocabulary import restore_vocabulary
 from stages.train_encoders import main as stage
 
@@ -47,16 +47,11 @@ def options(presets, modality, **settings):
     return TypeAdapter(Encoder).validate_python(content)
 
 
-def outputs(folder, name):
-    return Outputs(folder / "models" / "encoders" / f"{name}.keras", folder / f"{name}.csv", folder / f"{name}.json",
-                   folder / "answers" / "encoders" / name, folder / "state" / name)
-
-
 @pytest.mark.parametrize("fine_tune", [False, True])
 @pytest.mark.parametrize("modality", ["poster", "overview"])
 def test_an_encoder_becomes_a_model_that_scores_as_its_answers_say(presets, small_arrays, tmp_path, modality, fine_tune):
     prepared, posters, overviews, _ = small_arrays
-    given = outputs(tmp_path, "pretrained")
+    given = outputs(tmp_path, "encoders/pretrained")
     summary = train_encoder(prepared, posters.present, options(presets, modality, fine_tune=fine_tune), given)
     answers = load_answers(tmp_path / "answers")["pretrained"]
     present = {"poster": posters, "overview": overviews}[modality].present
@@ -79,12 +74,12 @@ def test_encoders_join_the_fusion_and_the_scoring(presets, small_arrays, models,
     shutil.copytree(models.parent / "answers", tmp_path / "answers")
     shutil.rmtree(tmp_path / "answers" / "fusion")
     for modality in presets:
-        train_encoder(prepared, posters.present, options(presets, modality), outputs(tmp_path, f"{modality}_encoder"))
+        train_encoder(prepared, posters.present, options(presets, modality),
+                      outputs(tmp_path, f"encoders/{modality}_encoder"))
     answers = load_answers(tmp_path / "answers")
     assert list(answers) == ["cnn", "poster_encoder", "overview_encoder", "lstm"]
-    train_fusion(prepared, answers, FusionOptions(inputs=tuple(answers), units=8, epochs=1), Outputs(
-        tmp_path / "models" / "fusion.keras", tmp_path / "f.csv", tmp_path / "f.json", tmp_path / "answers" / "fusion",
-        tmp_path / "state"))
+    train_fusion(prepared, answers, FusionOptions(inputs=tuple(answers), units=8, epochs=1),
+                 outputs(tmp_path, "fusion"))
     rows = prepared.rows("test", posters.present & overviews.present)
     items = [Item(film.id, LocalPoster(film.poster), film.overview) for film in prepared.films.iloc[rows].itertuples()]
     files, decisions = choose_models(tmp_path / "models")

@@ -5,6 +5,7 @@ import logging
 
 import numpy as np
 import pytest
+from conftest import outputs
 
 from demo.generate import write_demo
 from movie_genres.arrays import load_answers, load_overviews, load_posters, load_prepared
@@ -14,7 +15,6 @@ from movie_genres.films import Film, read_films, write_films
 from movie_genres.fusion import FusionOptions, train_fusion
 from movie_genres.lstm import LstmOptions, train_lstm
 from movie_genres.preparing import PrepareOptions, prepare
-from movie_genres.training import Outputs
 from movie_genres.vectorizing import write_overviews, write_posters
 from movie_genres.vocabulary import Vocabulary
 
@@ -33,17 +33,13 @@ def pipeline(data, folder, **options):
     vocabulary = Vocabulary.fit(prepared.films["overview"].iloc[prepared.rows("train")], 200, 64)
     write_overviews(prepared.films["overview"].tolist(), vocabulary, folder / "overviews")
 
-    def outputs(name):
-        return Outputs(folder / f"{name}.keras", folder / f"{name}.csv", folder / f"{name}.json", folder / "answers" / name,
-                       folder / "state" / name)
-
     short = {"epochs": 1, "batch_size": 16, "draws": 1}
     metrics = {
-        "cnn": train_cnn(prepared, load_posters(folder / "posters"), CnnOptions(width=4, **short), outputs("cnn")),
+        "cnn": train_cnn(prepared, load_posters(folder / "posters"), CnnOptions(width=4, **short), outputs(folder, "cnn")),
         "lstm": train_lstm(prepared, load_overviews(folder / "overviews"), vocabulary,
-                           LstmOptions(embedding=8, units=4, **short), outputs("lstm")),
+                           LstmOptions(embedding=8, units=4, **short), outputs(folder, "lstm")),
         "fusion": train_fusion(prepared, load_answers(folder / "answers"), FusionOptions(units=8, epochs=1),
-                               outputs("fusion"))}
+                               outputs(folder, "fusion"))}
     return summary, unreadable, metrics
 
 

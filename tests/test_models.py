@@ -11,7 +11,6 @@ from movie_genres.errors import InputError
 from movie_genres.fusion import FusionOptions, build_fusion, hide_modality
 from movie_genres.layers import FEATURES, lstm
 from movie_genres.lstm import LstmOptions, build_lstm, semantic_embedding, stacked_lstm
-from movie_genres.training import start_at_base_rates
 
 RNG = np.random.default_rng
 POSTERS = RNG(0).integers(0, 255, (3, 32, 16, 3), dtype=np.uint8)
@@ -131,15 +130,6 @@ def test_hide_modality_hides_all_inputs_of_one_modality():
     assert 250 < patterns.count((1, 1, 1)) < 350
     assert 0.35 < patterns.count((0, 1, 0)) / (500 - patterns.count((1, 1, 1))) < 0.65
     assert np.array_equal(hidden[500:], present[500:])
-
-
-@pytest.mark.parametrize("name", ["residual", "mean"])
-def test_starts_at_about_the_base_rates(name):
-    build, inputs = BUILDERS[name]
-    model, rates = build(), np.array([0.5, 0.2, 0.05, 0.01, 0.0])
-    start_at_base_rates(model, rates)
-    model.get_layer("predictions").kernel.assign(keras.ops.zeros_like(model.get_layer("predictions").kernel))
-    assert np.allclose(model.predict_on_batch(inputs), np.maximum(rates, 1e-4), rtol=1e-4)
 
 
 def test_semantic_embedding_brings_words_of_like_overviews_together():

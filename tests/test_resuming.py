@@ -7,6 +7,7 @@ import filelock
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import outputs
 
 from movie_genres import files, resuming, training
 from movie_genres.arrays import load_answers
@@ -14,17 +15,12 @@ from movie_genres.cnn import CnnOptions, train_cnn
 from movie_genres.errors import LockedError
 from movie_genres.fusion import FusionOptions, train_fusion
 from movie_genres.lstm import LstmOptions, train_lstm
-from movie_genres.training import Outputs
 
 CNN = CnnOptions(width=4, batch_size=16, epochs=4, draws=1)
 
 
 class Killed(BaseException):
     """Nothing catches it, as nothing catches a kill."""
-
-
-def outputs(folder):
-    return Outputs(folder / "m.keras", folder / "history.csv", folder / "metrics.json", folder / "answers", folder / "state")
 
 
 def content(folder):
@@ -76,7 +72,7 @@ def test_goes_on_after_the_last_whole_epoch_and_ends_with_the_same_bytes(trainin
     with monkeypatch.context() as patch, pytest.raises(Killed):
         break_in_epoch(patch, 2)
         trainings[name](tmp_path / "broken")
-    assert not (tmp_path / "broken" / "m.keras").exists()
+    assert not (tmp_path / "broken" / "models" / "m.keras").exists()
     del epochs[:]
     trainings[name](tmp_path / "broken")
     assert epochs == [2, 3]
@@ -133,7 +129,7 @@ def test_a_training_that_was_killed_after_its_last_epoch_trains_no_more(training
         trainings["cnn"](tmp_path)
     del epochs[:]
     trainings["cnn"](tmp_path)
-    assert epochs == [] and len(pd.read_csv(tmp_path / "history.csv")) == 4
+    assert epochs == [] and len(pd.read_csv(tmp_path / "m.csv")) == 4
 
 
 @pytest.mark.parametrize("change", [
@@ -163,13 +159,14 @@ def test_a_damaged_state_is_not_used(trainings, epochs, tmp_path, monkeypatch, d
     with monkeypatch.context() as patch, pytest.raises(Killed):
         break_in_epoch(patch, 2)
         trainings["cnn"](tmp_path)
-    damage(tmp_path / "state")
+    damage(tmp_path / "state" / "m")
     del epochs[:]
     trainings["cnn"](tmp_path)
     assert epochs == [0, 1, 2, 3]
 
 
 def test_two_trainings_do_not_share_a_state(trainings, tmp_path):
-    (tmp_path / "state").mkdir()
-    with filelock.FileLock(tmp_path / "state" / "lock"), pytest.raises(LockedError, match="another process is training"):
+    (tmp_path / "state" / "m").mkdir(parents=True)
+    lock = filelock.FileLock(tmp_path / "state" / "m" / "lock")
+    with lock, pytest.raises(LockedError, match="another process is training"):
         trainings["cnn"](tmp_path)

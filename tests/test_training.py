@@ -5,21 +5,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from conftest import REPOSITORY
+from conftest import REPOSITORY, outputs
 
 from movie_genres.cnn import CnnOptions, train_cnn
 from movie_genres.errors import UserError
 from movie_genres.fusion import FusionOptions, train_fusion
 from movie_genres.lstm import LstmOptions, train_lstm
-from movie_genres.training import Outputs, TrainingOptions, learning_rate
+from movie_genres.training import TrainingOptions, learning_rate
 from stages.common import read_options
 from stages.train_lstm import main as train_lstm_stage
 
 TINY = {"width": 4, "batch_size": 16, "epochs": 3}
-
-
-def outputs(folder):
-    return Outputs(folder / "m.keras", folder / "history.csv", folder / "metrics.json", folder / "answers", folder / "state")
 
 
 @pytest.mark.parametrize("schedule, epoch, expected", [
@@ -38,12 +34,12 @@ def test_learning_rate(schedule, epoch, expected):
 def test_writes_checkpoint_history_and_metrics_beside_the_base_rates(small_arrays, tmp_path):
     prepared, posters, _, _ = small_arrays
     summary = train_cnn(prepared, posters, CnnOptions(**TINY), outputs(tmp_path))
-    history = pd.read_csv(tmp_path / "history.csv")
+    history = pd.read_csv(tmp_path / "m.csv")
     best = history.loc[history["val_loss"].idxmin()]
-    assert json.loads((tmp_path / "metrics.json").read_text()) == summary
+    assert json.loads((tmp_path / "m.json").read_text()) == summary
     assert summary["epoch"] == best["epoch"] and summary["best_val_loss"] == pytest.approx(best["val_loss"], abs=1e-4)
     assert summary["skill"] == pytest.approx(1 - summary["best_val_loss"] / summary["base_rate_loss"], abs=1e-3)
-    assert (tmp_path / "m.keras").exists()
+    assert (tmp_path / "models" / "m.keras").exists()
 
 
 def test_the_checkpoint_is_the_best_epoch(small_arrays, tmp_path):
@@ -53,7 +49,7 @@ def test_the_checkpoint_is_the_best_epoch(small_arrays, tmp_path):
     prepared, posters, _, _ = small_arrays
     summary = train_cnn(prepared, posters, CnnOptions(**{**TINY, "learning_rate": 0.5, "patience": 2}), outputs(tmp_path))
     rows = prepared.rows("validation", posters.present)
-    _, probabilities = Network(tmp_path / "m.keras").encode(rows, posters)
+    _, probabilities = Network(tmp_path / "models" / "m.keras").encode(rows, posters)
     assert binary_cross_entropy(prepared.labels[rows], probabilities) == pytest.approx(summary["best_val_loss"], abs=1e-4)
 
 
@@ -61,7 +57,7 @@ def test_stops_after_patience_epochs_without_gain(small_arrays, tmp_path):
     prepared, posters, _, _ = small_arrays
     options = CnnOptions(**{**TINY, "epochs": 40, "learning_rate": 3.0, "schedule": "constant", "patience": 2})
     summary = train_cnn(prepared, posters, options, outputs(tmp_path))
-    epochs = len(pd.read_csv(tmp_path / "history.csv"))
+    epochs = len(pd.read_csv(tmp_path / "m.csv"))
     assert epochs == summary["epoch"] + 2 < 40
 
 
@@ -76,7 +72,7 @@ def test_the_same_seed_gives_the_same_bytes(small_arrays, tmp_path, train):
         else:
             options = LstmOptions(embedding=8, units=4, epochs=2, batch_size=16, seed=seed)
             train_lstm(prepared, overviews, vocabulary, options, outputs(tmp_path / name))
-        return [(tmp_path / name / file).read_bytes() for file in ("m.keras", "history.csv", "metrics.json")]
+        return [(tmp_path / name / file).read_bytes() for file in ("models/m.keras", "m.csv", "m.json")]
 
     first, again, other = run("a", 1), run("b", 1), run("c", 2)
     assert first == again and first[0] != other[0]
@@ -92,10 +88,11 @@ def test_a_nan_loss_ends_the_training_and_replaces_no_checkpoint(small_arrays, t
     prepared, posters, _, _ = small_arrays
     labels = prepared.labels.copy()
     labels[prepared.rows("train", posters.present)[0]] = np.nan
-    (tmp_path / "m.keras").write_bytes(b"an older one")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "m.keras").write_bytes(b"an older one")
     with pytest.raises(UserError, match="training loss became nan in epoch 1; lower the learning rate"):
         train_cnn(prepared._replace(labels=labels), posters, CnnOptions(**TINY), outputs(tmp_path))
-    assert (tmp_path / "m.keras").read_bytes() == b"an older one"
+    assert (tmp_path / "models" / "m.keras").read_bytes() == b"an older one"
 
 
 @pytest.mark.parametrize("line, message", [
