@@ -13,6 +13,7 @@ from benchmarks.timing import compare
 from movie_genres.arrays import load_overviews, load_prepared, load_vocabulary
 from movie_genres.batches import by_length, pad
 from movie_genres.lstm import stacked_lstm
+from movie_genres.training import stream
 from movie_genres.vocabulary import restore_vocabulary
 
 BATCH_SIZE = 64
@@ -48,7 +49,7 @@ def main(prepared, overviews, rounds):
             yield pad(encoded, batch), labels[batch]
 
     signature = (tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None, genres), tf.float32))
-    bucketed = tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(4)
+    bucketed = stream(batches, signature)
 
     texts = films.films["overview"].to_numpy(dtype=object)[rows]
     vectorise = keras.layers.TextVectorization(tokens, output_sequence_length=100)

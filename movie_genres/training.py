@@ -251,16 +251,27 @@ def _run_epoch(model, data, options, epoch, display):
         for batch in data.batches(np.random.default_rng([options.seed, epoch, 0])):
             yield _divisible(batch, options.devices)
 
-    dataset = tf.data.Dataset.from_generator(batches, output_signature=data.signature)
 
     def set_rate(step, logs=None):
         model.optimizer.learning_rate.assign(learning_rate(options, epoch + (step + 0.5) / data.steps))
 
-    history = model.fit(dataset.prefetch(4), steps_per_epoch=data.steps, shuffle=False, verbose=0,
+    history = model.fit(stream(batches, data.signature), steps_per_epoch=data.steps, shuffle=False, verbose=0,
                         callbacks=[display.callback(), keras.callbacks.LambdaCallback(on_train_batch_begin=set_rate)])
     loss = history.history["loss"][0]
     _check_finite(loss, "training", epoch, options)
     return loss
+
+
+def stream(batches, signature):
+    """A `tf.data.Dataset` of what a generator function yields, a few batches ahead of the training.
+
+    Args:
+        batches: function that returns an iterable of (inputs, labels).
+        signature: `tf.TypeSpec` structure of these.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False  # nothing to tune; and its thread may hold up the end of an epoch by half of its time
+    return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(4).with_options(options)
 
 
 def _divisible(batch, devices):
