@@ -25,14 +25,15 @@ class TrainingDisplay:
         epochs: at most so many.
         steps: batches an epoch.
         base_loss: validation loss of the base rates, shown for comparison.
+        done: epochs that an interrupted training has behind it.
     """
 
-    def __init__(self, name, epochs, steps, base_loss):
+    def __init__(self, name, epochs, steps, base_loss, done=0):
         self.name, self.epochs, self.steps, self.base_loss = name, epochs, steps, base_loss
         self._rows = []
         self._progress = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
                                   TextColumn("{task.fields[speed]}"), TimeElapsedColumn())
-        self._task = self._progress.add_task(f"{name} epoch 1/{epochs}", total=steps, speed="")
+        self._task = self._progress.add_task(f"{name} epoch {done + 1}/{epochs}", total=steps, speed="")
         self._live = Live(self._render(), console=console, refresh_per_second=4) if console.is_terminal else None
 
     def __enter__(self):
@@ -54,30 +55,32 @@ class TrainingDisplay:
     def _step_done(self, batch, logs):
         self._progress.update(self._task, completed=batch + 1, speed=f"loss {logs['loss']:.4f}")
 
-    def epoch_done(self, row, best, seconds):
+    def epoch_done(self, row, best, seconds, input_seconds):
         """Adds an epoch's figures.
 
         Args:
             row: dict with epoch, loss, val_loss, val_precision and val_recall.
             best: the row with the lowest validation loss so far.
             seconds: how long the epoch took.
+            input_seconds: how long making its batches took; as long as the epoch where the training waits for them.
         """
         left = seconds * (self.epochs - row["epoch"])
         cells = (f"{row['epoch']}/{self.epochs}", f"{row['loss']:.4f}", f"{row['val_loss']:.4f}",
                  f"{1 - row['val_loss'] / self.base_loss:+.1%}", _share(row["val_precision"]), _share(row["val_recall"]),
-                 f"{best['val_loss']:.4f} ({best['epoch']})", f"{seconds:.1f} s",
+                 f"{best['val_loss']:.4f} ({best['epoch']})", f"{seconds:.1f} s", f"{input_seconds / seconds:.0%}",
                  time.strftime("%H:%M:%S", time.gmtime(left)))
         if self._live:
             self._rows.append(cells)
-            upcoming = min(row["epoch"] + 1, self.epochs)
-            self._progress.reset(self._task, description=f"{self.name} epoch {upcoming}/{self.epochs}")
+            if row["epoch"] < self.epochs:
+                self._progress.reset(self._task, description=f"{self.name} epoch {row['epoch'] + 1}/{self.epochs}")
             self._live.update(self._render())
         else:
-            logger.info("%s: epoch %s loss %s, validation loss %s skill %s precision %s recall %s, best %s, %s", self.name,
-                        *cells[:8])
+            logger.info("%s: epoch %s loss %s, validation loss %s skill %s precision %s recall %s, best %s, %s (input %s)",
+                        self.name, *cells[:9])
 
     def _render(self):
-        table = Table("epoch", "loss", "val loss", "skill", "precision", "recall", "best (epoch)", "time", "left at most",
+        table = Table("epoch", "loss", "val loss", "skill", "precision", "recall", "best (epoch)", "time", "input",
+                      "left at most",
                       title=f"{self.name}: base-rate validation loss {self.base_loss:.4f}", title_justify="left")
         for cells in self._rows[-SHOWN_EPOCHS:]:
             table.add_row(*cells)

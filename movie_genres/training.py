@@ -192,10 +192,10 @@ def train(build, data, options, metadata, outputs):
         [variable.numpy() for variable in variables]))
     rows = _go_on(state, variables, outputs.checkpoint.stem)
     live = LiveLog(outputs.live, rows) if options.dvclive else None
-    with TrainingDisplay(outputs.checkpoint.stem, options.epochs, data.steps, base_loss) as display:
+    with TrainingDisplay(outputs.checkpoint.stem, options.epochs, data.steps, base_loss, len(rows)) as display:
         while len(rows) < options.epochs and not (rows and len(rows) - best_of(rows)["epoch"] >= options.patience):
             started, epoch = time.monotonic(), len(rows)
-            loss = _run_epoch(trained, data, options, epoch, display)
+            loss, input_seconds = _run_epoch(trained, data, options, epoch, display)
             model.set_weights(trained.get_weights())
             rows.append({"epoch": epoch + 1, "loss": loss, **_validate(model, data), "base_rate_loss": base_loss,
                          "learning_rate": learning_rate(options, epoch + 0.5)})
@@ -203,7 +203,7 @@ def train(build, data, options, metadata, outputs):
             if best_of(rows) is rows[-1]:
                 checkpoints.save(model, state.best(rows), metadata)
             state.save(rows, [variable.numpy() for variable in variables])
-            display.epoch_done(rows[-1], best_of(rows), time.monotonic() - started)
+            display.epoch_done(rows[-1], best_of(rows), time.monotonic() - started, input_seconds)
             if live:
                 live.epoch_done(rows[-1])
     best = best_of(rows)
@@ -244,12 +244,23 @@ def _optimizer(options):
 
 
 def _run_epoch(model, data, options, epoch, display):
-    """One pass over the training films, whose loss it returns; all that is random in it follows from seed and epoch."""
+    """One pass over the training films; all that is random in it follows from seed and epoch.
+
+    Returns:
+        (training loss, seconds that it took to make the batches; beside the training, so that it seldom waits for them).
+    """
     reseed(model, np.random.default_rng([options.seed, epoch, 1]))
 
+    input_seconds = 0.0
+
     def batches():
+        nonlocal input_seconds
+        started = time.monotonic()
         for batch in data.batches(np.random.default_rng([options.seed, epoch, 0])):
-            yield _divisible(batch, options.devices)
+            batch = _divisible(batch, options.devices)
+            input_seconds += time.monotonic() - started
+            yield batch
+            started = time.monotonic()
 
 
     def set_rate(step, logs=None):
@@ -259,7 +270,7 @@ def _run_epoch(model, data, options, epoch, display):
                         callbacks=[display.callback(), keras.callbacks.LambdaCallback(on_train_batch_begin=set_rate)])
     loss = history.history["loss"][0]
     _check_finite(loss, "training", epoch, options)
-    return loss
+    return loss, input_seconds
 
 
 def stream(batches, signature):

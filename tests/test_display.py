@@ -22,9 +22,9 @@ def test_a_terminal_shows_each_epoch_and_the_best(monkeypatch):
     monkeypatch.setattr(display, "console", Console(file=screen, force_terminal=True, width=120))
     with TrainingDisplay("cnn", 4, 10, 0.5) as shown:
         for row in ROWS:
-            shown.epoch_done(row, ROWS[0], 60.0)
+            shown.epoch_done(row, ROWS[0], 60.0, 3.0)
     last = screen.getvalue().rsplit("cnn: base-rate validation loss 0.5000", 1)[1]
-    for text in ("1/4", "+20.0%", "2/4", "0.750", "0.250", "0.4000 (1)", "00:02:00"):
+    for text in ("1/4", "+20.0%", "2/4", "0.750", "0.250", "0.4000 (1)", "5%", "00:02:00"):
         assert text in last, text
 
 
