@@ -42,7 +42,7 @@ def save(model, path, metadata):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as partial, tempfile.TemporaryDirectory(dir=path.parent) as folder:
+    with replacing(path) as partial, tempfile.TemporaryDirectory(prefix="movie-genres-") as folder:
         raw = Path(folder) / "raw.keras"
         model.save(raw)
         _rewrite(raw, partial, {"format": FORMAT, **metadata, "versions": versions(), "environment": environment()})

@@ -17,6 +17,7 @@ from movie_genres.fusion import FusionOptions, train_fusion
 from movie_genres.lstm import LstmOptions, train_lstm
 
 CNN = CnnOptions(width=4, batch_size=16, epochs=4, draws=1)
+FUSION = FusionOptions(units=8, epochs=4)
 
 
 class Killed(BaseException):
@@ -32,10 +33,10 @@ def trainings(small_arrays, models):
     prepared, posters, overviews, vocabulary = small_arrays
     lstm = LstmOptions(embedding=8, units=4, batch_size=16, epochs=4, draws=1)
     return {
-        "cnn": lambda folder, options=CNN: train_cnn(prepared, posters, options, outputs(folder)),
+        "cnn": lambda folder: train_cnn(prepared, posters, CNN, outputs(folder)),
         "lstm": lambda folder: train_lstm(prepared, overviews, vocabulary, lstm, outputs(folder)),
-        "fusion": lambda folder: train_fusion(prepared, {name: of_model for name, of_model in load_answers(
-            models.parent / "answers").items() if name != "fusion"}, FusionOptions(units=8, epochs=4), outputs(folder)),
+        "fusion": lambda folder, options=FUSION: train_fusion(prepared, {name: of_model for name, of_model in load_answers(
+            models.parent / "answers").items() if name != "fusion"}, options, outputs(folder)),
     }
 
 
@@ -81,8 +82,8 @@ def test_goes_on_after_the_last_whole_epoch_and_ends_with_the_same_bytes(trainin
 
 def test_broken_at_any_write_a_training_repeats_at_most_an_epoch_and_ends_with_the_same_bytes(trainings, epochs, tmp_path,
                                                                                              monkeypatch):
-    short = dataclasses.replace(CNN, epochs=2)
-    trainings["cnn"](tmp_path / "undisturbed", short)
+    short = dataclasses.replace(FUSION, epochs=2)
+    trainings["fusion"](tmp_path / "undisturbed", short)
     expected = content(tmp_path / "undisturbed")
     del epochs[:]
     broken = 0
@@ -90,11 +91,11 @@ def test_broken_at_any_write_a_training_repeats_at_most_an_epoch_and_ends_with_t
         with monkeypatch.context() as patch:
             count_writes(patch, target)
             try:
-                trainings["cnn"](tmp_path / f"{target}", short)
+                trainings["fusion"](tmp_path / f"{target}", short)
                 break
             except Killed:
                 broken += 1
-        trainings["cnn"](tmp_path / f"{target}", short)
+        trainings["fusion"](tmp_path / f"{target}", short)
         assert len(epochs) <= 3, f"write {target}: the epochs {epochs} were run"
         assert content(tmp_path / f"{target}") == expected, f"write {target}"
         del epochs[:]
@@ -158,10 +159,10 @@ def test_the_state_of_another_training_is_never_used(small_arrays, epochs, tmp_p
 def test_a_damaged_state_is_not_used(trainings, epochs, tmp_path, monkeypatch, damage):
     with monkeypatch.context() as patch, pytest.raises(Killed):
         break_in_epoch(patch, 2)
-        trainings["cnn"](tmp_path)
+        trainings["fusion"](tmp_path)
     damage(tmp_path / "state" / "m")
     del epochs[:]
-    trainings["cnn"](tmp_path)
+    trainings["fusion"](tmp_path)
     assert epochs == [0, 1, 2, 3]
 
 
@@ -169,4 +170,4 @@ def test_two_trainings_do_not_share_a_state(trainings, tmp_path):
     (tmp_path / "state" / "m").mkdir(parents=True)
     lock = filelock.FileLock(tmp_path / "state" / "m" / "lock")
     with lock, pytest.raises(LockedError, match="another process is training"):
-        trainings["cnn"](tmp_path)
+        trainings["fusion"](tmp_path)
