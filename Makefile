@@ -21,10 +21,10 @@ encoders: .venv/ready data
 		--set-param 'fusion.inputs=[cnn, lstm, efficientnet, minilm]'
 
 test: .venv/ready
-	python -m pytest
+	python -m pytest --numprocesses 2 --dist loadfile
 
 quick-test: .venv/ready
-	python -m pytest -m "not slow"
+	python -m pytest --numprocesses 2 --dist loadfile -m "not slow"
 
 benchmark: .venv/ready
 	python -m benchmarks.lstm_epoch

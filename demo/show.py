@@ -39,7 +39,7 @@ def _films(scored, rows):
     table = Table(*columns, box=SIMPLE, padding=(0, 1), title=f"{scored}: the first {rows} films", title_justify="left")
     with scored.open(encoding="utf-8", newline="") as file:
         for row in itertools.islice(csv.DictReader(file), rows):
-            table.add_row(row["id"], row["status"], row["genres"], row["top"])
+            table.add_row(row["id"], row["status"], *(row[name].replace("|", " ") for name in ("genres", "top")))
     return table
 
 

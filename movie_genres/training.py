@@ -250,7 +250,6 @@ def _run_epoch(model, data, options, epoch, display):
         (training loss, seconds that it took to make the batches; beside the training, so that it seldom waits for them).
     """
     reseed(model, np.random.default_rng([options.seed, epoch, 1]))
-
     input_seconds = 0.0
 
     def batches():
@@ -261,7 +260,6 @@ def _run_epoch(model, data, options, epoch, display):
             input_seconds += time.monotonic() - started
             yield batch
             started = time.monotonic()
-
 
     def set_rate(step, logs=None):
         model.optimizer.learning_rate.assign(learning_rate(options, epoch + (step + 0.5) / data.steps))
