@@ -48,7 +48,7 @@ class TrainingOptions:
         oversample: how strongly films of rare genres are drawn more often; see `batches.draw`. 0 is off.
         patience: stop after this many epochs without a better validation loss.
         seed: decides initial weights, the order of films, dropout and augmentation.
-        mixed_precision: compute in bfloat16 and keep the weights in float32; for GPUs.
+        mixed_precision: compute in bfloat16 and keep the weights in float32; for GPUs and processors that have it.
         devices: how many GPUs share each batch (`tf.distribute.MirroredStrategy`); without a GPU, logical CPUs.
         dvclive: hand each epoch's figures to DVCLive as well, for `dvc exp show` and editors to follow.
     """
