@@ -62,12 +62,16 @@ def read_options(params, section, options_class):
         raise click.UsageError(f"{params}: " + "; ".join(problems)) from None
 
 
-def _end_with_dvc():
-    """Ends this process once the `dvc repro` that started it has been killed: nobody would take its outputs."""
+def _dvc():
+    """The `dvc` process that started this one, a `psutil.Process`; None for one started by hand."""
     try:
-        dvc = next(process for process in psutil.Process().parents() if "dvc" in map(os.path.basename, process.cmdline()))
+        return next(process for process in psutil.Process().parents() if "dvc" in map(os.path.basename, process.cmdline()))
     except (StopIteration, psutil.Error):
-        return  # started by hand
+        return None
+
+
+def _end_with(dvc):
+    """Ends this process once the `dvc repro` that started it has been killed: nobody would take its outputs."""
     while dvc.is_running() and dvc.status() != psutil.STATUS_ZOMBIE:
         time.sleep(1)
     logging.error("The dvc process that started this stage has gone: it ends, and goes on with the next dvc repro.")
@@ -78,7 +82,8 @@ def _end_with_dvc():
 def running():
     """Sets up a stage: logging, an end when DVC is gone, and errors that the user can mend as one line and exit code 2."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    threading.Thread(target=_end_with_dvc, daemon=True).start()
+    if dvc := _dvc():
+        threading.Thread(target=_end_with, args=(dvc,), daemon=True).start()
     try:
         yield
     except UserError as error:
