@@ -16,7 +16,7 @@ from movie_genres import checkpoints
 from movie_genres.decisions import choose_models
 from movie_genres.inference import Models, use_mixed_precision
 from movie_genres.items import Item
-from movie_genres.jobs import score_anew
+from movie_genres.jobs import failed_in, score_anew
 from movie_genres.listing import list_posters
 from movie_genres.outputs import Layout
 from movie_genres.posters import Caps
@@ -62,7 +62,7 @@ def measure(posters, models, rounds):
         def ours(loaded):
             return score_anew(items, len(items), Path(folder) / "preds.csv", Layout(tuple(loaded.genres)), loaded)
 
-        failed = sum(count for status, count in ours(scorer).items() if status != "ok")
+        failed = failed_in(ours(scorer))
         assert len(bare()) + failed == len(items)
         use_mixed_precision()  # only from here on: what is compiled before stays as it is
         halved = Models(*choose_models(models, ["poster"]), BATCH_SIZE)
