@@ -110,7 +110,7 @@ def build_poster_encoder(options, genres):
     Raises:
         UserError: the preset cannot be loaded, or does not say how it wants pixels.
     """
-    backbone = _load(keras_hub.models.Backbone, options.preset, dtype=keras.config.dtype_policy().name)
+    backbone = _load_backbone(options.preset)
     for layer in backbone._flatten_layers():  # batch statistics of a few thousand posters are worse than ImageNet's
         if isinstance(layer, layers.BatchNormalization):
             layer.trainable = False
@@ -133,7 +133,7 @@ def build_overview_encoder(options, genres):
     Raises:
         UserError: the preset cannot be loaded.
     """
-    backbone = _load(keras_hub.models.Backbone, options.preset, dtype=keras.config.dtype_policy().name)
+    backbone = _load_backbone(options.preset)
     states = backbone.output["sequence_output"] if isinstance(backbone.output, dict) else backbone.output
     overviews = keras.Input((None,), dtype="int32", name="overview")
     present = overviews > 0
@@ -142,6 +142,11 @@ def build_overview_encoder(options, genres):
     x = keras.Model(backbone.input, states, name=backbone.name)({name: given[name] for name in backbone.input})
     x = MaskedMean(name=FEATURES)(x, mask=present)
     return _with_predictions(overviews, x, options, genres, "glorot_uniform")
+
+
+def _load_backbone(preset):
+    """A preset's network, in the precision that networks are built in now rather than the one it was saved with."""
+    return _load(keras_hub.models.Backbone, preset, dtype=keras.config.dtype_policy().name)
 
 
 def _load(kind, preset, **settings):
