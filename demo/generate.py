@@ -13,6 +13,7 @@ import click
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from movie_genres.films import Film, write_films
+from movie_genres.importing import write_marker
 
 FILMS = 640
 SEED = 20
@@ -207,6 +208,7 @@ def write_demo(out, count=FILMS, seed=SEED):
         poster.save(path, quality=70)
         if number % 300 == 299:
             path.write_bytes(path.read_bytes()[:path.stat().st_size // 2])
+    write_marker(out)  # so that an import may put real films in the place of these
 
 
 @click.command(help=__doc__.split("\n")[0])

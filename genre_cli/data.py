@@ -7,10 +7,12 @@ from pathlib import Path
 
 import click
 from rich.table import Table
+from rich.text import Text
 
+from genre_cli.common import Group, Messages
 from movie_genres.checking import check
-from movie_genres.errors import UserError
-from movie_genres.importing import import_films
+from movie_genres.errors import one_line
+from movie_genres.importing import import_films, recover
 from movie_genres.progress import console
 from movie_genres.sources import LAYOUTS, TableOptions
 
@@ -18,9 +20,14 @@ PATH = click.Path(path_type=Path)
 data_option = click.option("--data", type=PATH, default="data", show_default=True, help="The data folder.")
 
 
-@click.group(help="Builds and checks the data folder that the pipeline reads.")
+@click.group(cls=Group)
 def main():
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    """Builds and checks the data folder that the pipeline reads.
+
+    Exit code: 0 when done; 2 when it could not be done as asked; 1 when stopped by a full disk or a failed `dvc add`; 75
+    when another import into the folder is running; 130 after Ctrl-C.
+    """
+    logging.basicConfig(level=logging.INFO, handlers=[Messages()])
 
 
 @main.command("import")
@@ -37,34 +44,31 @@ def import_command(source, data, layout, posters, id_column, text_column, genres
     """Builds the data folder from SOURCE: a folder, a zip archive or a table.
 
     Known layouts: the Multimodal_IMDB_dataset folder or zip; an MM-IMDb folder of JSON and JPEG files; a TMDB table with
-    a poster folder; any table with an id, a text and a genre column. The data folder is replaced whole, or not at all.
+    a poster folder; any table with an id, a text and a genre column. The data folder is replaced whole, or not at all, and
+    only where it was made by an import and not changed since.
     """
     options = TableOptions(id_column, text_column, genres_column, genre_separator, posters)
-    try:
-        name, summary = import_films(source, data, layout, options)
-    except UserError as error:
-        raise click.UsageError(str(error)) from None
-    console.print(f"Imported {source} (layout {name}) into {data}/.", soft_wrap=True, highlight=False)
+    name, summary = import_films(source, data, layout, options)
+    console.print(_text(f"Imported {source} (layout {name}) into {data}/."), soft_wrap=True)
     _show(summary)
     if track and subprocess.run([sys.executable, "-m", "dvc", "add", str(data)]).returncode != 0:
         raise click.ClickException(f"{data} is in place, but `dvc add {data}` failed; its message stands above.")
-    console.print("Next: " + ("dvc repro" if track else f"dvc add {data} && dvc repro"), style="bold")
+    console.print(_text("Next: " + ("dvc repro" if track else f"dvc add {data} && dvc repro")), style="bold")
 
 
 @main.command("check")
 @data_option
 def check_command(data):
     """Reports what is in the data folder and what is wrong with it."""
-    try:
-        _show(check(data))
-    except UserError as error:
-        raise click.UsageError(str(error)) from None
+    recover(data)
+    _show(check(data))
 
 
 def _show(summary):
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_row("films", f"{summary.films:,}")
-    table.add_row("genres", ", ".join(f"{genre} {count:,}" for genre, count in summary.genres.most_common()) or "none")
+    genres = ", ".join(f"{genre} {count:,}" for genre, count in summary.genres.most_common())
+    table.add_row("genres", _text(genres or "none"))
     for label, ids in [("genres unknown", summary.without_genres), ("no overview", summary.without_overview),
                        ("duplicate ids", summary.duplicate_ids), ("overviews that repeat", summary.repeated_overviews),
                        ("posters missing", summary.posters_missing),
@@ -73,10 +77,15 @@ def _show(summary):
     table.add_row("posters", f"{summary.posters:,}")
     table.add_row("posters unreadable", _count([f"{film} ({why})" for film, why in summary.posters_unreadable.items()]))
     for note in summary.notes:
-        table.add_row("note", note)
+        table.add_row("note", _text(note))
     console.print(table)
 
 
 def _count(ids):
     examples = ", ".join(ids[:3]) + (", …" if len(ids) > 3 else "")
-    return f"{len(ids):,}" + (f" ({examples})" if ids else "")
+    return _text(f"{len(ids):,}" + (f" ({examples})" if ids else ""))
+
+
+def _text(text):
+    """Text to show as it is: no markup, and nothing that a terminal would obey."""
+    return Text(one_line(text))

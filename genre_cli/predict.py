@@ -12,8 +12,8 @@ STOPPED, UNUSABLE, FAILED_ROWS, LOCKED, INTERRUPTED = 1, 2, 3, 75, 130  # exit c
 logger = logging.getLogger(__name__)
 
 SECTIONS = {
-    "Input": ("posters", "overviews", "id_column", "text_column", "poster_column", "encoding", "delimiter", "max_bytes",
-              "max_pixels"),
+    "Input": ("posters", "overviews", "id_column", "text_column", "poster_column", "encoding", "delimiter"),
+    "Limits": ("max_bytes", "max_pixels", "poster_root", "url_schemes", "private_hosts", "timeout", "retries"),
     "Models": ("models", "threshold", "batch_size", "threads", "mixed_precision"),
     "Output": ("out", "format", "columns", "top", "model_column", "excel_safe", "overwrite"),
     "Failures": ("strict", "max_failure_rate", "retry_failed"),
@@ -46,6 +46,15 @@ class Command(click.Command):
               help="Larger poster files are refused.")
 @click.option("--max-pixels", type=click.IntRange(min=1), default=100_000_000, show_default=True,
               help="JPEGs with more pixels are refused before they are decoded; other formats with a quarter as many.")
+@click.option("--poster-root", type=click.Path(exists=True, file_okay=False), show_default="a table's own folder; else anywhere",
+              help="Only posters below this folder are read; relative paths of a table start there.")
+@click.option("--url-schemes", metavar="A,B,…", default="http,https", show_default=True,
+              help="URLs that lists and tables may name.")
+@click.option("--private-hosts", is_flag=True, help="Let URLs of lists and tables lead into networks that are not public.")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", default=10, show_default=True,
+              help="How long to wait for each answer from a URL or a Ray cluster.")
+@click.option("--retries", type=click.IntRange(min=0), default=2, show_default=True,
+              help="How often to try a URL again that fails at once.")
 @click.option("--models", type=click.Path(exists=True, file_okay=False), default="models", show_default=True,
               help="Folder with the trained models.")
 @click.option("--threshold", type=click.FloatRange(0, 1), show_default="tuned for each genre",

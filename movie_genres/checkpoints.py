@@ -3,19 +3,52 @@
 import importlib.metadata
 import io
 import json
+import lzma
+import math
 import os
 import re
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
+from typing import Annotated, Literal
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from movie_genres.access import OUT_OF_RESOURCES, SMALL, open_regular
 from movie_genres.errors import InputError
 from movie_genres.files import replacing
 
+LARGEST_IMAGE = 640  # pixels a side that a model may ask for: half a thousand posters are in memory at once
+LARGEST_INPUT = 3 * LARGEST_IMAGE ** 2  # numbers a film that a network may take
+LARGEST_FILE = 4_000_000_000  # bytes of a model file when unpacked
 METADATA = "movie_genres.json"  # a member of the .keras archive beside Keras's own
 FORMAT = 1
+_EXPECTED = "a model file (.keras) that this toolkit wrote", "Train it again, or fetch it again."
+_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, NotImplementedError, KeyError, ValueError)
 _SHARED_OBJECT = re.compile(rb'(?<="shared_object_id": )\d+')
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip archive can hold
+
+
+class Metadata(BaseModel):
+    """What a model file says of itself, as far as scoring uses it; the rest is for people."""
+
+    model_config = ConfigDict(extra="allow")
+
+    format: int
+    modality: Literal["poster", "overview"] | None
+    genres: Annotated[list[Annotated[str, Field(min_length=1, max_length=100)]], Field(min_length=1, max_length=10_000)]
+    image_size: tuple[Annotated[int, Field(ge=1, le=LARGEST_IMAGE)], Annotated[int, Field(ge=1, le=LARGEST_IMAGE)]] | None = None
+    decoder: str | None = None
+    vocabulary: dict | None = None
+    inputs: dict[str, str] | None = None
+    channels: dict[str, Annotated[int, Field(ge=1, le=1_000_000)]] | None = None
+
+    @model_validator(mode="after")
+    def _belongs_together(self):
+        if len(set(self.genres)) < len(self.genres):
+            raise ValueError("a genre more than once")
+        return self
 
 
 def versions():
@@ -104,17 +137,47 @@ def read_metadata(path):
     Raises:
         InputError: no such file, or not a model file of this toolkit.
     """
+    expected, again = _EXPECTED
     try:
-        with zipfile.ZipFile(path) as archive:
-            metadata = json.loads(archive.read(METADATA))
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+            if sum(member.file_size for member in archive.infolist()) > LARGEST_FILE:
+                raise InputError(path, f"a model file of at most {LARGEST_FILE:,} bytes when unpacked", "more", again)
+            metadata = _member(archive, METADATA)
+            Metadata.model_validate(metadata)
+            _check_inputs(path, _member(archive, "config.json"))
     except FileNotFoundError:
         raise InputError(path, "a model file", "no such file", "Train one with: dvc repro") from None
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-        raise InputError(path, "a model file (.keras) that this toolkit wrote", str(error),
-                         "Train it again, or fetch it again.") from None
-    if metadata.get("format") != FORMAT:
-        raise InputError(path, f"model format {FORMAT}", f"{metadata.get('format')}", "Train it again.")
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"]))
+        raise InputError(path, expected, f"{where}: {error.errors()[0]['msg']}", again) from None
+    except OSError as error:
+        if error.errno in OUT_OF_RESOURCES:
+            raise
+        raise InputError(path, expected, error.strerror or str(error), again) from None
+    except _DAMAGED as error:
+        raise InputError(path, expected, str(error), again) from None
+    if metadata["format"] != FORMAT:
+        raise InputError(path, f"model format {FORMAT}", f"{metadata['format']}", "Train it again.")
     return metadata
+
+
+def _member(archive, name):
+    with archive.open(name) as member:
+        data = member.read(SMALL + 1)
+    if len(data) > SMALL:
+        raise ValueError(f"{name} has more than {SMALL:,} bytes")
+    return json.loads(data)
+
+
+def _check_inputs(path, config):
+    """Refuses a network that takes more than any of ours, before Keras makes room for it."""
+    if isinstance(config, dict):
+        shape = config.get("batch_shape")
+        if isinstance(shape, list) and math.prod(size for size in shape if isinstance(size, int)) > LARGEST_INPUT:
+            raise InputError(path, f"a network that takes at most {LARGEST_INPUT:,} numbers a film", f"the input {shape}",
+                             _EXPECTED[1])
+    for part in config.values() if isinstance(config, dict) else config if isinstance(config, list) else ():
+        _check_inputs(path, part)
 
 
 def load(path):
@@ -141,6 +204,8 @@ def load(path):
                              "Install the extra: pip install -e '.[encoders]'") from None
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except MemoryError:
+        raise
     except Exception as error:  # a damaged or hostile file makes Keras, HDF5 and zipfile raise nearly anything
         found = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
         raise InputError(path, "a loadable Keras model", found, "Train it again, or fetch it again.") from None

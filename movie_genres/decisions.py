@@ -1,15 +1,16 @@
 """Turns probabilities into calibrated ones, and these into decisions; both are fitted on validation films only."""
 
+import hashlib
 import json
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.dataclasses import dataclass
 
+from movie_genres.access import read_small
 from movie_genres.errors import InputError
-from movie_genres.files import file_digest
 from movie_genres.metrics import EPSILON, binary_cross_entropy
 from movie_genres.models import BOTH, MODALITIES, default_ranking, find_models, needed_models
 from movie_genres.options import STRICT
@@ -56,10 +57,12 @@ class Decisions(NamedTuple):
         models: dict from model name to `Decision`; those of a fusion model for films with one modality alone are under
             `NAME:poster` and `NAME:overview`.
         ranking: dict from what a film has, `poster`, `overview` or `both`, to the names of models, the best first.
+        digest: SHA-256 of the file that they were read from, empty without one.
     """
 
     models: dict
     ranking: dict
+    digest: str = ""
 
     def of(self, name, genres, kind=BOTH):
         """The decision of a model for films that have `kind`; where there is none, nothing is calibrated, thresholds 0.5."""
@@ -191,31 +194,56 @@ def write_decisions(decisions, digests, out, genres, options):
     Path(out).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def read_decisions(path, digests):
+class _StoredDecision(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    sha256: str
+    temperature: Annotated[float, Field(ge=0.01, le=100, allow_inf_nan=False)]
+    thresholds: dict[str, Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]]
+
+
+class _Stored(BaseModel):
+    """The content of `decisions.json`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    aim: str
+    precision: float | None
+    ranking: dict[Literal[(*MODALITIES, BOTH)], list[str]]
+    models: dict[str, _StoredDecision]
+
+
+def read_decisions(path, digests, genres):
     """Reads decisions, as `Decisions`.
 
     Args:
         path: of the file.
+        genres: names, the order of the models' probabilities.
         digests: dict from the name of each model that they must be for to the SHA-256 of its file.
 
     Raises:
-        InputError: the file is damaged, or was written for another version of a model.
+        InputError: the file is damaged, or was written for another version of a model or for other genres.
     """
-    path = Path(path)
+    again, expected = "Run: dvc repro tune", "temperatures, thresholds and a ranking of models"
+    data = read_small(path, expected)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        known = {name: of_model["sha256"] for name, of_model in content["models"].items()}
-        models = {name: Decision(float(of_model["temperature"]), np.array(list(of_model["thresholds"].values()), float))
-                  for name, of_model in content["models"].items()}
-        ranking = {kind: [str(name) for name in content["ranking"][kind]] for kind in (*MODALITIES, BOTH)}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(path, "temperatures, thresholds and a ranking of models", f"{error!r}",
-                         "Run: dvc repro tune") from None
-    for name, digest in digests.items():
-        if known.get(name) != digest:
-            raise InputError(path, f"values for {name}.keras as it is", "those of another version, or none",
-                             "Run: dvc repro tune")
-    return Decisions(models, ranking)
+        content = _Stored.model_validate_json(data)
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"]))
+        raise InputError(path, expected, f"{where}: {error.errors()[0]['msg']}", again) from None
+    if missing := {*MODALITIES, BOTH} - set(content.ranking):
+        raise InputError(path, expected, f"no ranking for {', '.join(sorted(missing))}", again)
+    for name, stored in content.models.items():
+        if set(stored.thresholds) != set(genres):
+            raise InputError(path, f"a threshold for each of the genres {', '.join(genres)}", f"others for {name}", again)
+        model = name.partition(":")[0]
+        if stored.sha256 != digests.get(model, stored.sha256):
+            raise InputError(path, f"values for {model}.keras as it is", "those of another version", again)
+    if missing := [name for name in digests if name not in content.models]:
+        raise InputError(path, f"values for {missing[0]}.keras as it is", "none", again)
+    models = {name: Decision(stored.temperature, np.array([stored.thresholds[genre] for genre in genres]))
+              for name, stored in content.models.items()}
+    return Decisions(models, content.ranking, hashlib.sha256(data).hexdigest())
 
 
 def choose_models(folder, modalities=MODALITIES):
@@ -234,7 +262,7 @@ def choose_models(folder, modalities=MODALITIES):
     """
     files, path = find_models(folder, modalities), Path(folder) / FILE_NAME
     if path.exists():
-        decisions = read_decisions(path, {file.name: file_digest(file.path) for file in files})
+        decisions = read_decisions(path, {file.name: file.digest for file in files}, files[0].genres)
     else:
         decisions = Decisions({}, default_ranking(files))
     return needed_models(files, decisions.ranking, modalities), decisions

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import os
 import uuid
-import zipfile
 from pathlib import Path
 
 
@@ -45,25 +44,3 @@ def sync_folder(folder):
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def open_binary(path):
-    """Opens a local file, a member of an archive (`zipfile.Path`) or a URL of fsspec for reading bytes.
-
-    Raises:
-        OSError: it cannot be opened, or it is no regular file: what is read here is read more than once.
-    """
-    if is_url(path):
-        import fsspec
-
-        return fsspec.open(str(path), "rb").open()
-    if isinstance(path, zipfile.Path):
-        return path.open("rb")
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise OSError("not a regular file")
-    return open(path, "rb")
-
-
-def is_url(path):
-    """Whether a path is a URL, such as `s3://bucket/films.csv`."""
-    return isinstance(path, str) and "://" in path

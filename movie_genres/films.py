@@ -22,8 +22,8 @@ class Film:
 
 
 def write_films(path, films):
-    """Writes films as `films.csv` (UTF-8, comma, genres joined by a bar)."""
-    with open(path, "w", encoding="utf-8", newline="") as file:
+    """Writes films as `films.csv` (UTF-8, comma, genres joined by a bar); half a character becomes a question mark."""
+    with open(path, "w", encoding="utf-8", errors="replace", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows((*dataclasses.astuple(film)[:-1], "|".join(film.genres)) for film in films)

@@ -55,6 +55,7 @@ class Network:
             raise InputError(path, f"a model for the poster decoder {DECODER}", self.metadata["decoder"], "Train it again.")
         self.image_size = tuple(self.metadata["image_size"]) if self.modality == POSTER else None
         self.vocabulary = restore_vocabulary(self.metadata["vocabulary"]) if self.modality == OVERVIEW else None
+        self._check_shapes(path)
         self.model.trainable = False  # keeps batch normalisation as it was learned when dropout is on
         inputs, outputs = self.model.input, self.model.output
         if self.modality is not None:
@@ -64,6 +65,14 @@ class Network:
         plain, noisy = (tf.function(functools.partial(network, training=training), input_signature=[signature])
                         for training in (False, True))
         self._run = {False: _frozen(plain, signature, outputs), True: noisy}
+
+    def _check_shapes(self, path):
+        """Refuses a model whose network is not the one that its metadata describe."""
+        genres, shape = len(self.metadata["genres"]), self.model.output_shape
+        if not isinstance(shape, tuple) or shape[-1] != genres:
+            raise InputError(path, f"a probability for each of {genres} genres", f"the output {shape}", "Train it again.")
+        if self.modality == POSTER and self.model.input_shape != (None, *self.image_size, 3):
+            raise InputError(path, f"an input of {self.image_size} pixels", f"{self.model.input_shape}", "Train it again.")
 
     def __call__(self, inputs, noisy=False):
         """Runs one batch of at most `batch_size` films.

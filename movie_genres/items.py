@@ -1,16 +1,16 @@
 """The films to score, as a stream: posters, overviews, or both joined by id."""
 
 import hashlib
-import os
 import pickle
-import re
 import sqlite3
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
+from movie_genres.access import Access
 from movie_genres.listing import LocalPoster, list_posters
-from movie_genres.tables import ID_COLUMNS, TEXT_COLUMNS, as_text, open_table
+from movie_genres.tables import ID_COLUMNS, TEXT_COLUMNS, open_table
 
 
 class Item(NamedTuple):
@@ -22,6 +22,7 @@ class Item(NamedTuple):
         overview: text, or None.
         error: (kind, message) of a row that cannot be read.
         kept: the film's row in an older output, which is taken over as it is; see `outputs.read_rows`.
+        identity: bytes that change when anything does that decides the film's row; see `Films`.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Item(NamedTuple):
     overview: str | None = None
     error: tuple | None = None
     kept: tuple | None = None
+    identity: bytes = b""
 
 
 class Films:
@@ -43,54 +45,78 @@ class Films:
         overviews: path or URL of a table, or None.
         max_bytes: of a poster; see `listing.list_posters`.
         options: `listing.TableOptions`.
-        own: path of the output: it, and what a job keeps beside it, are no posters even where they stand among them.
+        is_own: function of a path that tells whether it belongs to the job: that is no poster even where it stands among
+            them. See `jobs.Job.owns`.
+        access: `access.Access` of what lists and tables name.
 
     Raises:
         InputError: on iteration, an input that is not there or cannot be read to its end.
     """
 
-    def __init__(self, posters, overviews, max_bytes, options, own=""):
+    def __init__(self, posters, overviews, max_bytes, options, is_own=None, access=Access()):
         self._posters, self._overviews = posters, overviews
         self._max_bytes, self._options = max_bytes, options
-        own = os.path.abspath(own) if own else None
-        self._own = own and re.compile(rf"{re.escape(own)}(\.job(\.over)?)?({re.escape(os.sep)}|$)")
+        self._is_own, self._access = is_own, access
 
     def __iter__(self):
         if self._overviews is None:
-            return (Item(film_id, poster) for film_id, poster in self._listed())
-        overviews = read_overviews(self._overviews, self._options)
-        return overviews if self._posters is None else join(overviews, self._listed())
+            items = (Item(film_id, poster) for film_id, poster in self._listed())
+        else:
+            overviews = read_overviews(self._overviews, self._options)
+            items = overviews if self._posters is None else join(overviews, self._listed())
+        return (item._replace(identity=_identity(item)) for item in items)
 
     def _listed(self):
-        for film_id, poster in list_posters(self._posters, self._max_bytes, self._options):
-            if not (self._own and isinstance(poster, LocalPoster) and self._own.match(os.path.abspath(poster.name))):
+        for film_id, poster in list_posters(self._posters, self._max_bytes, self._options, self._access):
+            if not (self._is_own and isinstance(poster, LocalPoster) and self._is_own(poster.name)):
                 yield film_id, poster
 
 
+def _identity(item):
+    """A digest of a film's id, its overview, and its poster's place, size and time."""
+    poster = (item.poster.name, item.poster.stamp()) if item.poster else ()
+    digest = hashlib.blake2b(digest_size=16)
+    for part in (item.id, item.overview, *poster, item.error and item.error[1]):
+        data = "" if part is None else part
+        digest.update(data.encode("utf-8", "surrogatepass") + (b"\xff" if part is None else b"\xfe"))  # not in UTF-8
+    return digest.digest()
+
+
+class Survey(NamedTuple):
+    """What `survey` found.
+
+    Attributes:
+        films: their number.
+        posters, overviews, both: how many of them have a poster, an overview, both.
+        digest: text that changes when any of them does.
+    """
+
+    films: int
+    posters: int
+    overviews: int
+    both: int
+    digest: str
+
+
 def survey(films):
-    """Reads all films once.
+    """Reads all films once, and returns a `Survey`.
 
     Args:
         films: iterable of `Item`.
 
-    Returns:
-        (count, digest): their number, and text that changes when any of them does.
-
     Raises:
         InputError: an input that cannot be read to its end.
     """
-    count, digest = 0, hashlib.sha256()
+    counts, digest = Counter(), hashlib.sha256()
     for item in films:
-        count += 1
-        poster = (item.poster.name, item.poster.stamp()) if item.poster else ()
-        for part in (item.id, item.overview, *poster, item.error and item.error[1]):
-            data = "" if part is None else part
-            digest.update(data.encode("utf-8", "surrogatepass") + (b"\xff" if part is None else b"\xfe"))  # not in UTF-8
-    return count, digest.hexdigest()
+        counts[item.poster is not None, item.overview is not None] += 1
+        digest.update(item.identity)
+    return Survey(counts.total(), sum(count for (poster, _), count in counts.items() if poster),
+                  sum(count for (_, overview), count in counts.items() if overview), counts[True, True], digest.hexdigest())
 
 
 def read_overviews(path, options):
-    """Yields an `Item` for each row of a table, in order; one with missing or extra cells has an error.
+    """Yields an `Item` for each row of a table, in order; one with missing, extra or far too long cells has an error.
 
     Raises:
         InputError: a needed column is missing, or the table cannot be read to its end.
@@ -98,12 +124,11 @@ def read_overviews(path, options):
     table = open_table(path, options.encoding, options.delimiter)
     identity = table.find(options.id_column, ID_COLUMNS, "--id-column")
     text = table.find(options.text_column, TEXT_COLUMNS, "--text-column")
-    for number, cells in table:
-        if table.is_ragged(cells):
-            message = f"row {number} has {len(cells)} cells; the header has {len(table.columns)}"
-            yield Item(cells[identity] if identity < len(cells) else "", error=("bad_row", message))
+    for number, (film_id, overview), problem in table.rows((identity, text)):
+        if problem:
+            yield Item(film_id, error=("bad_row", f"row {number} {problem}"))
         else:
-            yield Item(as_text(cells[identity]), overview=as_text(cells[text]))
+            yield Item(film_id, overview=overview)
 
 
 def join(overviews, posters):
@@ -116,11 +141,13 @@ def join(overviews, posters):
     Yields:
         `Item`.
     """
-    with tempfile.TemporaryDirectory(prefix="movie-genres-") as folder:
+    with tempfile.TemporaryDirectory(prefix="movie-genres-", ignore_cleanup_errors=True) as folder:
         index = sqlite3.connect(Path(folder) / "posters.sqlite", check_same_thread=False, isolation_level=None)
         index.text_factory = bytes
         try:
             yield from _join(index, overviews, posters)
+        except sqlite3.Error as error:
+            raise OSError(f"{folder}: no room for the index of the posters ({error}). TMPDIR names another folder.") from None
         finally:
             index.close()
 

@@ -1,33 +1,28 @@
-"""Scoring jobs: cut into shards that are written whole or not at all, so that an interrupted job goes on where it stopped.
+"""The files of a scoring job: an interrupted one goes on where it stopped, and an output is whole or not there.
 
-A shard is written to a temporary file, which reaches the disk, is renamed, and only then is marked as done. The output of
-all shards is joined at the end, or stays in parts; either way it is the same to the byte however often the job was killed.
+A job is bound to everything that decides its rows. Its shards are staged in a folder of the job: each is written to a
+temporary file, which reaches the disk, is renamed, and only then is marked as done. When all are there, those of other
+machines too, the output is made visible, and a record of what it was made from with it.
 """
 
 import contextlib
-import itertools
 import json
-import logging
 import os
+import re
 import shutil
-import uuid
-from collections import Counter, deque
-from operator import itemgetter
+from collections import Counter
 from pathlib import Path
 
 import filelock
 
-from movie_genres.errors import LockedError, StoppedError, UserError
-from movie_genres.files import replacing
-from movie_genres.outputs import escape_name, merge_parts, read_rows, write_part
-from movie_genres.posters import Caps
-from movie_genres.progress import track
-from movie_genres.scoring import OK, chunks_of, score
+from movie_genres.errors import InputError, LockedError, UserError
+from movie_genres.files import file_digest, replacing, sync_folder
+from movie_genres.outputs import FORMATS, merge_parts, read_rows, write_part
+from movie_genres.records import Binding, Record, Shard, Tally, difference, read_record
 
-logger = logging.getLogger(__name__)
-
-SETTINGS = "job.json"
-
+SETTINGS, COMMIT = "job.json", "commit.json"
+PART = re.compile(rf"part-(\d{{5,}})\.({'|'.join(map(re.escape, FORMATS))})")
+GUARD_SECONDS = 60  # what another machine may need to begin a job or to make an output visible
 
 class Job:
     """The files of a job.
@@ -37,92 +32,180 @@ class Job:
         layout: `outputs.Layout`.
         parts: whether `out` is a folder for parts, `part-00000.csv` and so on, a part for each shard.
         shard_size: films a shard.
-        num_shards, shard_index: on several machines, each with an index of its own from 0, this one does every
-            `num_shards`th shard. Needs `parts`.
+        num_shards, shard_index: on several machines that share the folder, each with an index of its own from 0, this one
+            does every `num_shards`th shard. Needs `parts`.
     """
 
     def __init__(self, out, layout, parts=False, shard_size=8192, num_shards=1, shard_index=0):
-        self.out, self.layout, self.is_folder = Path(out), layout, parts
+        self.out, self.layout, self.is_folder = Path(os.path.realpath(out)), layout, parts
         self.shard_size, self.num_shards, self.shard_index = shard_size, num_shards, shard_index
-        self.state = Path(f"{self.out}/.job-{shard_index}-of-{num_shards}" if parts else f"{self.out}.job")
-
-    def part(self, number):
-        """Path of a shard's rows."""
-        return (self.out if self.is_folder else self.state) / f"part-{number:05}.{self.layout.format}"
+        self.state = self.out / ".job" if parts else Path(f"{self.out}.job")
+        self._over = Path(f"{self.state}.over")
+        self._success = self.out / "_SUCCESS" if parts else self.out.with_name(f".{self.out.name}.success")
+        self._recovered = None
 
     def is_mine(self, number):
         """Whether a shard is this machine's to do."""
         return number % self.num_shards == self.shard_index
 
-    def _marker(self, number):
-        return self.state / f"{number:05}.done"
+    def owns(self, path):
+        """Whether a path belongs to the output or to what the job keeps beside it."""
+        name = os.path.basename(path)
+        if not (".job" in path or name in (self.out.name, self._success.name) or PART.fullmatch(name)):
+            return False  # most paths, without looking at the disk
+        path = Path(os.path.realpath(os.path.dirname(path))) / name
+        inside = {self.state, self._over} & {path, *path.parents}
+        return bool(inside) or path == self._success or (self._is_part(path) if self.is_folder else path == self.out)
 
-    def check_output(self, overwrite):
-        """Refuses to replace an output, unless this job has begun already or may overwrite it. Changes nothing.
+    def _is_part(self, path):
+        return path.parent == self.out and PART.fullmatch(path.name) is not None
+
+    @property
+    def outputs(self):
+        """The files of the output that is there, a list of paths in order."""
+        if not self.is_folder:
+            return [self.out] if self.out.exists() else []
+        found = (path for path in self.out.iterdir() if self._is_part(path)) if self.out.is_dir() else ()
+        return sorted(found, key=lambda path: (int(PART.fullmatch(path.name)[1]), path.name))
+
+    @property
+    def has_begun(self):
+        """Whether there is something to go on with, so that an output may be replaced by what was begun to replace it."""
+        return (self.state / SETTINGS).exists() or self._recovered is not None
+
+    def check_output(self):
+        """Refuses to replace an output.
 
         Raises:
             UserError: there is one.
         """
-        exists = any(map(self.is_mine, self._numbers())) if self.is_folder else self.out.exists()
-        if exists and not overwrite and not (self.state / SETTINGS).exists():
+        if self.outputs or self._success.exists():
             raise UserError(f"{self.out}: there is an output already. Give another name, or --overwrite to replace it, or "
                             "--retry-failed to score its failed rows again.")
 
-    def _numbers(self):
-        """The numbers of the parts in the folder."""
-        return [int(path.name[5:].split(".")[0]) for path in self.out.glob(f"part-[0-9]*.{self.layout.format}")]
-
     @contextlib.contextmanager
     def held(self):
-        """Keeps all other processes from this job.
+        """Keeps all other processes from this machine's share, and makes visible what a killed one had finished.
+
+        What was made for a job that then did not begin is removed.
 
         Raises:
             LockedError: another process has it.
         """
-        self.state.mkdir(parents=self.is_folder, exist_ok=True)
+        fresh = self.is_folder and not self.out.exists()
         try:
-            with filelock.FileLock(self.state / "lock", timeout=0):
-                yield
+            self._recover()
+            with self._locked(self._lock_name, 0):
+                try:
+                    for partial in self.state.glob(".partial-*") if self.num_shards == 1 else ():
+                        partial.unlink()
+                    yield self
+                finally:
+                    self._clear_if_empty(fresh)
+        except (FileExistsError, NotADirectoryError):
+            raise InputError(self.state, "a folder for the job", "a file of that name", "Move it away.") from None
+
+    @property
+    def _lock_name(self):
+        return "lock" if self.num_shards == 1 else f"lock-{self.shard_index}"
+
+    @contextlib.contextmanager
+    def _locked(self, name, timeout=GUARD_SECONDS):
+        for folder in [self.out, self.state] if self.is_folder else [self.state]:
+            folder.mkdir(exist_ok=True)
+        lock = filelock.FileLock(self.state / name, timeout=timeout)
+        try:
+            lock.acquire()
         except filelock.Timeout:
             raise LockedError(f"{self.out}: another process is working on this output.") from None
+        try:
+            yield
+        finally:
+            lock.release()
 
-    def begin(self, settings, overwrite):
+    def _recover(self):
+        if (self.state / COMMIT).exists():
+            with self._locked("guard"):  # a process that is not killed has it until all is visible
+                if (self.state / COMMIT).exists():
+                    self._recovered = read_record(self.state / COMMIT, Record)
+                    self._publish(self._recovered)
+
+    def _clear_if_empty(self, fresh):
+        if self.state.is_dir() and {path.name for path in self.state.iterdir()} <= {"guard", self._lock_name}:
+            shutil.rmtree(self.state, ignore_errors=True)
+            if fresh:
+                with contextlib.suppress(OSError):
+                    self.out.rmdir()
+
+    def begin(self, binding, overwrite=False, retry=False):
         """Starts the job, or goes on with it; to be called while `held`.
 
         Args:
-            settings: dict that JSON can hold: all that the output depends on.
-            overwrite: whether this job, begun with other settings, may be thrown away.
+            binding: dict that JSON can hold: all that decides the output.
+            overwrite: whether an output, or a job that was begun with another binding, may be thrown away.
+            retry: whether the output that is there will be replaced by one with its failed rows scored again.
+
+        Returns:
+            `records.Record` of the output where a killed process had finished this very job; None where there is work to do.
 
         Raises:
-            UserError: it may not; or another machine has begun its share with other settings.
+            UserError: there is an output, or a job with another binding.
+            LockedError: the job to be thrown away is another machine's, which works on it.
         """
-        settings = json.loads(json.dumps(settings))  # as it will be read: lists for tuples
-        for partial in self.state.glob(".partial-*"):
-            partial.unlink()
-        own = self.state / SETTINGS
-        files = self.out.glob(f".job-*/{SETTINGS}") if self.is_folder else self.state.glob(SETTINGS)
-        jobs = {file: json.loads(file.read_text(encoding="utf-8")) for file in files}
-        for file, begun in jobs.items():
-            if begun != settings and (file != own or not overwrite):
-                key = next(key for key in {**settings, **begun} if settings.get(key) != begun.get(key))
-                raise UserError(f"{self.out}: expected to go on with the job in {file.parent}, begun with {key} "
-                                f"{begun.get(key)!r}; found {settings.get(key)!r}. Give the same options, models and "
-                                "inputs, or start anew with --overwrite.")
-        if jobs.get(own) != settings:
-            for marker in self.state.glob("*.done"):
-                marker.unlink()
-            with replacing(own, self.state) as partial:
-                partial.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+        binding = json.loads(json.dumps(binding))  # as it will be read: lists for tuples
+        if self._recovered and self._recovered.binding == binding:
+            return self._recovered
+        with self._locked("guard"):
+            begun = self._begun(overwrite)
+            if begun == binding:
+                return None
+            if begun is not None and not overwrite:
+                raise UserError(f"{self.out}: {difference(begun, binding)}. That is what a job that was begun is bound to: "
+                                "give the same options, models and inputs, or start anew with --overwrite.")
+            if not (overwrite or retry):
+                self.check_output()
+            self._start_anew(binding)
+        return None
+
+    def _begun(self, overwrite):
+        """The binding of the job that has begun, None where there is none."""
+        if not (self.state / SETTINGS).exists():
+            return None
+        try:
+            return read_record(self.state / SETTINGS, Binding).root
+        except InputError:
+            if overwrite:
+                return {}
+            raise
+
+    def _start_anew(self, binding):
+        with contextlib.ExitStack() as others:  # whoever works on what is thrown away now is in the way
+            for lock in self.state.glob("lock-*"):
+                if lock.name != self._lock_name:
+                    others.enter_context(self._locked(lock.name, 0))
+            (self.state / SETTINGS).unlink(missing_ok=True)
+            for path in self.state.iterdir():
+                if path.suffix == ".done" or PART.fullmatch(path.name) or path.name.startswith(".partial-"):
+                    path.unlink()
+            with replacing(self.state / SETTINGS, self.state) as partial:
+                partial.write_text(json.dumps(binding, indent=2) + "\n", encoding="utf-8")
+
+    def _part(self, number):
+        return self.state / f"part-{number:05}.{self.layout.format}"
+
+    def _marker(self, number):
+        return self.state / f"{number:05}.done"
 
     def done(self, number):
-        """How many rows of each status a shard has, a `collections.Counter`; None while it is not done."""
+        """What is known of a shard, a `records.Shard`; None while it is not done, or where what was done is damaged."""
         try:
-            return Counter(json.loads(self._marker(number).read_text()))
-        except FileNotFoundError:
+            shard = read_record(self._marker(number), Shard)
+            return shard if self._part(number).stat().st_size == shard.bytes else None
+        except (InputError, FileNotFoundError):
             return None
 
     def write(self, number, rows):
-        """Writes a shard and marks it as done.
+        """Stages a shard and marks it as done.
 
         Args:
             number: of the shard.
@@ -131,210 +214,89 @@ class Job:
         Returns:
             `collections.Counter` of the rows by status.
         """
-        statuses = Counter()
+        tally = Tally()
 
         def counted():
             for row in rows:
-                statuses[row.status] += 1
+                tally.add(row.status, row.identity)
                 yield row
 
-        with replacing(self.part(number), self.state) as partial:
+        with replacing(self._part(number), self.state) as partial:
             write_part(counted(), partial, self.layout)
+            shard = Shard(statuses=tally.statuses, films=tally.films, kept=tally.kept, digest=file_digest(partial),
+                          bytes=partial.stat().st_size)
         with replacing(self._marker(number), self.state) as partial:
-            partial.write_text(json.dumps(statuses))
-        return statuses
+            partial.write_text(shard.model_dump_json())
+        return tally.statuses
+
+    def forget(self, number):
+        """Takes back that a shard is done."""
+        self._marker(number).unlink(missing_ok=True)
 
     def finish(self, count):
-        """Makes the output of `count` shards visible and removes what the job needed, and what an older output had more."""
+        """Makes the output of `count` shards visible, if those of all machines are there, and removes the job.
+
+        Returns:
+            how many shards are missing yet.
+        """
+        with self._locked("guard"):
+            if not (self.state / SETTINGS).exists():
+                return 0  # another machine, as ready as this one, has made the output visible
+            shards = [self.done(number) for number in range(count)]
+            if missing := shards.count(None):
+                return missing
+            record = self._record_of(shards)
+            with replacing(self.state / COMMIT, self.state) as partial:
+                partial.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            self._publish(record)
+        return 0
+
+    def _record_of(self, shards):
         if self.is_folder:
-            for number in self._numbers():
-                if number >= count and self.is_mine(number):
-                    self.part(number).unlink()
+            files = {self._part(number).name: shard.digest for number, shard in enumerate(shards)}
         else:
-            with replacing(self.out, self.state) as partial:
-                merge_parts([self.part(number) for number in range(count)], partial, self.layout)
-        over = Path(f"{self.state}.over")  # all at once: a job half removed could not go on
-        shutil.rmtree(over, ignore_errors=True)  # of an earlier job that was killed in the next line but one
-        os.replace(self.state, over)
-        shutil.rmtree(over)
+            with replacing(self._staged(self.out.name), self.state) as partial:
+                merge_parts([self._part(number) for number in range(len(shards))], partial, self.layout)
+            files = {self.out.name: file_digest(self._staged(self.out.name))}
+        binding = json.loads((self.state / SETTINGS).read_text(encoding="utf-8"))
+        statuses = sum((Counter(shard.statuses) for shard in shards), Counter())
+        return Record(binding=binding, statuses=statuses, kept=[shard.kept for shard in shards], files=files)
 
-    def previous_rows(self):
-        """The rows of the output that is there, as of `outputs.read_rows`, to be scored again where they failed.
+    def _staged(self, name):
+        return self.state / (name if self.is_folder else "merged")
 
-        Raises:
-            UserError: there is none.
-        """
-        if self.is_folder:
-            return read_rows([self.part(number) for number in sorted(self._numbers())], self.layout)
-        previous = self.state / f"previous.{self.layout.format}"
-        if not previous.exists():
-            if not self.out.exists():
-                raise UserError(f"{self.out}: expected an earlier output, to score its failed rows again; found none.")
-            with replacing(previous, self.state) as partial:
-                shutil.copyfile(self.out, partial)
-        return read_rows([previous], self.layout)
+    def _publish(self, record):
+        """Puts the staged files where they belong; may be repeated from any point at which it was broken."""
+        self._success.unlink(missing_ok=True)  # from here on the output is not complete
+        for name in record.files:
+            if self._staged(name).exists():
+                os.replace(self._staged(name), self.out / name if self.is_folder else self.out)
+        for path in self.outputs if self.is_folder else ():
+            if path.name not in record.files:
+                path.unlink()
+        sync_folder(self._success.parent)
+        with replacing(self._success, self.state) as partial:
+            partial.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        shutil.rmtree(self._over, ignore_errors=True)  # of a job that was killed in its very last step
+        os.replace(self.state, self._over)  # all at once: a job half removed could not go on
+        shutil.rmtree(self._over)
 
-
-def with_kept_rows(films, previous, layout):
-    """Films of which those that an earlier run has scored well keep their rows.
-
-    Args:
-        films: iterable of `items.Item`.
-        previous: iterable of the cells of the earlier rows, as of `outputs.read_rows`.
-        layout: `outputs.Layout`, with the columns `id` and `status`.
-
-    Raises:
-        UserError: the rows are not those of the films.
-    """
-    identity, status = map(layout.shown.index, ("id", "status"))
-    for number, (item, cells) in enumerate(itertools.zip_longest(films, previous), start=1):
-        if item is None or cells is None or cells[identity].lstrip("'") != escape_name(item.id).lstrip("'"):
-            raise UserError(f"expected the films of the earlier output, in their order; found another one in row {number}. "
-                            "Score all anew, with --overwrite.")
-        yield item._replace(kept=cells) if cells[status] == OK else item
-
-
-def failed_in(statuses):
-    """How many rows failed, of a `collections.Counter` of rows by status."""
-    return statuses.total() - statuses[OK]
-
-
-class Tolerance:
-    """How many rows may fail before a job is stopped.
-
-    Args:
-        allowed: int, or None for any number.
-    """
-
-    def __init__(self, allowed=None):
-        self.allowed, self.failed = allowed, 0
-
-    def add(self, failed, example=""):
-        """Counts failed rows.
+    def record(self):
+        """The `records.Record` of the output that is there.
 
         Raises:
-            StoppedError: they are too many.
+            UserError: there is no complete output, or it has changed since it was made.
         """
-        self.failed += failed
-        if self.allowed is not None and self.failed > self.allowed:
-            raise StoppedError(f"stopped: {self.failed:,} failed rows where {self.allowed:,} were allowed{example}. What is "
-                               "done is kept: the same command goes on with it.")
+        if not self.outputs:
+            raise UserError(f"{self.out}: expected an earlier output, to score its failed rows again; found none.")
+        anew = "Score all anew, with --overwrite."
+        if not self._success.exists():
+            raise InputError(self.out, f"what it was made from in {self._success.name}", "no such file", anew)
+        record = read_record(self._success, Record)
+        if {path.name: file_digest(path) for path in self.outputs} != record.files:
+            raise InputError(self.out, "an output as it was written", "a file that changed, is missing or was added", anew)
+        return record
 
-    def watch(self, rows):
-        """Passes rows on, and counts those that failed."""
-        for row in rows:
-            if row.status != OK:
-                self.add(1, f", the last one {escape_name(row.id)!r}: {row.status}, {row.error}")
-            yield row
-
-
-def run(job, films, total, engine, tolerance):
-    """Runs a job that is held and begun, to its end.
-
-    Args:
-        job: `Job`.
-        films: iterable of `items.Item`.
-        total: their number.
-        engine: `LocalEngine`, or another with the same call.
-        tolerance: `Tolerance`.
-
-    Returns:
-        (statuses, scored): `collections.Counter` of the rows by status; and how many of them were not done before.
-
-    Raises:
-        StoppedError: too many rows failed.
-        UserError: there are no longer as many films.
-    """
-    statuses = Counter()
-    count = -(-total // job.shard_size)
-    finished = {number: job.done(number) for number in range(count) if job.is_mine(number)}
-    for of_shard in filter(None, finished.values()):
-        statuses.update(of_shard)
-        tolerance.add(failed_in(of_shard))
-    if statuses:
-        logger.info("%s: going on after %s rows that are done", job.out, f"{statuses.total():,}")
-
-    def pending():
-        for number, shard in _shards(films, job.shard_size):
-            if job.is_mine(number) and not finished.get(number):
-                yield number, shard
-            deque(shard, maxlen=0)  # pass over what is left of it
-
-    mine = sum(min(job.shard_size, total - number * job.shard_size) for number in finished)
-    left = mine - statuses.total()
-    for of_shard in engine(job, pending(), left, tolerance):
-        statuses.update(of_shard)
-    if statuses.total() != mine:
-        raise UserError(f"{job.out}: expected {mine:,} films, as at the start; found {statuses.total():,}: the input has "
-                        "changed since.")
-    job.finish(count)
-    return statuses, left
-
-
-def _shards(items, size):
-    items = iter(items)
-    for number in itertools.count():
-        first = list(itertools.islice(items, 1))
-        if not first:
-            return
-        yield number, itertools.chain(first, itertools.islice(items, size - 1))
-
-
-class LocalEngine:
-    """Scores shards in this process, one after the other; the next is read while one is scored.
-
-    Args:
-        models: `inference.Models`.
-        threads, caps: see `scoring.score`.
-    """
-
-    def __init__(self, models, threads, caps):
-        self._models, self._threads, self._caps = models, threads, caps
-
-    def __call__(self, job, shards, total, tolerance):
-        """Scores and writes shards.
-
-        Args:
-            job: `Job`.
-            shards: iterable of (number, iterable of `items.Item`).
-            total: how many films there are in all, for the progress bar.
-            tolerance: `Tolerance`.
-
-        Yields:
-            what `Job.write` returns, for each shard.
-        """
-        numbers = deque()
-
-        def chunks():
-            for number, items in shards:
-                for chunk in chunks_of(items):  # no chunk goes beyond a shard: see `chunks_of`
-                    numbers.append(number)
-                    yield chunk
-
-        def rows():
-            for of_chunk in score(chunks(), self._models, self._threads, self._caps):
-                number = numbers.popleft()
-                for row in of_chunk:
-                    yield number, row
-
-        scored = track(rows(), total, "Scoring", log=False)
-        for number, of_shard in itertools.groupby(scored, key=itemgetter(0)):
-            yield job.write(number, tolerance.watch(map(itemgetter(1), of_shard)))
-
-
-def score_anew(films, total, out, layout, models, threads=None, caps=Caps()):
-    """Scores films to one file from the start, in this process; an older job or file of that name is replaced.
-
-    Args:
-        films: iterable of `items.Item`.
-        total: their number.
-        out, layout: see `Job`.
-        models, threads, caps: see `LocalEngine`.
-
-    Returns:
-        `collections.Counter` of the rows by status.
-    """
-    job = Job(out, layout)
-    with job.held():
-        job.begin({"anew": uuid.uuid4().hex}, overwrite=True)  # never what an older one left
-        return run(job, films, total, LocalEngine(models, threads, caps), Tolerance())[0]
+    def rows(self):
+        """The rows of the output that is there, as of `outputs.read_rows`."""
+        return read_rows(self.outputs, self.layout)

@@ -1,5 +1,7 @@
 """Loads models for scoring, the same for every engine; imports TensorFlow only when it is asked to."""
 
+from movie_genres.errors import InputError
+from movie_genres.files import file_digest
 from movie_genres.quiet import import_tensorflow
 
 
@@ -16,11 +18,15 @@ def load_models(files, decisions, batch_size, threads=None, mixed_precision=Fals
         `inference.Models`.
 
     Raises:
-        InputError: a model cannot be loaded.
+        InputError: a model cannot be loaded, or is no longer the file that was found.
     """
     import_tensorflow(threads)
     from movie_genres.inference import Models, use_mixed_precision
 
     if mixed_precision:
         use_mixed_precision()
-    return Models(files, decisions, batch_size)
+    models = Models(files, decisions, batch_size)
+    for file in files:
+        if file_digest(file.path) != file.digest:
+            raise InputError(file.path, "the model file that was there at the start", "another one", "Start again.")
+    return models

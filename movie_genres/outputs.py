@@ -15,6 +15,7 @@ from movie_genres.errors import InputError, UserError, one_line
 
 SUFFIXES = {".csv": "csv", ".csv.gz": "csv.gz", ".jsonl": "jsonl", ".jsonl.gz": "jsonl.gz", ".parquet": "parquet"}
 FORMATS = tuple(SUFFIXES.values())
+OK = "ok"  # the status of a row without failure
 FORMULA = re.compile(r"[=+\-@\t\r]")  # how a cell begins that a spreadsheet may run
 
 
@@ -30,6 +31,7 @@ class Row(NamedTuple):
         probabilities: float array of shape (genres,), or None if nothing could be scored.
         thresholds: float array of shape (genres,): from which probability on each genre counts as there.
         kept: the film's cells in an older output, which are written as they are; all else but the status is empty then.
+        identity: see `items.Item`.
     """
 
     id: str
@@ -40,6 +42,7 @@ class Row(NamedTuple):
     probabilities: np.ndarray | None = None
     thresholds: np.ndarray | None = None
     kept: tuple | None = None
+    identity: bytes = b""
 
 
 class Layout(NamedTuple):

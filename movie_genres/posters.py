@@ -1,14 +1,15 @@
 """The one poster decoder, shared by training and scoring."""
 
+import errno
 import io
 import os
-import stat
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from movie_genres.access import is_of_machine, open_regular
 from movie_genres.errors import InputError
 
 DECODER = "pillow-1"  # recorded in every model; raise it whenever a change below changes pixels
@@ -50,19 +51,22 @@ def read_file(path, max_bytes):
 
     Raises:
         PosterError: of kind `missing`, `unreadable`, `not_a_file` or `too_large`.
+        OSError, MemoryError: the machine is out of something; the file may be well.
     """
     try:
-        # O_NONBLOCK: opening a FIFO must not wait for a writer.
-        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
-            info = os.fstat(file.fileno())
-            if not stat.S_ISREG(info.st_mode):
-                raise PosterError("not_a_file", "expected a regular file")
-            check_bytes(info.st_size, max_bytes)
-            return file.read()
+        with open_regular(path) as file:
+            check_bytes(os.fstat(file.fileno()).st_size, max_bytes)
+            data = file.read(max_bytes + 1)  # it may be growing
     except FileNotFoundError:
         raise PosterError("missing", "no such file") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        if is_of_machine(error):
+            raise
+        if getattr(error, "errno", None) == errno.ENOTSUP:
+            raise PosterError("not_a_file", "expected a regular file") from None
         raise PosterError("unreadable", getattr(error, "strerror", None) or str(error)) from None
+    check_bytes(len(data), max_bytes)
+    return data
 
 
 def stamp_file(path):
@@ -96,6 +100,7 @@ def decode_poster(data, size, max_pixels=Caps().pixels):
 
     Raises:
         PosterError: of kind `empty`, `not_an_image`, `too_large` or `corrupt`.
+        MemoryError: no picture within `max_pixels` needs much, so that it is the machine that lacks it.
     """
     if not data:
         raise PosterError("empty", "the file is empty")
@@ -111,17 +116,32 @@ def decode_poster(data, size, max_pixels=Caps().pixels):
             image = _to_rgb(_turned(image))
             return np.asarray(image.resize(size[::-1], Image.Resampling.BILINEAR, reducing_gap=3.0))
     except UnidentifiedImageError:
-        raise PosterError("not_an_image", f"not an image in a known format; it begins with {data[:12]!r}") from None
+        raise PosterError("not_an_image", "not an image in a known format") from None
     except PosterError:
         raise
-    except Exception as error:  # damaged files make Pillow raise nearly anything, from SyntaxError to MemoryError
-        raise PosterError("corrupt", str(error) or type(error).__name__) from None
+    except Exception as error:  # damaged files make Pillow raise nearly anything, with bytes of theirs in its messages
+        if is_of_machine(error):
+            raise
+        raise PosterError("corrupt", f"damaged or cut short ({type(error).__name__})") from None
+
+
+def is_picture(data):
+    """Whether bytes begin as an image file of a known format does."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS):
+            return True
+    except Exception as error:
+        if is_of_machine(error):
+            raise
+        return False
 
 
 def _turned(image):
     try:
         return ImageOps.exif_transpose(image)
-    except Exception:  # damaged EXIF data, of a picture that is whole
+    except Exception as error:  # damaged EXIF data, of a picture that is whole
+        if is_of_machine(error):
+            raise
         return image
 
 

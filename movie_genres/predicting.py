@@ -1,25 +1,34 @@
 """A whole scoring job, from what a user asks for to the finished output."""
 
 import contextlib
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
 import logging
+import os
 import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from movie_genres.checkpoints import read_metadata
+from movie_genres import checkpoints
+from movie_genres.access import Access
 from movie_genres.decisions import choose_models
 from movie_genres.errors import UserError
 from movie_genres.items import Films, survey
-from movie_genres.jobs import Job, LocalEngine, Tolerance, run, with_kept_rows
+from movie_genres.jobs import Job
 from movie_genres.listing import TableOptions
 from movie_genres.loading import load_models
 from movie_genres.models import OVERVIEW, POSTER, model_name
 from movie_genres.outputs import Layout, all_columns, format_of
-from movie_genres.posters import Caps
+from movie_genres.posters import DECODER, Caps
 from movie_genres.ray_engine import RayEngine
+from movie_genres.records import difference
+from movie_genres.running import KeptRows, LocalEngine, Tolerance, run
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +42,8 @@ class Request:
         overviews: path or URL of a table, or None.
         id_column, text_column, poster_column, encoding, delimiter: see `listing.TableOptions`.
         max_bytes, max_pixels: see `posters.Caps`.
+        poster_root, private_hosts, timeout, retries: see `access.Access`.
+        url_schemes: its `schemes`, joined by commas.
         models: the models folder.
         threshold, top, excel_safe: see `outputs.Layout`.
         batch_size: films a step.
@@ -61,6 +72,11 @@ class Request:
     delimiter: str | None = None
     max_bytes: int = Caps().bytes
     max_pixels: int = Caps().pixels
+    poster_root: str | None = Access().root
+    url_schemes: str = ",".join(Access().schemes)
+    private_hosts: bool = Access().private_hosts
+    timeout: float = Access().timeout
+    retries: int = Access().retries
     threshold: float | None = None
     batch_size: int = 128
     threads: int | None = None
@@ -100,35 +116,43 @@ def predict(request):
     _check(request, modalities, parts)
     files, decisions = choose_models(request.models, modalities)
     name = model_name(request.models, files)
-    layout = _layout(request, read_metadata(files[0].path)["genres"], name, parts)
+    layout = _layout(request, files[0].genres, name, parts)
     job = Job(request.out, layout, parts, request.shard_size, request.num_shards, request.shard_index)
-    job.check_output(request.overwrite or request.retry_failed)
-    caps = Caps(request.max_bytes, request.max_pixels)
-    tables = TableOptions(request.id_column, request.text_column, request.poster_column, request.encoding,
-                          request.delimiter and request.delimiter.replace("\\t", "\t"))
-    with _listed(request.posters) as posters:
-        films = Films(posters, request.overviews, caps.bytes, tables, request.out)
-        total, digest = survey(films)
-        with job.held():
-            if request.retry_failed:
-                films = with_kept_rows(films, job.previous_rows(), layout)
-            same = ("batch_size", "mixed_precision", "shard_size", "num_shards", "retry_failed")
-            settings = {**layout._asdict(), **caps._asdict(), **{name: getattr(request, name) for name in same}}
-            job.begin({"films": total, "input": digest, **settings}, request.overwrite)
-            engine = _engine(request, files, decisions, modalities, caps)
-            allowed = None if request.max_failure_rate is None else int(request.max_failure_rate * total)
+    with job.held(), _listed(request.posters) as posters:
+        if not (request.overwrite or request.retry_failed or job.has_begun):
+            job.check_output()  # before the films are read, which may take long; `begin` looks again
+        films, record = _films(request, posters, job), None
+        if request.retry_failed:
+            record = job.record()
+            films = KeptRows(films, job, record)
+        found = survey(films)
+        _say_what_was_found(request, found)
+        binding = _binding(request, layout, files, decisions, found, record)
+        if record:
+            _check_retry(request, record, binding)
+        finished = job.begin(binding, request.overwrite, request.retry_failed)
+        if finished:  # by a process that was killed in its very last steps
+            statuses, scored, missing, started = Counter(finished.statuses), 0, 0, None
+        else:
+            engine = _engine(request, files, decisions)
+            allowed = None if request.max_failure_rate is None else int(request.max_failure_rate * found.films)
             started = time.monotonic()
-            statuses, scored = run(job, films, total, engine, Tolerance(0 if request.strict else allowed))
-            _report(request.out, statuses, scored / (time.monotonic() - started), name, files)
+            statuses, scored, missing = run(job, films, found, engine, Tolerance(0 if request.strict else allowed))
+        _report(request.out, statuses, scored / (time.monotonic() - started) if scored else 0.0, name, files, missing)
     return statuses
 
 
 def _check(request, modalities, parts):
     if not modalities:
         raise UserError("Nothing to score: give --posters, --overviews or both.")
-    folder = Path(request.out).parent
-    if not folder.is_dir():
-        raise UserError(f"{request.out}: expected an existing folder to write to; found no folder {folder}.")
+    out = Path(request.out)
+    if not out.parent.is_dir():
+        raise UserError(f"{request.out}: expected an existing folder to write to; found no folder {out.parent}.")
+    if out.exists() and not out.is_dir() and not out.is_file():
+        raise UserError(f"{request.out}: expected a file or a folder to write to; found a device, a pipe or a socket.")
+    for name, given in (("--posters", request.posters), ("--overviews", request.overviews)):
+        if given is not None and out.is_file() and os.path.exists(given) and os.path.samefile(given, out):
+            raise UserError(f"{request.out}: expected another file as output than as {name}; found the same.")
     if request.num_shards > 1 and not parts:
         raise UserError("--num-shards: expected a folder as --out, with a slash at its end, for the parts of all machines; "
                         f"found {request.out}.")
@@ -136,10 +160,55 @@ def _check(request, modalities, parts):
         raise UserError(f"--shard-index: expected 0 to {request.num_shards - 1}; found {request.shard_index}.")
     if request.retry_failed and request.num_shards > 1:
         raise UserError("--retry-failed: expected one machine; found --num-shards.")
+    if request.engine == "ray" and importlib.util.find_spec("ray") is None:
+        raise UserError("--engine ray: expected the package ray; found none. Install it with: pip install 'movie-genres[ray]'")
+
+
+def _access(request):
+    return Access(request.poster_root, tuple(request.url_schemes.lower().split(",")), request.private_hosts, request.timeout,
+                  request.retries)
+
+
+def _films(request, posters, job):
+    tables = TableOptions(request.id_column, request.text_column, request.poster_column, request.encoding,
+                          request.delimiter and request.delimiter.replace("\\t", "\t"))
+    return Films(posters, request.overviews, request.max_bytes, tables, job.owns, _access(request))
+
+
+def _say_what_was_found(request, found):
+    """Warns where the input is hardly what its user thinks it is."""
+    if not found.films:
+        logger.warning("%s: no film in it; the output will have no rows", request.overviews or request.posters)
+    elif found.posters and found.overviews and not found.both:
+        logger.warning("%s posters and %s overviews have not a single id in common, and each is scored alone; a poster's id is "
+                       "its path without extension", f"{found.posters:,}", f"{found.overviews:,}")
+
+
+def _binding(request, layout, files, decisions, found, record):
+    """All that decides the rows of an output, a dict: no row is ever put beside one that was made in another way."""
+    models = {f"model {file.name}": file.digest for file in files}
+    same = ("max_bytes", "max_pixels", "poster_root", "url_schemes", "private_hosts", "batch_size", "mixed_precision",
+            "shard_size", "num_shards")
+    return {"films": found.films, "input": found.digest, **layout._asdict(), **models, "decisions": decisions.digest,
+            "decoder": DECODER, "package": importlib.metadata.version("movie-genres"), **checkpoints.versions(),
+            **{name: getattr(request, name) for name in same},
+            "retried": record and hashlib.sha256(record.model_dump_json().encode()).hexdigest()}
+
+
+def _check_retry(request, record, binding):
+    """Refuses to put rows beside those of an output that was made with other settings."""
+    free = ("films", "input", "num_shards", "retried")  # the films themselves are checked one by one
+    made_with, given = ({key: value for key, value in json.loads(json.dumps(bound)).items() if key not in free}
+                        for bound in (record.binding, binding))
+    if made_with != given:
+        raise UserError(f"{request.out}: {difference(made_with, given)}. That is what the output is bound to: give the options "
+                        "and models that it was made with, or score all anew with --overwrite.")
 
 
 def _layout(request, genres, name, parts):
     columns = tuple(request.columns.split(",")) if request.columns else None
+    if columns and len(set(columns)) < len(columns):
+        raise UserError(f"--columns: expected each name once; found {request.columns}.")
     unknown = sorted(set(columns or ()) - set(all_columns(genres)))
     if unknown:
         raise UserError(f"--columns: expected names among {', '.join(all_columns(genres))}; found {', '.join(unknown)}.")
@@ -163,18 +232,22 @@ def _listed(posters):
         yield file.name
 
 
-def _engine(request, files, decisions, modalities, caps):
+def _engine(request, files, decisions):
+    caps = Caps(request.max_bytes, request.max_pixels)
     if request.engine == "ray":
-        return RayEngine(request.models, modalities, request.batch_size, request.threads or 1, request.mixed_precision, caps,
-                         request.ray_address)
+        return RayEngine(files, decisions, request.batch_size, request.threads or 1, request.mixed_precision, caps,
+                         request.ray_address, request.timeout)
     models = load_models(files, decisions, request.batch_size, request.threads, request.mixed_precision)
     return LocalEngine(models, request.threads, caps)
 
 
-def _report(out, statuses, rate, name, files):
+def _report(out, statuses, rate, name, files, missing):
     failed = {kind: count for kind, count in statuses.most_common() if kind != "ok"}
     logger.info("%s: %s rows, %s ok%s; %s rows/s with %s (%s)", out, f"{statuses.total():,}", f"{statuses['ok']:,}",
                 ", failed: " + ", ".join(f"{kind} {count:,}" for kind, count in failed.items()) if failed else "",
                 f"{rate:,.0f}", name, ", ".join(file.name for file in files),
                 extra={"summary": {"out": out, "rows": statuses.total(), "ok": statuses["ok"], "failed": failed,
-                                   "rows_per_second": round(rate, 1), "model": name}})
+                                   "rows_per_second": round(rate, 1), "model": name, "complete": not missing}})
+    if missing:
+        logger.info("%s: this machine's share is done; %s shards of others are missing, and the output appears with the last",
+                    out, f"{missing:,}")

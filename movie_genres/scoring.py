@@ -7,11 +7,10 @@ import numpy as np
 
 from movie_genres.arrays import Posters
 from movie_genres.models import OVERVIEW, POSTER
-from movie_genres.outputs import Row
+from movie_genres.outputs import OK, Row
 from movie_genres.posters import Caps, PosterError, decode_poster
 from movie_genres.text import normalise
 
-OK = "ok"
 # Films in work at once; two chunks are in memory. Overviews alone are small, and many give batches of like length.
 CHUNK, CHUNK_OF_OVERVIEWS = 512, 4096
 CHUNK_CHARACTERS = 16_000_000  # and at most this much text, or posters from a stream
@@ -79,7 +78,7 @@ def _score_chunk(chunk, decoded, models):
     rows = []
     for line, item in enumerate(chunk):
         if item.kept is not None:
-            rows.append(Row(item.id, "", OK, kept=item.kept))
+            rows.append(Row(item.id, "", OK, kept=item.kept, identity=item.identity))
             continue
         text_error = None if known[line] or item.overview is None else _text_error(item.overview)
         rows.append(_row(item, decoded[line], text_error, (probabilities[line], thresholds[line])))
@@ -103,7 +102,7 @@ def _text_error(overview):
 
 def _row(item, decoded, text_error, answer):
     if item.error:
-        return Row(item.id, "overview", *item.error)
+        return Row(item.id, "overview", *item.error, identity=item.identity)
     poster_ok, poster_error = isinstance(decoded, dict), decoded if isinstance(decoded, PosterError) else None
     text_ok = item.overview is not None and text_error is None
     failures = ([(poster_error.kind, f"poster: {poster_error}")] if poster_error else []) + \
@@ -112,8 +111,9 @@ def _row(item, decoded, text_error, answer):
     message = "; ".join(message for _, message in failures)
     file = item.poster.name if item.poster else ""
     if poster_ok or text_ok:
-        return Row(item.id, _source(poster_ok, text_ok), status, message, file, *answer)
-    return Row(item.id, _source(item.poster is not None, item.overview is not None), status, message, file)
+        return Row(item.id, _source(poster_ok, text_ok), status, message, file, *answer, identity=item.identity)
+    return Row(item.id, _source(item.poster is not None, item.overview is not None), status, message, file,
+               identity=item.identity)
 
 
 def _source(poster, overview):

@@ -1,25 +1,26 @@
 """Recognises the layouts in which people hold film data, and reads each as films and posters.
 
-A layout is two functions: one that recognises it in a folder, one that reads it. Folders and zip archives look the same
-to both, as `pathlib.Path` and `zipfile.Path` share the methods used here. Nothing is extracted.
+A layout is two functions: one that recognises it in a folder, one that reads it. Folders and zip archives are the same to
+both: a `places.Place`.
 """
 
-import ast
 import dataclasses
 import itertools
 import json
-import zipfile
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+import pydantic
+
 from movie_genres.errors import InputError
 from movie_genres.films import Film
-from movie_genres.posters import SUFFIXES
+from movie_genres.genres import UNKNOWN_GENRES, Genres
+from movie_genres.places import TABLE_SUFFIXES, folder_place, left_out, open_source, reason_of
+from movie_genres.posters import SUFFIXES, Caps
 from movie_genres.tables import GENRES_COLUMNS, ID_COLUMNS, TEXT_COLUMNS, Table
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
 POSTER_FOLDERS = ("posters", "images", "poster", "image")
-UNKNOWN_GENRES = ("n/a", "na", "none", "unknown", "(no genres listed)")
+MAX_JSON = 10_000_000  # bytes of the JSON file of one film
 
 
 @dataclasses.dataclass
@@ -28,15 +29,17 @@ class Source:
 
     Attributes:
         films: list of `Film`.
-        posters: dict from film id to the file (`pathlib.Path` or `zipfile.Path`) with its poster.
+        posters: dict from film id to the `places.Place` of its poster.
         unused_posters: how many poster files belong to no film.
         notes: list of sentences on what was skipped or is peculiar.
+        origin: the folder or file in which the layout was found.
     """
 
     films: list
     posters: dict
     unused_posters: int
     notes: list
+    origin: Path | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +49,7 @@ class TableOptions:
     Attributes:
         id_column, text_column, genres_column: names of columns.
         genre_separator: what stands between the genres of a cell.
-        posters: a folder with the posters, where it is not beside the table.
+        posters: a folder with the posters, where they are not where the layout has them.
     """
 
     id_column: str | None = None
@@ -57,7 +60,7 @@ class TableOptions:
 
 
 class Layout(NamedTuple):
-    """One way of holding film data: `recognise(folder) -> bool` and `read(folder, options) -> Source`."""
+    """One way of holding film data: `recognise(place) -> bool` and `read(place, options) -> Source`."""
 
     recognise: object
     read: object
@@ -79,91 +82,73 @@ def read_source(path, layout=None, options=TableOptions()):
         InputError: no such path, an unknown layout, an archive with a member outside itself, or what the layout raises.
     """
     path = Path(path)
-    if not path.exists():
-        raise InputError(path, "a folder, a zip archive or a table", "nothing", "Check the path.")
-    folders = _open_folders(path)
+    places, notes = open_source(path)
     for name in [layout] if layout else LAYOUTS:
-        for folder in folders:
-            if LAYOUTS[name].recognise(folder):
-                return name, LAYOUTS[name].read(folder, options)
+        for place in places:
+            if LAYOUTS[name].recognise(place):
+                source = LAYOUTS[name].read(place, options)
+                source.origin = place.path if isinstance(place.path, Path) else path
+                source.notes += notes
+                return name, source
     expected = LAYOUTS[layout].expected if layout else "; or ".join(known.expected for known in LAYOUTS.values())
-    raise InputError(path, expected, _describe(folders[0]), "" if layout else "Name the layout with --format.")
+    raise InputError(path, expected, _describe(places[0]), "" if layout else "Name the layout with --format.")
 
 
-def _open_folders(path):
-    """The path as a list of folders in which a layout may lie: itself, and the folders directly inside."""
-    if path.is_dir():
-        top = path
-    elif zipfile.is_zipfile(path):
-        _refuse_unsafe_members(path)
-        top = zipfile.Path(path)
-    elif path.suffix.lower() in TABLE_SUFFIXES:
-        return [path]
-    else:
-        raise InputError(path, "a folder, a zip archive or a table (" + ", ".join(TABLE_SUFFIXES) + ")",
-                         "a file that is none of these")
-    inside = sorted((entry for entry in top.iterdir() if entry.is_dir() and entry.name != "__MACOSX"), key=str)
-    return [top, *inside[:20]]
-
-
-def _refuse_unsafe_members(path):
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except zipfile.BadZipFile as error:
-        raise InputError(path, "a whole zip archive", str(error), "Fetch it again.") from None
-    for name in names:
-        parts = PurePosixPath(name.replace("\\", "/"))
-        if parts.is_absolute() or ".." in parts.parts or ":" in name.split("/")[0]:
-            raise InputError(path, "members inside the archive", f"the member {name!r}", "Do not trust this archive.")
-
-
-def _describe(folder):
-    if folder.is_file():
-        return "the columns " + ", ".join(Table(folder).columns)
-    names = sorted(entry.name for entry in folder.iterdir())
+def _describe(place):
+    if not place.is_dir():
+        return "the columns " + ", ".join(Table(place.path).columns)
+    names = [entry.name for entry in place.children()]
     return ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "") if names else "nothing in it"
 
 
-def _child(folder, name):
-    """The entry of a folder with this name whatever its case, or None."""
-    return next((entry for entry in folder.iterdir() if entry.name.lower() == name.lower()), None)
+def _poster_folder(place, options, usual):
+    """Where the posters are: what the user named, or the first of the `usual` folders that there is; or None."""
+    if options.posters:
+        if not options.posters.is_dir():
+            raise InputError(options.posters, "a folder with posters", "no such folder", "Check --posters.")
+        return folder_place(options.posters)
+    beside = place if place.is_dir() else folder_place(place.path.parent)
+    found = next((child for child in map(beside.child, usual) if child is not None), None)
+    if found is not None and found.leads_out():
+        raise InputError(found.path, "a folder inside the source", "a link that leads out of it", "Name it with --posters.")
+    return found
 
 
-def _posters_in(folder):
-    """Dict from stem to file of the posters in a folder (None: no folder); the first by name where a stem repeats."""
-    posters = {}
-    for file in sorted(folder.iterdir(), key=str) if folder is not None else ():
-        if PurePosixPath(file.name).suffix.lower() in SUFFIXES:
-            posters.setdefault(PurePosixPath(file.name).stem, file)
+def _posters_in(folder, notes):
+    """Dict from stem to place of the posters in a folder (None: no folder); the first by name where a stem repeats."""
+    posters, reasons = {}, []
+    for file in folder.children() if folder is not None else ():
+        if file.suffix in SUFFIXES:
+            try:
+                file.check(Caps().bytes)
+            except OSError as error:
+                reasons.append((file.name, reason_of(error)))
+            else:
+                posters.setdefault(file.stem, file)
+    notes += left_out("posters", reasons)
     return posters
 
 
-def _assemble(films, posters, names, notes):
-    """A `Source` from films, posters by stem, and the stems under which each film's poster may be found."""
+def _assemble(films, folder, names, notes):
+    """A `Source` from films, the folder of posters, and the stems under which each film's poster may be found."""
+    posters = _posters_in(folder, notes)
     found = {film.id: next((posters[name] for name in names.get(film.id, (film.id,)) if name in posters), None)
              for film in films}
     found = {film_id: file for film_id, file in found.items() if file is not None}
-    return Source(films, found, len(posters) - len(set(map(str, found.values()))), notes)
-
-
-def _known(genres):
-    """The genres that name one, each once."""
-    cleaned = (str(genre).strip().replace("|", "/") for genre in genres)
-    return tuple(dict.fromkeys(genre for genre in cleaned if genre and genre.lower() not in UNKNOWN_GENRES))
+    return Source(films, found, len(posters) - len({file.name for file in found.values()}), notes)
 
 
 def _well_formed(table, notes):
     """The rows of a table with the right number of cells; notes how many had another."""
-    ragged = []
+    ragged, first = 0, None
     for number, cells in table:
         if table.is_ragged(cells):
-            ragged.append(number)
+            ragged, first = ragged + 1, first or number
         else:
             yield number, cells
     if ragged:
-        notes.append(f"{table.path.name}: skipped {len(ragged):,} rows whose number of cells differs from the header's "
-                     f"(first: row {ragged[0]:,})")
+        notes.append(f"{table.path.name}: skipped {ragged:,} rows whose number of cells differs from the header's "
+                     f"(first: row {first:,})")
 
 
 # --- Multimodal_IMDB_dataset: one-hot genre columns -----------------------------------------------------------------
@@ -171,109 +156,133 @@ def _well_formed(table, notes):
 ONE_HOT_TABLE = "IMDB_overview_genres.csv"
 
 
-def _is_one_hot(folder):
-    return folder.is_dir() and _child(folder, ONE_HOT_TABLE) is not None
+def _is_one_hot(place):
+    return place.is_dir() and place.child(ONE_HOT_TABLE) is not None
 
 
-def _read_one_hot(folder, options):
-    table, notes, films = Table(_child(folder, ONE_HOT_TABLE)), [], []
+def _read_one_hot(place, options):
+    table, notes, films, genres = place.child(ONE_HOT_TABLE).table(), [], [], Genres()
     id_column, text_column = table.find("Id"), table.find("Overview")
     labels = {name: column for column, name in enumerate(table.columns) if name not in ("Id", "Genre", "Overview")}
     counts = dict.fromkeys(labels, 0)
     for number, cells in _well_formed(table, notes):
         for name, column in labels.items():
             if cells[column] not in ("0", "1"):
-                raise InputError(table.path, f"0 or 1 in the genre column {name!r}", f"{cells[column]!r} in row {number}")
+                raise InputError(table.path, f"0 or 1 in the genre column {name!r}", f"something else in row {number}")
             counts[name] += cells[column] == "1"
-        genres = (name for name, column in labels.items() if cells[column] == "1")
-        films.append(Film(cells[id_column].strip(), overview=cells[text_column].strip(), genres=_known(genres)))
+        names = [name for name, column in labels.items() if cells[column] == "1"]
+        films.append(Film(cells[id_column].strip(), overview=cells[text_column].strip(), genres=genres.known(names)))
     empty = [name for name, count in counts.items() if not count]
     if empty:
         notes.append(f"genre columns without a single film, left out: {', '.join(empty)}")
     notes += [f"{counts[name]:,} films have {name}, which says that the genre is unknown: it is not a genre to learn"
               for name in labels if name.lower() in UNKNOWN_GENRES and counts[name]]
-    return _assemble(films, _posters_in(_child(folder, "Images")), {}, notes)
+    notes += genres.notes(table.path)
+    return _assemble(films, _poster_folder(place, options, ("images",)), {}, notes)
 
 
 # --- MM-IMDb: a JSON file and a JPEG for each film ------------------------------------------------------------------
 
-def _is_mm_imdb(folder):
-    files = (entry for entry in folder.iterdir() if entry.name.endswith(".json")) if folder.is_dir() else ()
+class _Record(pydantic.BaseModel):
+    """A film's JSON file: what is read of it. Numbers are not genres, and a plot is text."""
+
+    model_config = pydantic.ConfigDict(strict=True)
+    title: str | int | float | None = None
+    year: str | int | float | None = None
+    plot: str | list[str] | None = None
+    outline: str | None = pydantic.Field(None, alias="plot outline")
+    genres: str | list[str] | None = None
+
+    def text(self):
+        """The outline, or the first plot, without its author."""
+        plot = self.plot if isinstance(self.plot, str) else next(iter(self.plot or ()), "")
+        return (self.outline or plot).split("::")[0].strip()
+
+
+def _is_mm_imdb(place):
+    files = (entry for entry in place.children() if entry.name.endswith(".json")) if place.is_dir() else ()
     return any(_has_plot(file) for file in itertools.islice(files, 20))
 
 
 def _has_plot(file):
-    content = _json_object(file)
-    return content is not None and ("plot" in content or "plot outline" in content)
+    try:
+        return not {"plot", "plot outline"}.isdisjoint(_json_object(file))
+    except OSError:
+        return False
 
 
 def _json_object(file):
+    """The object in a JSON file; empty where there is none. Raises OSError where the file cannot be read."""
     try:
-        content = json.loads(file.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None
+        content = json.loads(file.read(MAX_JSON))
+    except (ValueError, RecursionError):  # RecursionError: nested by the thousand
+        content = {}
+    return content if isinstance(content, dict) else {}
 
 
-def _read_mm_imdb(folder, options):
-    films, notes, unreadable = [], [], []
-    for file in sorted(folder.iterdir(), key=str):
+def _read_mm_imdb(place, options):
+    films, notes, reasons, genres = [], [], [], Genres()
+    for file in place.children():
         if not file.name.endswith(".json"):
             continue
-        content = _json_object(file)
-        if content is None:
-            unreadable.append(file.name)
+        try:
+            content = _json_object(file)
+            record = _Record.model_validate(content)
+        except OSError as error:
+            reasons.append((file.name, reason_of(error)))
             continue
-        plots = content.get("plot") or [""]
-        plot = content.get("plot outline") or (plots if isinstance(plots, str) else plots[0])
-        films.append(Film(PurePosixPath(file.name).stem, str(content.get("title") or ""), str(content.get("year") or ""),
-                          str(plot).split("::")[0].strip(), _known(content.get("genres") or ())))
-    if unreadable:
-        notes.append(f"skipped {len(unreadable):,} files that are not a JSON object (first: {unreadable[0]})")
-    return _assemble(films, _posters_in(folder), {}, notes)
+        except pydantic.ValidationError:
+            content = {}
+        if not content:
+            reasons.append((file.name, "not a JSON object with a film's plot and genres as text"))
+            continue
+        names = genres.parse(record.genres) if isinstance(record.genres, str) else genres.known(record.genres or ())
+        films.append(Film(file.stem, str(record.title or ""), str(record.year or ""), record.text(), names))
+    notes += left_out("JSON files", reasons) + genres.notes(place.path)
+    return _assemble(films, _poster_folder(place, options, ()) or place, {}, notes)
 
 
 # --- Tables: TMDB, "The Movies Dataset", and any other --------------------------------------------------------------
 
-def _tables(folder):
-    if folder.is_file():
-        return [Table(folder)]
-    files = sorted((entry for entry in folder.iterdir() if PurePosixPath(entry.name).suffix.lower() in TABLE_SUFFIXES),
-                   key=str)
-    return [Table(file) for file in files if file.is_file()]
+def _tables(place):
+    if not place.is_dir():
+        return [place.table()]
+    return [entry.table() for entry in place.children() if entry.suffix in TABLE_SUFFIXES and not entry.is_dir()]
 
 
-def _tmdb_table(folder):
+def _tmdb_table(place):
     wanted = {"id", "overview", "genres", "poster_path"}
-    return next((table for table in _tables(folder) if wanted <= set(table.columns)), None)
+    return next((table for table in _tables(place) if wanted <= set(table.columns)), None)
 
 
-def _read_tmdb(folder, options):
-    table, notes, films, names = _tmdb_table(folder), [], [], {}
+def _read_tmdb(place, options):
+    table, notes, films, names, genres = _tmdb_table(place), [], [], {}, Genres(options.genre_separator)
     column = {name: table.columns.index(name) for name in table.columns}
     for _, cells in _well_formed(table, notes):
         row = {name: cells[index].strip() for name, index in column.items()}
         film = Film(row["id"], row.get("title", ""), row.get("release_date", "")[:4], row["overview"],
-                    _parse_genres(row["genres"], options.genre_separator))
+                    genres.parse(row["genres"]))
         films.append(film)
         names[film.id] = (film.id, row.get("imdb_id", ""), PurePosixPath(row["poster_path"]).stem)
-    return _assemble(films, _posters_in(_poster_folder(folder, options)), names, notes)
+    notes += genres.notes(table.path)
+    return _assemble(films, _poster_folder(place, options, POSTER_FOLDERS), names, notes)
 
 
-def _is_table(folder):
-    return len(_tables(folder)) == 1
+def _is_table(place):
+    return len(_tables(place)) == 1
 
 
-def _read_table(folder, options):
-    (table,), notes = _tables(folder), []
+def _read_table(place, options):
+    (table,), notes, genres = _tables(place), [], Genres(options.genre_separator)
     id_column = table.find(options.id_column, ID_COLUMNS, "--id-column")
     text_column = table.find(options.text_column, TEXT_COLUMNS, "--text-column")
     genres_column = table.find(options.genres_column, GENRES_COLUMNS, "--genres-column")
     title, year = (_optional(table, name) for name in ("title", "year"))
     films = [Film(cells[id_column].strip(), title(cells), year(cells), cells[text_column].strip(),
-                  _parse_genres(cells[genres_column], options.genre_separator))
+                  genres.parse(cells[genres_column]))
              for _, cells in _well_formed(table, notes)]
-    return _assemble(films, _posters_in(_poster_folder(folder, options)), {}, notes)
+    notes += genres.notes(table.path)
+    return _assemble(films, _poster_folder(place, options, POSTER_FOLDERS), {}, notes)
 
 
 def _optional(table, name):
@@ -281,32 +290,10 @@ def _optional(table, name):
     return (lambda cells: cells[lower.index(name)].strip()) if name in lower else lambda cells: ""
 
 
-def _poster_folder(folder, options):
-    if options.posters:
-        if not options.posters.is_dir():
-            raise InputError(options.posters, "a folder with posters", "no such folder", "Check --posters.")
-        return options.posters
-    beside = folder.parent if folder.is_file() else folder
-    return next((child for child in map(lambda name: _child(beside, name), POSTER_FOLDERS) if child is not None), None)
-
-
-def _parse_genres(cell, separator):
-    """The genres of a cell: a list in Python or JSON notation, of names or of {'name': …}, or names with a separator."""
-    cell = cell.strip()
-    if cell.startswith("["):
-        try:
-            entries = ast.literal_eval(cell)
-        except (ValueError, SyntaxError):
-            entries = []
-        return _known(entry.get("name", "") if isinstance(entry, dict) else entry for entry in entries)
-    separator = separator or next((mark for mark in "|;," if mark in cell), "|")
-    return _known(cell.split(separator))
-
-
 LAYOUTS = {
     "multimodal-imdb": Layout(_is_one_hot, _read_one_hot, f"{ONE_HOT_TABLE} beside Images/ (Multimodal_IMDB_dataset)"),
     "mm-imdb": Layout(_is_mm_imdb, _read_mm_imdb, "<id>.json files with a plot beside <id>.jpeg (MM-IMDb)"),
-    "tmdb": Layout(lambda folder: _tmdb_table(folder) is not None, _read_tmdb,
+    "tmdb": Layout(lambda place: _tmdb_table(place) is not None, _read_tmdb,
                    "a table with the columns id, overview, genres and poster_path (TMDB)"),
     "table": Layout(_is_table, _read_table, "exactly one table (.csv, .tsv, .txt) with an id, a text and a genre column"),
 }

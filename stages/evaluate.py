@@ -34,9 +34,10 @@ from stages.common import (
 def main(prepared, answers, decisions, histories, baseline, metrics, plots, params):
     with running():
         options, of_models = read_options(params, "evaluate", EvaluateOptions), load_answers(answers)
-        tuned = read_decisions(decisions, {name: of_model.digest for name, of_model in of_models.items()})
+        films = load_prepared(prepared)
+        tuned = read_decisions(decisions, {name: of_model.digest for name, of_model in of_models.items()}, films.genres)
         trainings = {path.stem: pd.read_csv(path) for path in histories.glob("**/*.csv")}
-        figures = write_report(load_prepared(prepared), of_models, tuned, {name: np.load(file) for name, file in baseline},
+        figures = write_report(films, of_models, tuned, {name: np.load(file) for name, file in baseline},
                                {name: trainings[name] for name in of_models if name in trainings}, metrics, plots, options)
         for name, value in figures.items():
             if name.endswith(".skill"):

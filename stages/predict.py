@@ -27,7 +27,7 @@ def main(prepared, models, out, params):
         from movie_genres.arrays import load_prepared
         from movie_genres.decisions import choose_models
         from movie_genres.items import Item
-        from movie_genres.jobs import score_anew
+        from movie_genres.running import score_anew
         from movie_genres.listing import LocalPoster
         from movie_genres.loading import load_models
         from movie_genres.outputs import Layout

@@ -17,9 +17,10 @@ import time
 import numpy as np
 
 from movie_genres import outputs
-from movie_genres.items import Item
-from movie_genres.jobs import Job, Tolerance, run
+from movie_genres.items import Item, survey
+from movie_genres.jobs import Job
 from movie_genres.outputs import Layout, Row
+from movie_genres.running import Tolerance, run
 
 FILMS = [Item(f"film {number}") for number in range(11)]
 KILLED = 137
@@ -34,8 +35,10 @@ def engine(job, shards, total, tolerance):
 def work(out, layout):
     job = Job(out, layout, shard_size=4)
     with job.held():
-        job.begin({"films": len(FILMS)}, overwrite=False)
-        run(job, FILMS, len(FILMS), engine, Tolerance())
+        if job.outputs and not job.has_begun:
+            return  # killed in its very last step, when all was done: a user is told that the output is there
+        if not job.begin({"films": len(FILMS)}):
+            run(job, FILMS, survey(FILMS), engine, Tolerance())
 
 
 class Faults:

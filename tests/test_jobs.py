@@ -6,14 +6,21 @@ import filelock
 import numpy as np
 import pytest
 
-from movie_genres import jobs
-from movie_genres.errors import LockedError, StoppedError, UserError
-from movie_genres.items import Item
-from movie_genres.jobs import Job, Tolerance, run, score_anew, with_kept_rows
+from movie_genres import running
+from movie_genres.errors import InputError, LockedError, StoppedError, UserError
+from movie_genres.items import Item, survey
+from movie_genres.jobs import Job
 from movie_genres.outputs import Layout, Row, read_rows
+from movie_genres.running import KeptRows, Tolerance, run, score_anew
 
 LAYOUT = Layout(("A", "B"))
-FILMS = [Item(str(number)) for number in range(10)]
+
+
+def film(name, state=""):
+    return Item(name, identity=f"{name} {state}".encode())
+
+
+FILMS = [film(str(number)) for number in range(10)]
 
 
 class Engine:
@@ -28,19 +35,23 @@ class Engine:
 
     def _row(self, item):
         if item.kept:
-            return Row(item.id, "", "ok", kept=item.kept)
+            return Row(item.id, "", "ok", kept=item.kept, identity=item.identity)
         self.scored.append(item.id)
         if item.id in self.bad:
-            return Row(item.id, "poster", "corrupt", "broken")
-        return Row(item.id, "poster", "ok", "", "", np.array([0.25, 0.75]), np.array([0.5, 0.5]))
+            return Row(item.id, "poster", "corrupt", "broken", identity=item.identity)
+        return Row(item.id, "poster", "ok", "", "", np.array([0.25, 0.75]), np.array([0.5, 0.5]), identity=item.identity)
 
 
-def score(out, engine=None, films=FILMS, settings=None, overwrite=False, allowed=None, **options):
-    job = Job(out, LAYOUT, shard_size=4, **options)
-    job.check_output(overwrite)
+def score(out, engine=None, films=FILMS, settings=None, overwrite=False, allowed=None, retry=False, **options):
+    """Does what `predicting.predict` does with a job; returns the rows by status, None where there was nothing to do."""
+    job = Job(out, LAYOUT, **{"shard_size": 4, **options})
     with job.held():
-        job.begin(settings or {"films": len(films)}, overwrite)
-        return run(job, films, len(films), engine or Engine(), Tolerance(allowed))[0]
+        if retry:
+            films = KeptRows(films, job, job.record())
+        found = survey(films)
+        if job.begin(settings or {"films": found.films}, overwrite, retry):
+            return None
+        return run(job, films, found, engine or Engine(), Tolerance(allowed))[0]
 
 
 def ids_of(*paths):
@@ -55,7 +66,7 @@ def interrupt(out, **options):
 def test_writes_every_film_in_order_and_cleans_up(tmp_path):
     assert score(tmp_path / "p.csv") == {"ok": 10}
     assert ids_of(tmp_path / "p.csv") == [item.id for item in FILMS]
-    assert [path.name for path in tmp_path.iterdir()] == ["p.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".p.csv.success", "p.csv"]
 
 
 def test_a_stopped_job_shows_no_output_and_goes_on_where_it_stopped(tmp_path):
@@ -86,27 +97,49 @@ def test_an_output_is_replaced_only_on_request(tmp_path):
     assert len(ids_of(tmp_path / "p.csv")) == 10
 
 
-@pytest.mark.parametrize("expected", [5, 9, 11, 20])
-def test_films_that_change_while_they_are_scored_end_the_job_without_output(tmp_path, expected):
-    job = Job(tmp_path / "p.csv", LAYOUT, shard_size=4)
-    with job.held(), pytest.raises(UserError, match=f"expected {expected} films, as at the start; found 10"):
-        job.begin({}, overwrite=False)
-        run(job, FILMS, expected, Engine(), Tolerance())
+class Changing:
+    """Films of which some are others the second time they are read."""
+
+    def __init__(self, *rounds):
+        self.rounds = list(rounds)
+
+    def __iter__(self):
+        return iter(self.rounds.pop(0) if len(self.rounds) > 1 else self.rounds[0])
+
+
+@pytest.mark.parametrize("others", [FILMS[:5], FILMS[:9], [*FILMS, film("10")], [], [film("0", "changed"), *FILMS[1:]],
+                                    [*FILMS[:9], film("9", "changed")]])
+def test_films_that_change_while_they_are_scored_end_the_job_without_output(tmp_path, others):
+    with pytest.raises(UserError, match="the input has changed since"):
+        score(tmp_path / "p.csv", films=Changing(FILMS, others))
     assert not (tmp_path / "p.csv").exists()
 
 
-def test_scoring_anew_takes_nothing_from_a_job_that_was_interrupted(tmp_path, monkeypatch):
-    engine = Engine()
-    monkeypatch.setattr(jobs, "LocalEngine", lambda *_: engine)
-    for bad in (["5"], []):
-        engine.bad, engine.scored = bad, []
-        monkeypatch.setattr(jobs, "Tolerance", lambda: Tolerance(0))
-        if bad:
-            with pytest.raises(StoppedError):
-                score_anew(FILMS, 10, tmp_path / "p.csv", LAYOUT, None)
-        else:
-            assert score_anew(FILMS, 10, tmp_path / "p.csv", LAYOUT, None) == {"ok": 10}
-    assert len(engine.scored) == 10
+def test_a_shard_of_films_that_were_others_for_a_moment_is_scored_again(tmp_path):
+    others = [film("0", "changed"), *FILMS[1:]]
+    with pytest.raises(StoppedError):
+        score(tmp_path / "p.csv", Engine(bad=["5"]), Changing(FILMS, others), allowed=0)
+    with pytest.raises(UserError, match="the input has changed since"):
+        score(tmp_path / "p.csv")
+    again = Engine()
+    assert score(tmp_path / "p.csv", again) == {"ok": 10}
+    assert "0" in again.scored
+
+
+def test_scoring_anew_writes_all_or_nothing(tmp_path, monkeypatch):
+    def rows(chunks, *_):
+        for number, chunk in enumerate(chunks):
+            if broken:
+                raise OSError("broken")
+            yield [Row(item.id, "poster", "ok") for item in chunk]
+
+    monkeypatch.setattr(running, "score", rows)
+    broken = False
+    assert score_anew(FILMS, 10, tmp_path / "p.csv", LAYOUT, None) == {"ok": 10}
+    before, broken = (tmp_path / "p.csv").read_bytes(), True
+    with pytest.raises(OSError):
+        score_anew(FILMS, 10, tmp_path / "p.csv", LAYOUT, None)
+    assert (tmp_path / "p.csv").read_bytes() == before and [path.name for path in tmp_path.iterdir()] == ["p.csv"]
 
 
 def test_a_second_process_is_turned_away_and_harms_nothing(tmp_path):
@@ -133,48 +166,154 @@ def test_failures_of_shards_that_are_done_count_after_an_interruption(tmp_path):
         score(tmp_path / "p.csv", Engine(["9"]), allowed=1)
 
 
+def visible(folder):
+    return sorted(path.name for path in folder.iterdir() if path.name != ".job")
+
+
+PARTS = ["part-00000.csv", "part-00001.csv", "part-00002.csv"]
+
+
 def test_a_folder_gets_a_part_for_each_shard_and_loses_those_of_a_longer_output(tmp_path):
     score(tmp_path / "parts", parts=True)
-    assert sorted(path.name for path in (tmp_path / "parts").iterdir()) == [
-        "part-00000.csv", "part-00001.csv", "part-00002.csv"]
+    assert visible(tmp_path / "parts") == ["_SUCCESS", *PARTS]
     score(tmp_path / "parts", films=FILMS[:5], parts=True, overwrite=True)
+    assert visible(tmp_path / "parts") == ["_SUCCESS", *PARTS[:2]]
     assert ids_of(*sorted((tmp_path / "parts").glob("part-*"))) == ["0", "1", "2", "3", "4"]
 
 
-def test_machines_share_a_job_and_the_parts_are_those_of_one_machine(tmp_path):
-    for index in (1, 0):
-        score(tmp_path / "shared", parts=True, num_shards=2, shard_index=index)
+def test_a_folder_may_hold_other_files_and_loses_parts_of_another_format(tmp_path):
+    (tmp_path / "parts").mkdir()
+    for name in ("notes.txt", "part-one.csv", "part-00007.jsonl"):
+        (tmp_path / "parts" / name).write_text("mine")
+    with pytest.raises(UserError, match="there is an output already"):
+        score(tmp_path / "parts", parts=True)
+    score(tmp_path / "parts", parts=True, overwrite=True)
+    assert visible(tmp_path / "parts") == ["_SUCCESS", "notes.txt", *PARTS, "part-one.csv"]
+
+
+def share(folder, index, **options):
+    return score(folder, parts=True, num_shards=2, shard_index=index, **options)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0), (0, 0, 1), (1, 1, 0, )], ids=str)
+def test_machines_share_a_job_and_the_parts_are_those_of_one_machine(tmp_path, order):
+    for index in order[:-1]:
+        share(tmp_path / "shared", index)
+        assert visible(tmp_path / "shared") == []  # nothing is there until all is
+    share(tmp_path / "shared", order[-1])
     score(tmp_path / "one", parts=True)
-    for part in (tmp_path / "one").iterdir():
-        assert (tmp_path / "shared" / part.name).read_bytes() == part.read_bytes()
+    assert visible(tmp_path / "shared") == visible(tmp_path / "one") == ["_SUCCESS", *PARTS]
+    for part in PARTS:
+        assert (tmp_path / "shared" / part).read_bytes() == (tmp_path / "one" / part).read_bytes()
+    for index in (0, 1):
+        with pytest.raises(UserError, match="there is an output already"):
+            share(tmp_path / "shared", index)
 
 
-def test_machines_with_different_settings_are_refused(tmp_path):
-    interrupt(tmp_path / "shared", parts=True, num_shards=2, shard_index=1, settings={"films": 10, "input": "x"})
+def test_a_share_outlives_its_machine_and_another_one_with_other_films_is_refused(tmp_path):
+    share(tmp_path / "shared", 0)
+    with pytest.raises(UserError, match="begun with films 10; found 11"):
+        share(tmp_path / "shared", 1, films=[*FILMS, film("10")])
     with pytest.raises(UserError, match="begun with input 'x'; found 'y'"):
-        score(tmp_path / "shared", parts=True, num_shards=2, shard_index=0, settings={"films": 10, "input": "y"})
+        for index, name in enumerate("xy"):
+            share(tmp_path / "other", index, settings={"input": name})
+    assert visible(tmp_path / "shared") == visible(tmp_path / "other") == []
+
+
+def test_a_job_that_another_machine_works_on_is_not_thrown_away(tmp_path):
+    share(tmp_path / "shared", 0)
+    with filelock.FileLock(tmp_path / "shared" / ".job" / "lock-0"), pytest.raises(LockedError):
+        share(tmp_path / "shared", 1, settings={"films": 11}, overwrite=True)
+    share(tmp_path / "shared", 1)
+    assert visible(tmp_path / "shared") == ["_SUCCESS", *PARTS]
 
 
 @pytest.mark.parametrize("parts", [False, True])
 def test_only_failed_rows_are_scored_again(tmp_path, parts):
     out = tmp_path / ("parts" if parts else "p.csv")
     score(out, Engine(["2", "7"]), parts=parts)
-    job, again = Job(out, LAYOUT, parts, shard_size=4), Engine()
-    with job.held():
-        films = with_kept_rows(FILMS, job.previous_rows(), LAYOUT)
-        job.begin({"again": True}, overwrite=False)
-        assert run(job, films, 10, again, Tolerance())[0] == {"ok": 10}
+    again, mended = Engine(), [film(item.id, "mended") if item.id in "27" else item for item in FILMS]
+    assert score(out, again, mended, retry=True, parts=parts) == {"ok": 10}
     assert again.scored == ["2", "7"]
     score(tmp_path / "undisturbed.csv")
-    found = sorted(out.iterdir()) if parts else [out]
+    found = sorted(out.glob("part-*")) if parts else [out]
     assert list(read_rows(found, LAYOUT)) == list(read_rows([tmp_path / "undisturbed.csv"], LAYOUT))
+    assert score(out, Engine(), mended, retry=True, parts=parts) == {"ok": 10}  # what was retried can be retried
 
 
-@pytest.mark.parametrize("films", [FILMS[:9], [*FILMS, Item("10")], [Item("x"), *FILMS[1:]]])
+@pytest.mark.parametrize("films", [FILMS[:9], [*FILMS, film("10")], [film("x"), *FILMS[1:]]])
 def test_rows_of_other_films_are_not_kept(tmp_path, films):
     score(tmp_path / "p.csv")
     with pytest.raises(UserError, match="expected the films of the earlier output"):
-        list(with_kept_rows(films, read_rows([tmp_path / "p.csv"], LAYOUT), LAYOUT))
+        score(tmp_path / "p.csv", films=films, retry=True)
+
+
+@pytest.mark.parametrize("changed", ["0", "3", "4", "9"])
+def test_rows_of_films_that_have_changed_are_not_kept(tmp_path, changed):
+    score(tmp_path / "p.csv", Engine(["2"]))
+    before = (tmp_path / "p.csv").read_bytes()
+    films = [film(item.id, "changed") if item.id == changed else item for item in FILMS]
+    with pytest.raises(UserError, match="found one that has changed among rows"):
+        score(tmp_path / "p.csv", films=films, retry=True)
+    assert (tmp_path / "p.csv").read_bytes() == before and not (tmp_path / "p.csv.job").exists()
+
+
+@pytest.mark.parametrize("spoil", [
+    lambda folder: (folder / ".p.csv.success").unlink(),
+    lambda folder: (folder / ".p.csv.success").write_text("{}"),
+    lambda folder: (folder / ".p.csv.success").write_text("[" * 100_000),
+    lambda folder: (folder / "p.csv").write_bytes((folder / "p.csv").read_bytes().replace(b"0.75", b"0.57")),
+])
+def test_an_output_of_which_nothing_certain_is_known_is_not_retried(tmp_path, spoil):
+    score(tmp_path / "p.csv", Engine(["2"]))
+    spoil(tmp_path)
+    before = (tmp_path / "p.csv").read_bytes()
+    with pytest.raises(InputError, match="with --overwrite"):
+        score(tmp_path / "p.csv", retry=True)
+    assert (tmp_path / "p.csv").read_bytes() == before
+
+
+def test_the_output_is_looked_for_while_it_is_held(tmp_path):
+    """Two that are started together: the second finds the first one's output, not what was there when it started."""
+    first, second = (Job(tmp_path / "p.csv", LAYOUT, shard_size=4) for _ in range(2))
+    with first.held():
+        with pytest.raises(LockedError), second.held():
+            pass
+        first.begin({}, False)
+        run(first, FILMS, survey(FILMS), Engine(), Tolerance())
+    with second.held(), pytest.raises(UserError, match="there is an output already"):
+        second.begin({}, False)
+
+
+@pytest.mark.parametrize("spoil", [
+    lambda state: (state / "00000.done").write_text("{"),
+    lambda state: (state / "00000.done").write_text('{"statuses": {"ok": -4}}'),
+    lambda state: (state / "part-00000.csv").unlink(),
+    lambda state: (state / "part-00000.csv").write_text("cut"),
+])
+def test_a_damaged_shard_is_done_again(tmp_path, spoil):
+    interrupt(tmp_path / "p.csv")
+    spoil(tmp_path / "p.csv.job")
+    score(tmp_path / "p.csv")
+    score(tmp_path / "undisturbed.csv")
+    assert (tmp_path / "p.csv").read_bytes() == (tmp_path / "undisturbed.csv").read_bytes()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[" * 100_000, "7"])
+def test_damaged_settings_are_refused_until_told_to_start_anew(tmp_path, content):
+    interrupt(tmp_path / "p.csv")
+    (tmp_path / "p.csv.job" / "job.json").write_text(content)
+    with pytest.raises(UserError, match="--overwrite"):
+        score(tmp_path / "p.csv")
+    assert score(tmp_path / "p.csv", overwrite=True) == {"ok": 10}
+
+
+@pytest.mark.parametrize("parts", [False, True])
+def test_nothing_is_left_where_a_job_does_not_begin(tmp_path, parts):
+    job = Job(tmp_path / "p.csv", LAYOUT, parts)
+    with pytest.raises(ZeroDivisionError), job.held():
+        1 / 0
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("mode, format, least", [("each", "csv", 130), ("each", "jsonl.gz", 190), ("random", "csv", 200)])

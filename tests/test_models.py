@@ -43,7 +43,7 @@ def test_gives_finite_probabilities_that_survive_saving(name, tmp_path):
     answers = model.predict_on_batch(inputs)
     assert answers.shape[1] == 5 and answers.dtype == np.float32
     assert ((answers > 0) & (answers < 1)).all()
-    checkpoints.save(model, tmp_path / "m.keras", {"genres": ["ä"]})
+    checkpoints.save(model, tmp_path / "m.keras", {"modality": None, "genres": ["ä"]})
     loaded, metadata = checkpoints.load(tmp_path / "m.keras")
     assert metadata["genres"] == ["ä"]
     assert np.array_equal(loaded.predict_on_batch(inputs), answers)

@@ -127,10 +127,17 @@ def test_scoring_agrees_with_evaluation(small_arrays, models, answers):
     assert np.allclose(found, expected, atol=1e-3)  # features are kept in float16 between stages
 
 
-def test_an_empty_folder_gives_a_header(models, tmp_path, run):
+def test_a_folder_without_posters_is_refused_and_leaves_nothing(models, tmp_path, run):
     (tmp_path / "none").mkdir()
     result = run(genre_predict, "--posters", tmp_path / "none", "--models", models, "--out", tmp_path / "p.csv")
-    assert result.exit_code == 0 and rows_of(tmp_path / "p.csv") == []
+    assert result.exit_code == 2 and "found" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["none"]
+
+
+def test_a_table_without_rows_gives_a_header_and_a_warning(models, tmp_path, run):
+    (tmp_path / "o.csv").write_text("id,overview\n")
+    result = run(genre_predict, "--overviews", tmp_path / "o.csv", "--models", models, "--out", tmp_path / "p.csv")
+    assert result.exit_code == 0 and "no film in it" in result.stderr and rows_of(tmp_path / "p.csv") == []
     assert (tmp_path / "p.csv").read_text().startswith("id,source,status,error,genres,top,p_")
 
 

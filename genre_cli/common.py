@@ -1,0 +1,115 @@
+"""What both console commands share: streams that are there, messages that end no work, errors as one line."""
+
+import contextlib
+import logging
+import os
+import sys
+
+import click
+
+from movie_genres.errors import LockedError, StoppedError, UserError, one_line
+
+# The first that fits an error decides; documented in the help of the commands.
+EXIT_CODES = {LockedError: 75, StoppedError: 1, UserError: 2, OSError: 1, MemoryError: 1}
+INTERRUPTED = 130
+
+
+class Lenient:
+    """A text stream like the one it is given, for messages: what cannot be written any more is dropped."""
+
+    def __init__(self, stream):
+        self._stream = stream
+
+    def write(self, text):
+        self._try(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self):
+        self._try(self._stream.flush)
+
+    def _try(self, act):
+        try:
+            act()
+        except (OSError, ValueError):  # full, or a pipe that nobody reads any more; ValueError: closed
+            _silence(self._stream)
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
+
+
+def _silence(stream):
+    """Lets a stream write to nowhere, also what is still in its buffer: Python flushes it when it ends, and complains."""
+    with contextlib.suppress(OSError, ValueError):  # not a file
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def ensure_streams():
+    """Opens closed standard streams on the null device, so that no file gets their numbers, and fills gaps in `sys`."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # gets the lowest free number, which is this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w" if number else "r"))
+
+
+def say(message):
+    """Writes a message to stderr, as one line that can be printed; a stderr that takes no more is passed over."""
+    print(one_line(str(message)), file=Lenient(sys.stderr), flush=True)
+
+
+class Messages(logging.Handler):
+    """Hands log records to `say`."""
+
+    def emit(self, record):
+        say(record.getMessage())
+
+
+@contextlib.contextmanager
+def reporting(tell=say, interrupted="interrupted"):
+    """Ends the process with one line and the documented exit code where the block raises what the user should see.
+
+    Args:
+        tell: function that shows a message.
+        interrupted: what to say after Ctrl-C.
+    """
+    try:
+        yield
+    except click.ClickException as error:
+        error.message = "\n".join(map(one_line, error.message.splitlines()))  # lines: it may be the help
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        tell(interrupted)
+        sys.exit(INTERRUPTED)
+    except tuple(EXIT_CODES) as error:
+        tell(f"Error: {error}" if str(error) else f"Error: {type(error).__name__}")
+        sys.exit(next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind)))
+
+
+class Reporting:
+    """To be mixed into a `click.Command`: standard streams as in `ensure_streams`, errors as in `reporting`."""
+
+    def main(self, *arguments, standalone_mode=True, **others):
+        """Runs the command and ends the process; `standalone_mode` has no meaning here."""
+        ensure_streams()
+        with contextlib.redirect_stderr(Lenient(sys.stderr)):
+            try:
+                with reporting():
+                    code = super().main(*arguments, standalone_mode=False, **others)
+                    sys.stdout.flush()
+            except SystemExit:
+                Lenient(sys.stdout).flush()
+                raise
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+class Command(Reporting, click.Command):
+    """A command of its own."""
+
+
+class Group(Reporting, click.Group):
+    """A command with commands of its own."""
