@@ -65,7 +65,11 @@ class Messages(logging.Handler):
     """Hands log records to `say`."""
 
     def emit(self, record):
-        say(record.getMessage())
+        say(self.text(record))
+
+    def text(self, record):
+        """What to say of a `logging.LogRecord`."""
+        return record.getMessage()
 
 
 @contextlib.contextmanager

@@ -7,7 +7,10 @@ import warnings
 
 import click
 
-STOPPED, UNUSABLE, FAILED_ROWS, LOCKED, INTERRUPTED = 1, 2, 3, 75, 130  # exit codes
+from genre_cli.common import Messages, Reporting, reporting
+from movie_genres.errors import one_line
+
+FAILED_ROWS = 3  # exit code; the others are in `common`
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +25,7 @@ SECTIONS = {
 }
 
 
-class Command(click.Command):
+class Command(Reporting, click.Command):
     """A command whose help lists the options by section."""
 
     def format_options(self, ctx, formatter):
@@ -99,36 +102,25 @@ def main(quiet, log_format, **options):
 
     \b
     Exit code: 0 when all rows are ok; 3 when some failed; 1 when stopped by --strict, --max-failure-rate or a full
-    disk; 2 when the command could not be run; 75 when another process works on the output; 130 after Ctrl-C.
+    disk or memory; 2 when the command could not be run; 75 when another process works on the output; 130 after Ctrl-C.
     """
-    from movie_genres.errors import LockedError, StoppedError, UserError
-    from movie_genres.predicting import Request, predict
-
     _set_up_logging(quiet, log_format == "json")
+    with reporting(logger.error, "interrupted; the same command goes on where this one stopped"):
+        from movie_genres.predicting import Request, predict
 
-    try:
         statuses = predict(Request(**options))
-    except (UserError, OSError) as error:
-        logger.error("%s", error)
-        codes = {LockedError: LOCKED, StoppedError: STOPPED, OSError: STOPPED}
-        sys.exit(next((code for kind, code in codes.items() if isinstance(error, kind)), UNUSABLE))
-    except KeyboardInterrupt:
-        logger.error("interrupted; the same command goes on where this one stopped")
-        sys.exit(INTERRUPTED)
     sys.exit(0 if set(statuses) <= {"ok"} else FAILED_ROWS)
 
 
+class JsonMessages(Messages):
+    """Hands log records on as JSON, a line each."""
+
+    def text(self, record):
+        about = {"time": record.created, "level": record.levelname.lower(), "message": one_line(record.getMessage())}
+        return json.dumps({**about, **getattr(record, "summary", {})})
+
 
 def _set_up_logging(quiet, as_json):
-    from movie_genres.errors import one_line
-
-    class Handler(logging.Handler):
-        def emit(self, record):
-            message = one_line(record.getMessage())
-            if as_json:
-                about = {"time": record.created, "level": record.levelname.lower(), "message": message}
-                message = json.dumps({**about, **getattr(record, "summary", {})})
-            click.echo(message, err=True)
-
     warnings.filterwarnings("ignore", module="PIL")  # of damaged metadata in pictures that can be decoded
-    logging.basicConfig(level=logging.ERROR if quiet else logging.INFO, handlers=[Handler()], force=True)
+    handler = JsonMessages() if as_json else Messages()
+    logging.basicConfig(level=logging.ERROR if quiet else logging.INFO, handlers=[handler], force=True)

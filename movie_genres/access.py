@@ -58,6 +58,8 @@ def is_of_machine(error):
 
 def describe(error):
     """What went wrong with a remote read: the kind of error and its HTTP status. Stores' own messages may quote content."""
+    if isinstance(error, ImportError):
+        return f"a package is missing: {error}"
     status = getattr(error, "status", None)
     return type(error).__name__ + (f", HTTP status {status}" if isinstance(status, int) else "")
 
@@ -80,11 +82,11 @@ def open_regular(path):
         ValueError: a path that no file can have.
     """
     # O_NONBLOCK: opening a FIFO must not wait for a writer.
-    file = open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
         raise OSError(errno.ENOTSUP, "not a regular file")
-    return file
+    return open(descriptor, "rb")
 
 
 def read_small(path, expected):

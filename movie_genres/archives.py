@@ -235,8 +235,9 @@ def in_tar(path, max_bytes):
             yield without_suffix(member.name), poster
         if stream.last != bytes(tarfile.BLOCKSIZE):  # the module takes a damaged header for the end
             raise tarfile.ReadError("no end mark after the last whole member")
-        while is_compressed and unfolded.read(STEP):  # to its checksum
-            pass
+        while rest := unfolded.read(STEP):  # of a compressed archive, to its checksum
+            if rest.strip(b"\0"):  # a second archive, or members behind a folder that has content, would be lost
+                raise tarfile.ReadError("more after its end mark")
 
 
 class _Stream:

@@ -195,7 +195,7 @@ def write_decisions(decisions, digests, out, genres, options):
 
 
 class _StoredDecision(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     sha256: str
     temperature: Annotated[float, Field(ge=0.01, le=100, allow_inf_nan=False)]
@@ -205,7 +205,7 @@ class _StoredDecision(BaseModel):
 class _Stored(BaseModel):
     """The content of `decisions.json`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     aim: str
     precision: float | None

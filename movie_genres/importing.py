@@ -81,15 +81,7 @@ def import_films(source, target, layout=None, options=TableOptions()):
     if os.path.lexists(_staging(folder)):
         with _held(folder):
             pass
-    for place in filter(None, (source, options.posters)):
-        _refuse_overlap(target, folder, place)
-    _refuse_foreign(target, folder)
-    name, content = read_source(source, layout, options)
-    _refuse_overlap(target, folder, content.origin)
-    if not content.films:
-        raise InputError(source, "at least one film", "none", "; ".join(content.notes))
-    for film in content.films:
-        _refuse_unusable_id(source, film.id)
+    name, content = _checked(source, target, folder, layout, options)
     _make_parent(target, folder)
     with _held(folder) as staging:
         notes = _build(staging / "fresh", content)
@@ -114,6 +106,20 @@ def recover(target):
     if os.path.lexists(_staging(folder)):
         with contextlib.suppress(LockedError), _held(folder):
             pass
+
+
+def _checked(source, target, folder, layout, options):
+    """What `read_source` gives, where all that can be known before anything is written is in order."""
+    for place in filter(None, (source, options.posters)):
+        _refuse_overlap(target, folder, place)
+    _refuse_foreign(target, folder)
+    name, content = read_source(source, layout, options)
+    _refuse_overlap(target, folder, content.origin)
+    if not content.films:
+        raise InputError(source, "at least one film", "none", "; ".join(content.notes))
+    for film in content.films:
+        _refuse_unusable_id(source, film.id)
+    return name, content
 
 
 def _resolved(target):

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import gzip
+import importlib.util
 import io
 import json
 import re
@@ -203,7 +204,6 @@ def read_rows(paths, layout):
 
 def _read(path, layout):
     if layout.format == "parquet":
-        _import_pyarrow()
         from pyarrow import parquet
 
         with parquet.ParquetFile(path) as file:
@@ -284,15 +284,17 @@ def _schema(layout):
 
 @contextlib.contextmanager
 def _parquet_writer(path, layout):
-    _import_pyarrow()
     from pyarrow import parquet
 
     with open(path, "wb") as file, parquet.ParquetWriter(file, _schema(layout)) as writer:
         yield writer.write_table
 
 
-def _import_pyarrow():
-    try:
-        import pyarrow  # noqa: F401
-    except ImportError:
-        raise UserError("Parquet needs the package pyarrow. Install it with: pip install 'movie-genres[parquet]'") from None
+def check_writable(format):
+    """Looks whether the package that a format needs is there.
+
+    Raises:
+        UserError: it is not.
+    """
+    if format == "parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise UserError("Parquet needs the package pyarrow. Install it with: pip install 'movie-genres[parquet]'")

@@ -89,7 +89,7 @@ class Place:
         return PurePosixPath(self.path.name).stem
 
     def is_dir(self):
-        return self.path.is_dir()
+        return self.path.is_dir() if isinstance(self.path, Member) else os.path.isdir(self.path)
 
     def leads_out(self):
         """Whether it lies outside the root, when all links are followed."""
@@ -201,7 +201,7 @@ def open_source(path):
     Raises:
         InputError: no such path, or it is none of these.
     """
-    if path.is_dir():
+    if os.path.isdir(path):
         top, notes = folder_place(path), []
     else:
         top, notes = _open_file(path)

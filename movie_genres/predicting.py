@@ -1,7 +1,6 @@
 """A whole scoring job, from what a user asks for to the finished output."""
 
 import contextlib
-import hashlib
 import importlib.metadata
 import importlib.util
 import json
@@ -24,7 +23,7 @@ from movie_genres.jobs import Job
 from movie_genres.listing import TableOptions
 from movie_genres.loading import load_models
 from movie_genres.models import OVERVIEW, POSTER, model_name
-from movie_genres.outputs import Layout, all_columns, format_of
+from movie_genres.outputs import Layout, all_columns, check_writable, format_of
 from movie_genres.posters import DECODER, Caps
 from movie_genres.ray_engine import RayEngine
 from movie_genres.records import difference
@@ -122,14 +121,15 @@ def predict(request):
         if not (request.overwrite or request.retry_failed or job.has_begun):
             job.check_output()  # before the films are read, which may take long; `begin` looks again
         films, record = _films(request, posters, job), None
+        settings = _settings(request, layout, files, decisions)
         if request.retry_failed:
             record = job.record()
+            _check_retry(request, record, settings)
             films = KeptRows(films, job, record)
         found = survey(films)
         _say_what_was_found(request, found)
-        binding = _binding(request, layout, files, decisions, found, record)
-        if record:
-            _check_retry(request, record, binding)
+        binding = {"films": found.films, "input": found.digest, "num_shards": request.num_shards,
+                   "retried": record and record.digest(), **settings}
         finished = job.begin(binding, request.overwrite, request.retry_failed)
         if finished:  # by a process that was killed in its very last steps
             statuses, scored, missing, started = Counter(finished.statuses), 0, 0, None
@@ -184,22 +184,21 @@ def _say_what_was_found(request, found):
                        "its path without extension", f"{found.posters:,}", f"{found.overviews:,}")
 
 
-def _binding(request, layout, files, decisions, found, record):
-    """All that decides the rows of an output, a dict: no row is ever put beside one that was made in another way."""
+def _settings(request, layout, files, decisions):
+    """All beside the films that decides the rows, a dict: no row is ever put beside one that was made in another way."""
     models = {f"model {file.name}": file.digest for file in files}
     same = ("max_bytes", "max_pixels", "poster_root", "url_schemes", "private_hosts", "batch_size", "mixed_precision",
-            "shard_size", "num_shards")
-    return {"films": found.films, "input": found.digest, **layout._asdict(), **models, "decisions": decisions.digest,
-            "decoder": DECODER, "package": importlib.metadata.version("movie-genres"), **checkpoints.versions(),
-            **{name: getattr(request, name) for name in same},
-            "retried": record and hashlib.sha256(record.model_dump_json().encode()).hexdigest()}
+            "shard_size")
+    return {**layout._asdict(), **models, "decisions": decisions.digest, "decoder": DECODER,
+            "package": importlib.metadata.version("movie-genres"), **checkpoints.versions(),
+            **{name: getattr(request, name) for name in same}}
 
 
-def _check_retry(request, record, binding):
+def _check_retry(request, record, settings):
     """Refuses to put rows beside those of an output that was made with other settings."""
-    free = ("films", "input", "num_shards", "retried")  # the films themselves are checked one by one
-    made_with, given = ({key: value for key, value in json.loads(json.dumps(bound)).items() if key not in free}
-                        for bound in (record.binding, binding))
+    free = ("films", "input", "num_shards", "retried")  # the films are checked one by one
+    made_with = {key: value for key, value in record.binding.items() if key not in free}
+    given = json.loads(json.dumps(settings))  # as it was read: lists for tuples
     if made_with != given:
         raise UserError(f"{request.out}: {difference(made_with, given)}. That is what the output is bound to: give the options "
                         "and models that it was made with, or score all anew with --overwrite.")
@@ -217,6 +216,7 @@ def _layout(request, genres, name, parts):
     given = request.format or ("csv" if parts else None)
     layout = Layout(tuple(genres), columns, format_of(request.out, given), request.top, request.threshold, name,
                     request.excel_safe)
+    check_writable(layout.format)
     return layout._replace(columns=(*layout.shown, "model")) if request.model_column else layout
 
 

@@ -54,6 +54,10 @@ class Record(BaseModel):
     kept: list[str]
     files: dict[str, str]
 
+    def digest(self):
+        """SHA-256 of the record."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
 
 class Tally:
     """Counts the rows of a shard, and makes the digests of its films.

@@ -51,7 +51,7 @@ class KeptRows:
 
     def _check(self, tally, number):
         shard = (number - 1) // self._job.shard_size
-        if tally.kept != self._record.kept[shard]:
+        if [tally.kept] != self._record.kept[shard:shard + 1]:
             raise UserError(f"{self._job.out}: expected films that are as they were when they were scored; found one that "
                             f"has changed among rows {shard * self._job.shard_size + 1:,} to {number:,}. "
                             "Score all anew, with --overwrite.")

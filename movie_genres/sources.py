@@ -108,7 +108,7 @@ def _poster_folder(place, options, usual):
             raise InputError(options.posters, "a folder with posters", "no such folder", "Check --posters.")
         return folder_place(options.posters)
     beside = place if place.is_dir() else folder_place(place.path.parent)
-    found = next((child for child in map(beside.child, usual) if child is not None), None)
+    found = next((child for child in map(beside.child, usual) if child is not None and child.is_dir()), None)
     if found is not None and found.leads_out():
         raise InputError(found.path, "a folder inside the source", "a link that leads out of it", "Name it with --posters.")
     return found

@@ -97,8 +97,8 @@ class Table(Columns):
         delimiter: by default the most frequent in the header line of comma, tab, semicolon and bar.
 
     Raises:
-        InputError: no header, a column name that occurs twice, or (while iterating) a quote that is never closed, bytes
-            that are not in the encoding, a damaged gzip file.
+        InputError: no header, a column name that occurs twice, too many columns, or (while iterating) a quote that is
+            never closed, a row of more than `MAX_ROW` characters, bytes that are not in the encoding, a damaged gzip file.
     """
 
     def __init__(self, path, encoding=None, delimiter=None):
@@ -232,7 +232,7 @@ class ParquetTable(Columns):
         names = list(dict.fromkeys(self.columns[index] for index in indices))
         with self._file() as file:
             texts = [name for name in names if self._is_text(file.schema_arrow.field(name))]
-            block = self._rows_at_once(file.metadata, names)
+            block = self._rows_at_once(file.metadata)
         number = 0
         with self._file(read_dictionary=texts) as file:
             for batch in file.iter_batches(batch_size=block, columns=names, use_threads=False):
@@ -252,14 +252,11 @@ class ParquetTable(Columns):
         return any(check(field.type) for check in (types.is_string, types.is_large_string,
                                                    types.is_binary, types.is_large_binary))
 
-    def _rows_at_once(self, metadata, names):
-        """How many rows of these columns fit into `BLOCK_BYTES`, going by what the file says of its row groups."""
-        most = 1
-        for number in range(metadata.num_row_groups):
-            group = metadata.row_group(number)
-            chunks = (group.column(index) for index in range(group.num_columns))
-            size = sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema in names)
-            most = max(most, size // max(group.num_rows, 1))
+    def _rows_at_once(self, metadata):
+        """How many rows fit into `BLOCK_BYTES`, going by what the file says of its row groups."""
+        groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
+        # Not by the columns that are read: the package ends the process where it is asked for damaged ones.
+        most = max([1, *(group.total_byte_size // max(group.num_rows, 1) for group in groups)])
         if most > 4 * BLOCK_BYTES:
             raise InputError(self.path, f"rows of at most {4 * BLOCK_BYTES:,} bytes", f"{most:,} bytes a row")
         return min(BLOCK, max(1, BLOCK_BYTES // most))

@@ -6,6 +6,8 @@ where the output afterwards is not that of an undisturbed run.
 """
 
 import errno
+import functools
+import io
 import os
 import pathlib
 import random
@@ -16,7 +18,7 @@ import time
 
 import numpy as np
 
-from movie_genres import outputs
+from movie_genres import access, files, outputs
 from movie_genres.items import Item, survey
 from movie_genres.jobs import Job
 from movie_genres.outputs import Layout, Row
@@ -42,7 +44,11 @@ def work(out, layout):
 
 
 class Faults:
-    """Counts every write to the disk and breaks the one of number `target`."""
+    """Counts every write to the disk, or every read, and breaks the one of number `target`.
+
+    `how`: a write is broken by a kill `before`, `half`-way or `after`, or the disk is `full`; a read by `eio`, or there is no
+    `memory` for it.
+    """
 
     def __init__(self, target, how):
         self.count, self.target, self.how = 0, target, how
@@ -51,8 +57,11 @@ class Faults:
         self.count += 1
         if self.count != self.target:
             return act()
-        if self.how == "full":
-            raise OSError(errno.ENOSPC, "No space left on device")
+        if self.how == "memory":
+            raise MemoryError
+        if self.how in ("full", "eio"):
+            code = errno.ENOSPC if self.how == "full" else errno.EIO
+            raise OSError(code, os.strerror(code))
         if self.how == "half" and half:
             half()
         elif self.how == "after":
@@ -64,6 +73,22 @@ class Faults:
         setattr(owner, name, lambda *args, **options: self.hit(lambda: real(*args, **options)))
 
     def install(self):
+        if self.how in ("eio", "memory"):
+            self._break_reads()
+        else:
+            self._break_writes()
+
+    def _break_reads(self):
+        for name in ("stat", "scandir"):
+            self.wrap(os, name)
+        access.open_regular = functools.partial(self._reading, access.open_regular)
+        for module in (files, outputs):
+            module.open = lambda path, mode: self._reading(open, path, mode) if "r" in mode else open(path, mode)
+
+    def _reading(self, open_file, *arguments):
+        return io.BufferedReader(_FaultySource(self.hit(lambda: open_file(*arguments)), self))
+
+    def _break_writes(self):
         for name in ("fsync", "replace", "mkdir", "unlink", "rmdir"):
             self.wrap(os, name)
         self.wrap(shutil, "rmtree")
@@ -74,6 +99,24 @@ class Faults:
 
         pathlib.Path.write_text = half_text
         outputs.open = lambda path, mode: _FaultyFile(open(path, mode), self) if "w" in mode else open(path, mode)
+
+
+class _FaultySource(io.RawIOBase):
+    def __init__(self, file, faults):
+        self._file, self._faults = file, faults
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        return self._faults.hit(lambda: self._file.readinto(buffer))
+
+    def fileno(self):
+        return self._file.fileno()
+
+    def close(self):
+        self._file.close()
+        super().close()
 
 
 class _FaultyFile:
@@ -105,7 +148,7 @@ def child(task):
     try:
         task()
         os._exit(0)
-    except OSError:
+    except (OSError, MemoryError):
         os._exit(1)
     except BaseException as error:
         print(repr(error), file=sys.stderr, flush=True)

@@ -29,6 +29,7 @@ from movie_genres.predicting import Request, predict
 
 GENRES = ("A", "B")
 REFUSED, LOCKED, STOPPED = 20, 21, 22
+HOWS = ["before", "half", "after", "full", "eio", "memory"]
 RUNS = [0]
 
 
@@ -123,7 +124,7 @@ class Outputs(RuleBasedStateMachine):
         if overwrite and not retry and not (strict and "bad" in self.films.values()):
             assert code == 0, code
 
-    @rule(at=st.integers(1, 120), how=st.sampled_from(["before", "half", "after", "full"]), overwrite=st.booleans(),
+    @rule(at=st.integers(1, 120), how=st.sampled_from(HOWS), overwrite=st.booleans(),
           retry=st.booleans())
     def broken(self, at, how, overwrite, retry):
         request = self.request(overwrite=overwrite, retry_failed=retry)
@@ -135,7 +136,7 @@ class Outputs(RuleBasedStateMachine):
             if code == 0:
                 assert self.files() == self.expected()
 
-    @rule(at=st.integers(1, 120), how=st.sampled_from(["before", "half", "after", "full"]), overwrite=st.booleans())
+    @rule(at=st.integers(1, 120), how=st.sampled_from(HOWS), overwrite=st.booleans())
     def broken_and_left(self, at, how, overwrite):
         self.do(self.request(overwrite=overwrite), (at, how))
 

@@ -3,6 +3,7 @@ import http.server
 import ipaddress
 import os
 import socket
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -179,12 +180,18 @@ def test_local_paths_of_file_urls():
     assert local_path("file:///a%20b/c") == "/a b/c" and local_path("FILE:///x") == "/x" and local_path("x") == "x"
 
 
-def test_a_pipe_is_refused_at_once(tmp_path):
+def test_pipes_and_folders_are_refused_at_once_and_nothing_stays_open(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    for opener in (open_regular, open_binary):
-        with pytest.raises(OSError) as error:
-            opener(str(tmp_path / "pipe"))
-        assert error.value.errno == errno.ENOTSUP
+    before = os.dup(0)
+    os.close(before)
+    for place in (tmp_path / "pipe", tmp_path):
+        for opener in (open_regular, open_binary):
+            with pytest.raises(OSError) as error:
+                opener(str(place))
+            assert error.value.errno == errno.ENOTSUP
+    after = os.dup(0)  # the lowest number that is free
+    os.close(after)
+    assert after == before
 
 
 def test_within_waits_only_so_long_and_passes_errors_on():
@@ -204,3 +211,22 @@ def test_a_machine_without_sockets_is_not_the_posters_trouble(server, monkeypatc
     with pytest.raises(OSError) as error:
         RemotePoster("http://127.0.0.1:9/x", "", replace(QUICK, private_hosts=False, retries=0)).read(10)
     assert error.value.errno == errno.EMFILE
+
+
+def test_a_missing_package_is_named(monkeypatch):
+    for package, url in (("s3fs", "s3://bucket/x"), ("aiohttp", "http://127.0.0.1:9/x")):
+        monkeypatch.setitem(sys.modules, package, None)
+        with pytest.raises(InputError, match=f"whose package is installed; found that one is missing .*{package}"):
+            list(list_posters(url, 10**6, access=QUICK))
+    assert "aiohttp" in kind_of(RemotePoster(url, "", QUICK))[1]
+
+
+@pytest.mark.parametrize("url", ["nosuchstore://x", "http://", "http://["])
+def test_urls_that_lead_nowhere_are_refused(url):
+    with pytest.raises(InputError):
+        list(list_posters(url, 10**6, access=QUICK))
+
+
+def test_a_listing_that_never_comes_is_given_up():
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(InputError, match="no answer within|found none"):
+        list(list_posters(f"http://127.0.0.1:{silent.getsockname()[1]}/x/", 10**6, access=QUICK))

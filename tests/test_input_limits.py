@@ -296,9 +296,18 @@ def test_a_tar_that_is_cut_or_damaged_between_members_is_refused(tmp_path):
             (tmp_path / "x.tar").write_bytes(data)
             with pytest.raises(InputError, match="expected a whole archive"):
                 listed(tmp_path / "x.tar")
-    (tmp_path / "x.tar.xz").write_bytes(lzma.compress(whole)[:-30])
-    with pytest.raises(InputError, match="expected a whole archive"):
-        listed(tmp_path / "x.tar.xz")
+    for data in (lzma.compress(whole)[:-30], gzip.compress(whole)[:-8] + bytes(8)):  # cut; another checksum
+        (tmp_path / "x.tar.xz").write_bytes(data)
+        with pytest.raises(InputError, match="expected a whole archive"):
+            listed(tmp_path / "x.tar.xz")
+
+
+def test_members_that_would_be_lost_are_refused(tmp_path):
+    folder = special("d/", tarfile.AREGTYPE)  # with content, which the module takes for the end
+    for content in (tarred(("a.jpg", GOOD)) * 2, tarred((folder, bytes(512)), ("a.jpg", GOOD))):
+        (tmp_path / "x.tar").write_bytes(content)
+        with pytest.raises(InputError, match="more after its end mark"):
+            listed(tmp_path / "x.tar")
 
 
 @pytest.mark.parametrize("format", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])

@@ -1,3 +1,5 @@
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -322,3 +324,20 @@ def test_a_job_broken_at_any_moment_ends_with_the_same_bytes(tmp_path, mode, for
                             capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert int(result.stdout) >= least
+
+
+@pytest.mark.slow
+def test_whatever_happens_to_an_output_it_is_absent_the_old_one_or_the_right_one(tmp_path):
+    """60 random lives; `python tests/job_machine.py 500` tries more."""
+    result = subprocess.run([sys.executable, Path(__file__).with_name("job_machine.py"), "60"], capture_output=True, text=True,
+                            env=os.environ | {"TMPDIR": str(tmp_path)})
+    assert result.returncode == 0, result.stderr[-5000:]
+    assert int(result.stdout.split()[2]) > 150
+
+
+def test_shares_of_machines_without_a_common_folder_can_be_put_together(tmp_path):
+    for index in (0, 1):
+        share(tmp_path / f"{index}", index)
+    shutil.copytree(tmp_path / "1" / ".job", tmp_path / "0" / ".job", dirs_exist_ok=True)
+    share(tmp_path / "0", 1)
+    assert visible(tmp_path / "0") == ["_SUCCESS", *PARTS]
