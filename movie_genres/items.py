@@ -1,5 +1,6 @@
 """The films to score, as a stream: posters, overviews, or both joined by id."""
 
+import dataclasses
 import hashlib
 import pickle
 import sqlite3
@@ -8,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from movie_genres.access import Access
+from movie_genres.access import NAMED_BY_USER, Access
 from movie_genres.listing import LocalPoster, list_posters
 from movie_genres.tables import ID_COLUMNS, TEXT_COLUMNS, open_table
 
@@ -62,7 +63,7 @@ class Films:
         if self._overviews is None:
             items = (Item(film_id, poster) for film_id, poster in self._listed())
         else:
-            overviews = read_overviews(self._overviews, self._options)
+            overviews = read_overviews(self._overviews, self._options, dataclasses.replace(self._access, private_hosts=True))
             items = overviews if self._posters is None else join(overviews, self._listed())
         return (item._replace(identity=_identity(item)) for item in items)
 
@@ -115,13 +116,13 @@ def survey(films):
                   sum(count for (_, overview), count in counts.items() if overview), counts[True, True], digest.hexdigest())
 
 
-def read_overviews(path, options):
+def read_overviews(path, options, access=NAMED_BY_USER):
     """Yields an `Item` for each row of a table, in order; one with missing, extra or far too long cells has an error.
 
     Raises:
         InputError: a needed column is missing, or the table cannot be read to its end.
     """
-    table = open_table(path, options.encoding, options.delimiter)
+    table = open_table(path, options.encoding, options.delimiter, access)
     identity = table.find(options.id_column, ID_COLUMNS, "--id-column")
     text = table.find(options.text_column, TEXT_COLUMNS, "--text-column")
     for number, (film_id, overview), problem in table.rows((identity, text)):

@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from collections import Counter
 
-from movie_genres.access import is_of_machine, open_binary
+from movie_genres.access import NAMED_BY_USER, is_of_machine, open_binary
 from movie_genres.errors import InputError
 
 ID_COLUMNS = ("id", "film_id", "movie_id", "imdb_id", "imdbid", "tconst", "filename", "file")
@@ -34,11 +34,11 @@ SHOWN_NAMES, SHOWN_CHARACTERS = 20, 40  # of column names in messages
 csv.field_size_limit(MAX_ROW + 1)  # the module stops at 131,072 characters a field
 
 
-def open_table(path, encoding=None, delimiter=None):
+def open_table(path, encoding=None, delimiter=None, access=NAMED_BY_USER):
     """A `ParquetTable` for a file that ends in `.parquet`, a `Table` for all others; see there."""
     if str(path).lower().endswith(".parquet"):
-        return ParquetTable(path)
-    return Table(path, encoding, delimiter)
+        return ParquetTable(path, access)
+    return Table(path, encoding, delimiter, access)
 
 
 class Columns:
@@ -95,14 +95,15 @@ class Table(Columns):
         path: a `pathlib.Path`, a `zipfile.Path` of a member, or a URL of fsspec.
         encoding: by default what the byte-order mark says, UTF-8 without one.
         delimiter: by default the most frequent in the header line of comma, tab, semicolon and bar.
+        access: `access.Access`: how long to wait for a remote one.
 
     Raises:
         InputError: no header, a column name that occurs twice, too many columns, or (while iterating) a quote that is
             never closed, a row of more than `MAX_ROW` characters, bytes that are not in the encoding, a damaged gzip file.
     """
 
-    def __init__(self, path, encoding=None, delimiter=None):
-        self.path = path
+    def __init__(self, path, encoding=None, delimiter=None, access=NAMED_BY_USER):
+        self.path, self._access = path, access
         self._encoding = encoding or self._sniff_encoding()
         with self._text() as file:
             header = next(self._lines(file, [0]), "").strip("\r\n")
@@ -119,7 +120,7 @@ class Table(Columns):
         """The table's bytes, decompressed; what cannot be read becomes an `InputError`."""
         try:
             with contextlib.ExitStack() as stack:
-                file = stack.enter_context(open_binary(self.path))
+                file = stack.enter_context(open_binary(self.path, self._access))
                 yield stack.enter_context(gzip.open(file)) if str(self.path).lower().endswith(".gz") else file
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             found = str(error).partition(" (")[0]  # no bytes of the file
@@ -199,13 +200,14 @@ class ParquetTable(Columns):
 
     Args:
         path: a `pathlib.Path` or a URL of fsspec.
+        access: as of `Table`.
 
     Raises:
         InputError: it is not a Parquet file, a column name occurs twice, or a cell that is wanted cannot be read.
     """
 
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, path, access=NAMED_BY_USER):
+        self.path, self._access = path, access
         with self._file() as file:
             self.columns = file.schema_arrow.names
         self._check_columns()
@@ -218,7 +220,7 @@ class ParquetTable(Columns):
             raise InputError(self.path, "the package pyarrow, to read Parquet", "none",
                              "Install it with: pip install 'movie-genres[parquet]'") from None
         try:
-            with open_binary(self.path) as file:
+            with open_binary(self.path, self._access) as file:
                 yield parquet.ParquetFile(file, **options)
         except Exception as error:  # a damaged file makes the package raise nearly anything
             # That memory does not suffice for what it asks for, `ArrowMemoryError`, may be a lie of the file.

@@ -38,7 +38,8 @@ NAMES = ["a.jpg", "b/c.png", ".hidden", ".h.jpg", "d/", "e", "", "/", ".", "..",
          "a.jpg", "\x1b[31m.jpg", "n" * 300, "é.jpg", "a\\b.jpg", "café" * 30, "'", '"', ",", "=1+1.jpg", "C:x", "a//b.jpg",
          "c/./d.jpg"]
 PLACES = [*NAMES, "there.jpg", "link.jpg", "pipe", "sub", "no.jpg", "file:///etc/passwd", "http://127.0.0.1:9/x", "s3://b/x",
-          "http://[::1]:9/x", "http://", "://", "x\0y", "simplecache::file:///etc/passwd", "http://[", "http://1.1.1.1:99999/",
+          "http://[::1]:9/x", "http://", "://", "x\0y", "simplecache::file:///etc/passwd", "http://[",
+          "http://1.1.1.1:99999/",
           "data:,x", "memory://x", "  ", "\ufeffthere.jpg"]
 WORDS = ["", "a", "1", "x" * 3000, '"', '""', "\n", "\r", ",", ";", "\t", "\0", "é", "\ufeff", "\u2028", "'", "=1", "a,b",
          '"x']
@@ -94,7 +95,8 @@ def make_parquet(generator):
 
     count = int(generator.integers(0, 30))
     kinds = [lambda: [str(number) for number in range(count)], lambda: [None, *["é"] * count][:count],
-             lambda: list(range(count)), lambda: [GOOD] * count, lambda: [b"\xff"] * count, lambda: pyarrow.array([2**30] * count, pyarrow.date32()),
+             lambda: list(range(count)), lambda: [GOOD] * count,
+             lambda: [b"\xff"] * count, lambda: pyarrow.array([2**30] * count, pyarrow.date32()),
              lambda: [1.5] * count, lambda: [[1, 2]] * count, lambda: [{"x": 1}] * count, lambda: ["there.jpg"] * count,
              lambda: pyarrow.array(["y" * 5000] * count).dictionary_encode(), lambda: [True] * count,
              lambda: pyarrow.array([2**62] * count, pyarrow.timestamp("ns"))]
