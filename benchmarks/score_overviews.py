@@ -16,9 +16,9 @@ from movie_genres import checkpoints
 from movie_genres.decisions import choose_models
 from movie_genres.inference import Models
 from movie_genres.items import Films
-from movie_genres.running import score_anew
 from movie_genres.listing import TableOptions
 from movie_genres.outputs import Layout
+from movie_genres.running import score_anew
 from movie_genres.tables import TEXT_COLUMNS, Table
 from movie_genres.text import normalise
 

@@ -16,10 +16,10 @@ from movie_genres import checkpoints
 from movie_genres.decisions import choose_models
 from movie_genres.inference import Models, use_mixed_precision
 from movie_genres.items import Item
-from movie_genres.running import failed_in, score_anew
 from movie_genres.listing import list_posters
 from movie_genres.outputs import Layout
 from movie_genres.posters import Caps
+from movie_genres.running import failed_in, score_anew
 
 BATCH_SIZE = 128
 

@@ -25,9 +25,12 @@ LARGEST_FILE = 4_000_000_000  # bytes of a model file when unpacked
 METADATA = "movie_genres.json"  # a member of the .keras archive beside Keras's own
 FORMAT = 1
 _EXPECTED = "a model file (.keras) that this toolkit wrote", "Train it again, or fetch it again."
-_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, NotImplementedError, KeyError, ValueError)
+_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, KeyError, ValueError)
 _SHARED_OBJECT = re.compile(rb'(?<="shared_object_id": )\d+')
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip archive can hold
+
+
+Side = Annotated[int, Field(ge=1, le=LARGEST_IMAGE)]
 
 
 class Metadata(BaseModel):
@@ -38,7 +41,7 @@ class Metadata(BaseModel):
     format: int
     modality: Literal["poster", "overview"] | None
     genres: Annotated[list[Annotated[str, Field(min_length=1, max_length=100)]], Field(min_length=1, max_length=10_000)]
-    image_size: tuple[Annotated[int, Field(ge=1, le=LARGEST_IMAGE)], Annotated[int, Field(ge=1, le=LARGEST_IMAGE)]] | None = None
+    image_size: tuple[Side, Side] | None = None
     decoder: str | None = None
     vocabulary: dict | None = None
     inputs: dict[str, str] | None = None

@@ -148,7 +148,7 @@ def join(overviews, posters):
         try:
             yield from _join(index, overviews, posters)
         except sqlite3.Error as error:
-            raise OSError(f"{folder}: no room for the index of the posters ({error}). TMPDIR names another folder.") from None
+            raise OSError(f"{folder}: no room for an index of the posters ({error}); TMPDIR names another folder") from None
         finally:
             index.close()
 

@@ -7,8 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from movie_genres.access import (HTTP, Access, NotAllowedError, describe, fetch, is_below, is_of_machine, is_url,
-                                 list_remote, local_path, open_regular)
+from movie_genres.access import (
+    HTTP,
+    Access,
+    NotAllowedError,
+    describe,
+    fetch,
+    is_below,
+    is_of_machine,
+    is_url,
+    list_remote,
+    local_path,
+    open_regular,
+)
 from movie_genres.archives import TAR_SUFFIXES, FailedPoster, LoadedPoster, counts, in_tar, in_zip, is_tar, without_suffix
 from movie_genres.errors import InputError
 from movie_genres.posters import SUFFIXES, PosterError, check_bytes, is_picture, read_file, stamp_file

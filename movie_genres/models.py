@@ -120,10 +120,11 @@ def needed_models(files, ranking, modalities):
     kinds = (*modalities, BOTH) if len(modalities) > 1 else modalities
     by_name, best = {file.name: file for file in files}, set()
     for kind in kinds:
-        fit = [name for name in ranking[kind] if name in by_name and (kind == BOTH or by_name[name].modality in (kind, None))]
+        fit = [name for name in ranking[kind]
+               if name in by_name and (kind == BOTH or by_name[name].modality in (kind, None))]
         if not fit:
-            raise InputError(files[0].path.parent, f"a model for {kind} among those ranked", ", ".join(ranking[kind]) or "none",
-                             "Rank them again: dvc repro tune")
+            raise InputError(files[0].path.parent, f"a model for {kind} among those ranked",
+                             ", ".join(ranking[kind]) or "none", "Rank them again: dvc repro tune")
         best.add(fit[0])
     needed = best | {name for chosen in best for name in by_name[chosen].inputs}
     return [file for file in files if file.name in needed]

@@ -161,7 +161,7 @@ def _check(request, modalities, parts):
     if request.retry_failed and request.num_shards > 1:
         raise UserError("--retry-failed: expected one machine; found --num-shards.")
     if request.engine == "ray" and importlib.util.find_spec("ray") is None:
-        raise UserError("--engine ray: expected the package ray; found none. Install it with: pip install 'movie-genres[ray]'")
+        raise UserError("--engine ray needs the package ray. Install it with: pip install 'movie-genres[ray]'")
 
 
 def _access(request):
@@ -180,8 +180,8 @@ def _say_what_was_found(request, found):
     if not found.films:
         logger.warning("%s: no film in it; the output will have no rows", request.overviews or request.posters)
     elif found.posters and found.overviews and not found.both:
-        logger.warning("%s posters and %s overviews have not a single id in common, and each is scored alone; a poster's id is "
-                       "its path without extension", f"{found.posters:,}", f"{found.overviews:,}")
+        logger.warning("%s posters and %s overviews have not a single id in common, and each is scored alone; a poster's id "
+                       "is its path without extension", f"{found.posters:,}", f"{found.overviews:,}")
 
 
 def _settings(request, layout, files, decisions):
@@ -200,8 +200,8 @@ def _check_retry(request, record, settings):
     made_with = {key: value for key, value in record.binding.items() if key not in free}
     given = json.loads(json.dumps(settings))  # as it was read: lists for tuples
     if made_with != given:
-        raise UserError(f"{request.out}: {difference(made_with, given)}. That is what the output is bound to: give the options "
-                        "and models that it was made with, or score all anew with --overwrite.")
+        raise UserError(f"{request.out}: {difference(made_with, given)}. That is what the output is bound to: give the "
+                        "options and models that it was made with, or score all anew with --overwrite.")
 
 
 def _layout(request, genres, name, parts):
@@ -249,5 +249,5 @@ def _report(out, statuses, rate, name, files, missing):
                 extra={"summary": {"out": out, "rows": statuses.total(), "ok": statuses["ok"], "failed": failed,
                                    "rows_per_second": round(rate, 1), "model": name, "complete": not missing}})
     if missing:
-        logger.info("%s: this machine's share is done; %s shards of others are missing, and the output appears with the last",
+        logger.info("%s: this machine's share is done; %s shards of others are missing, the output appears with the last",
                     out, f"{missing:,}")

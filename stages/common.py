@@ -13,7 +13,7 @@ import psutil
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from movie_genres.errors import UserError
+from movie_genres.errors import UserError, one_line
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -87,4 +87,4 @@ def running():
     try:
         yield
     except UserError as error:
-        raise click.UsageError(str(error)) from None
+        raise click.UsageError(one_line(str(error))) from None

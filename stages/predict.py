@@ -27,10 +27,10 @@ def main(prepared, models, out, params):
         from movie_genres.arrays import load_prepared
         from movie_genres.decisions import choose_models
         from movie_genres.items import Item
-        from movie_genres.running import score_anew
         from movie_genres.listing import LocalPoster
         from movie_genres.loading import load_models
         from movie_genres.outputs import Layout
+        from movie_genres.running import score_anew
 
         options = read_options(params, "predict", PredictOptions)
         films = load_prepared(prepared).films.query("split == 'test'")

@@ -46,8 +46,8 @@ def work(out, layout):
 class Faults:
     """Counts every write to the disk, or every read, and breaks the one of number `target`.
 
-    `how`: a write is broken by a kill `before`, `half`-way or `after`, or the disk is `full`; a read by `eio`, or there is no
-    `memory` for it.
+    `how`: a write is broken by a kill `before`, `half`-way or `after`, or the disk is `full`; a read by `eio`, or there is
+    no `memory` for it.
     """
 
     def __init__(self, target, how):

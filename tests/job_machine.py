@@ -79,8 +79,8 @@ class Outputs(RuleBasedStateMachine):
     def request(self, out=None, **options):
         with open(self.home / "films.csv", "w", newline="") as file:
             csv.writer(file).writerows([("id", "overview"), *self.films.items()])
-        return Request(out=f"{out or self.out}{'/' if self.is_folder else ''}", models="", overviews=str(self.home / "films.csv"),
-                       shard_size=self.shard_size, **options)
+        return Request(out=f"{out or self.out}{'/' if self.is_folder else ''}", models="",
+                       overviews=str(self.home / "films.csv"), shard_size=self.shard_size, **options)
 
     def files(self, out=None):
         """The visible output: dict from name to bytes; a folder that does not say that it is complete shows nothing."""

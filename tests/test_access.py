@@ -11,8 +11,18 @@ from dataclasses import replace
 import pytest
 from conftest import image_bytes
 
-from movie_genres.access import (Access, NotAllowedError, _is_public, check_place, fetch, is_below, local_path, open_binary,
-                                 open_regular, within)
+from movie_genres.access import (
+    Access,
+    NotAllowedError,
+    _is_public,
+    check_place,
+    fetch,
+    is_below,
+    local_path,
+    open_binary,
+    open_regular,
+    within,
+)
 from movie_genres.errors import InputError
 from movie_genres.listing import RemotePoster, list_posters
 from movie_genres.posters import PosterError

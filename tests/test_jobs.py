@@ -329,8 +329,8 @@ def test_a_job_broken_at_any_moment_ends_with_the_same_bytes(tmp_path, mode, for
 @pytest.mark.slow
 def test_whatever_happens_to_an_output_it_is_absent_the_old_one_or_the_right_one(tmp_path):
     """60 random lives; `python tests/job_machine.py 500` tries more."""
-    result = subprocess.run([sys.executable, Path(__file__).with_name("job_machine.py"), "60"], capture_output=True, text=True,
-                            env=os.environ | {"TMPDIR": str(tmp_path)})
+    result = subprocess.run([sys.executable, Path(__file__).with_name("job_machine.py"), "60"], capture_output=True,
+                            text=True, env=os.environ | {"TMPDIR": str(tmp_path)})
     assert result.returncode == 0, result.stderr[-5000:]
     assert int(result.stdout.split()[2]) > 150
 

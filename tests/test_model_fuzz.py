@@ -20,7 +20,8 @@ from movie_genres.models import model_name
 from movie_genres.outputs import Layout, Row
 from movie_genres.running import KeptRows, Tolerance, run
 
-ODD = [None, True, -1, 0, 1e308, float("nan"), float("inf"), 10**30, "", "x", "\x1b[31m", "0.5", [], {}, [[]], {"a": []}, "A" * 500]
+ODD = [None, True, -1, 0, 1e308, float("nan"), float("inf"), 10**30, "", "x", "\x1b[31m", "0.5", "A" * 500, [], {}, [[]],
+       {"a": []}]
 FILMS = [Item(str(number), identity=bytes([number])) for number in range(5)]
 
 
@@ -84,7 +85,8 @@ def write_begun(folder):
             pass
 
 
-CASES = [(write_model, "lstm.keras", use_models), (write_model, FILE_NAME, use_models), (write_model, "release.json", use_models),
+CASES = [(write_model, "lstm.keras", use_models), (write_model, FILE_NAME, use_models),
+         (write_model, "release.json", use_models),
          (write_begun, "p.csv.job/job.json", go_on), (write_begun, "p.csv.job/00000.done", go_on),
          (write_output, ".p.csv.success", retry)]
 

@@ -73,7 +73,8 @@ def change_decisions(folder, change):
 
 @pytest.fixture
 def films(tmp_path):
-    (tmp_path / "films.csv").write_text("id,overview\n" + "".join(f"{number},a detective {number}\n" for number in range(10)))
+    rows = (f"{number},a detective {number}\n" for number in range(10))
+    (tmp_path / "films.csv").write_text("id,overview\n" + "".join(rows))
     return tmp_path / "films.csv"
 
 
@@ -103,7 +104,8 @@ def test_a_killed_job_does_not_go_on_after_the_decisions_changed(stub, own_model
     (["--shard-size", "3"], "begun with shard_size 2; found 3"), (["--excel-safe"], "begun with excel_safe"),
     (["--columns", "id,status"], "columns"),
 ])
-def test_a_retry_with_other_settings_is_refused_and_changes_nothing(stub, own_models, films, tmp_path, run, options, message):
+def test_a_retry_with_other_settings_is_refused_and_changes_nothing(stub, own_models, films, tmp_path, run, options,
+                                                                    message):
     films.write_text(films.read_text().replace("a detective 7", ""))
     arguments = ["--overviews", films, "--models", own_models, "--out", tmp_path / "p.csv", "--shard-size", 2]
     assert run(genre_predict, *arguments).exit_code == 3
@@ -335,8 +337,8 @@ def test_a_server_that_never_answers_is_given_up(own_models, tmp_path):
 @pytest.mark.parametrize("option", ["--overviews", "--posters"])
 def test_a_pipe_as_input_is_refused(own_models, tmp_path, scheme, option):
     os.mkfifo(tmp_path / "pipe")
-    result = subprocess.run([*COMMAND, option, f"{scheme}{tmp_path}/pipe", "--models", own_models, "--out", tmp_path / "p.csv"],
-                            capture_output=True, text=True, timeout=30)
+    result = subprocess.run([*COMMAND, option, f"{scheme}{tmp_path}/pipe", "--models", own_models, "--out", "p.csv"],
+                            cwd=tmp_path, capture_output=True, text=True, timeout=30)
     assert result.returncode == 2 and "not a regular file" in result.stderr, result.stderr
 
 
@@ -374,8 +376,8 @@ def test_a_full_disk_behind_stderr_changes_nothing(own_models, films, tmp_path):
 
 @pytest.mark.parametrize("error, message", [(OSError(errno.ENOSPC, "No space left on device"), "No space left"),
                                             (MemoryError(), "MemoryError")])
-def test_a_full_disk_and_a_full_memory_stop_the_job_and_it_goes_on(stub, own_models, films, tmp_path, run, monkeypatch, error,
-                                                                   message):
+def test_a_full_disk_and_a_full_memory_stop_the_job_and_it_goes_on(stub, own_models, films, tmp_path, run, monkeypatch,
+                                                                   error, message):
     arguments = ["--overviews", films, "--models", own_models, "--out", tmp_path / "p.csv", "--shard-size", 3]
     row, failed = Stub._row, []
 
