@@ -50,7 +50,8 @@ class Command(Reporting, click.Command):
 @click.option("--max-pixels", type=click.IntRange(min=1), default=100_000_000, show_default=True,
               help="JPEGs with more pixels are refused before they are decoded; other formats with a quarter as many.")
 @click.option("--poster-root", type=click.Path(exists=True, file_okay=False),
-              show_default="a table's own folder; else anywhere", help="Only posters below this folder are read; relative paths of a table start there.")
+              show_default="a table's own folder; else anywhere",
+              help="Only posters below this folder are read; relative paths of a table start there.")
 @click.option("--url-schemes", metavar="A,B,…", default="http,https", show_default=True,
               help="URLs that lists and tables may name.")
 @click.option("--private-hosts", is_flag=True, help="Let URLs of lists and tables lead into networks that are not public.")

@@ -27,6 +27,7 @@ from movie_genres.tables import ID_COLUMNS, PARQUET_MAGIC, POSTER_COLUMNS, TABLE
 
 WILDCARDS = re.compile(r"[*?\[]")
 MAX_LINE = 65_536  # bytes of a line of a list
+SAMPLE = 1000  # lines of a list that are looked at, if one of them is a file or a URL
 HEAD = 65_536  # bytes by which a file is recognised
 PLACES = "a folder, a glob, an archive, a table or a list of posters"
 LISTED = "a list of posters, a path or URL on each line"
@@ -228,18 +229,24 @@ def _lines(path):
 
 
 def _refuse_other_text(path, access):
-    """Refuses a text, such as a README, of which no line is the path of a file or a URL."""
-    number = 0
+    """Refuses a text, such as a README, of which no line is a file or a URL, or more than half do not even look like one."""
+    number = found = likely = 0
     for number, listed in enumerate(_lines(path), start=1):
-        poster = poster_at(listed, access)
-        if isinstance(poster, LocalPoster):
-            if poster.is_allowed() and os.path.isfile(listed):
-                return
-        elif isinstance(poster, FailedPoster) or re.match(r"[A-Za-z][A-Za-z0-9+.:-]*://", listed):
-            return
-    if number:
-        raise InputError(path, LISTED, f"{number:,} lines of which none is a file or URL",
+        is_place = _is_place(listed, access)
+        found += is_place
+        likely += is_place or listed.lower().endswith(SUFFIXES)
+        if found and number >= SAMPLE:
+            break
+    if number and (not found or 2 * likely < number):
+        raise InputError(path, LISTED, f"{number:,} lines, {found:,} of them a file or URL",
                          "Paths in a list start at the current folder.")
+
+
+def _is_place(listed, access):
+    poster = poster_at(listed, access)
+    if isinstance(poster, LocalPoster):
+        return poster.is_allowed() and os.path.isfile(listed)
+    return isinstance(poster, FailedPoster) or re.match(r"[A-Za-z][A-Za-z0-9+.:-]*://", listed) is not None
 
 
 def _in_list(path, access):
