@@ -34,7 +34,7 @@ class Marker(pydantic.BaseModel):
 
     Attributes:
         films: SHA-256 of `films.csv`.
-        posters: SHA-256 of the names and sizes of the posters.
+        posters: SHA-256 of the names and the contents of the posters.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True)
@@ -51,11 +51,15 @@ def write_marker(folder):
 
 def _marker_of(folder):
     digest = hashlib.sha256()
-    for entry in sorted(os.scandir(folder / "posters"), key=lambda entry: entry.name):
-        info = entry.stat()
-        digest.update(os.fsencode(entry.name) + f" {info.st_size if stat.S_ISREG(info.st_mode) else 'no file'}\n".encode())
-    with open_regular(folder / "films.csv") as table:
-        return Marker(films=hashlib.file_digest(table, "sha256").hexdigest(), posters=digest.hexdigest())
+    for name in sorted(os.listdir(folder / "posters")):
+        digest.update(os.fsencode(name) + b"\0" + _content(folder / "posters" / name))
+    return Marker(films=_content(folder / "films.csv").hex(), posters=digest.hexdigest())
+
+
+def _content(path):
+    """SHA-256 of a file, also of one to which a link leads, as DVC may lay it out."""
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def import_films(source, target, layout=None, options=TableOptions()):
@@ -100,10 +104,10 @@ def recover(target):
     A running import is left alone.
 
     Raises:
-        InputError: no folder can be at `target`.
+        InputError: no folder can be at `target`, or somebody has put one there while the former data were away.
     """
     folder = _resolved(target)
-    if os.path.lexists(_staging(folder)):
+    if os.path.lexists(_staging(folder)) and _is_own(_staging(folder)):
         with contextlib.suppress(LockedError), _held(folder):
             pass
 
@@ -193,11 +197,20 @@ def _make_parent(target, folder):
         raise InputError(target, "a place for a folder", "a file on the way to it", ELSEWHERE) from None
 
 
+def _is_own(staging):
+    """Whether a staging folder is one that import made: it holds a lock, and what import works with."""
+    if os.path.islink(staging) or not staging.is_dir():
+        return False
+    names = {entry.name: entry.is_file(follow_symlinks=False) for entry in os.scandir(staging)}
+    return not names or (names.get("lock", False) and set(names) <= {"lock", "fresh", "old"}
+                         and not any(names[name] for name in ("fresh", "old") if name in names))
+
+
 @contextlib.contextmanager
 def _held(folder):
     """Holds the lock on a target; gives the staging folder, empty but for the lock. In the end it is gone."""
     staging = _staging(folder)
-    if os.path.islink(staging) or staging.exists() and not staging.is_dir():
+    if os.path.lexists(staging) and not _is_own(staging):
         raise InputError(staging, "a folder for the work of an import", "something else", "Move it away.")
     lock = filelock.FileLock(staging / "lock", timeout=0)
     try:
@@ -221,7 +234,11 @@ def _held(folder):
 def _settle(staging, folder):
     """Puts the former data back where an import ended between its two renames; removes all else that it left."""
     old, fresh = staging / "old", staging / "fresh"
-    if old.is_dir() and not (folder.exists() and os.listdir(folder)):
+    is_filled = folder.exists() and os.listdir(folder)
+    if old.is_dir() and fresh.is_dir() and is_filled:
+        raise InputError(folder, f"no folder, since an import was interrupted before it put one there, and the former data "
+                         f"are in {old}", "one that came from elsewhere", "Move one of the two to where it belongs.")
+    if old.is_dir() and not is_filled:
         os.rename(old, folder)
         sync_folder(folder.parent)
         logger.info("%s: put back as it was before an import that was interrupted", folder)

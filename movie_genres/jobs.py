@@ -21,6 +21,7 @@ from movie_genres.outputs import FORMATS, merge_parts, read_rows, write_part
 from movie_genres.records import Binding, Record, Shard, Tally, difference, read_record
 
 SETTINGS, COMMIT = "job.json", "commit.json"
+OWN = re.compile(r"guard|lock(-\d+)?|job\.json|commit\.json|merged|\d{5,}\.done|part-\d{5,}\..+|\.partial-.+")
 PART = re.compile(rf"part-(\d{{5,}})\.({'|'.join(map(re.escape, FORMATS))})")
 GUARD_SECONDS = 60  # what another machine may need to begin a job or to make an output visible
 
@@ -79,7 +80,7 @@ class Job:
         Raises:
             UserError: there is one.
         """
-        if self.outputs or self._success.exists():
+        if self.outputs or (self.is_folder and self._success.exists()):  # a folder of no films has no parts
             raise UserError(f"{self.out}: there is an output already. Give another name, or --overwrite to replace it, or "
                             "--retry-failed to score its failed rows again.")
 
@@ -93,6 +94,8 @@ class Job:
             LockedError: another process has it.
         """
         fresh = self.is_folder and not self.out.exists()
+        for folder in (self.state, self._over):
+            _refuse_foreign(folder)
         try:
             self._recover()
             with self._locked(self._lock_name, 0):
@@ -300,3 +303,17 @@ class Job:
     def rows(self):
         """The rows of the output that is there, as of `outputs.read_rows`."""
         return read_rows(self.outputs, self.layout)
+
+
+def _refuse_foreign(folder):
+    """Refuses to work in a folder that holds what no job has put there."""
+    if os.path.islink(folder):
+        found = "a link"
+    elif folder.is_dir():
+        foreign = [entry.name for entry in os.scandir(folder)
+                   if not (OWN.fullmatch(entry.name) and entry.is_file(follow_symlinks=False))]
+        found = foreign and f"also {min(foreign)}"
+    else:
+        return
+    if found:
+        raise InputError(folder, "a folder of a job, with nothing else in it", found, "Move it away.")

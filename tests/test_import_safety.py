@@ -201,10 +201,41 @@ def test_check_puts_back_what_an_import_had_moved_away(data, run):
     before = content(data)
     staging = data.parent / ".data-import"
     (staging / "fresh").mkdir(parents=True)
+    (staging / "lock").touch()
     data.rename(staging / "old")
     result = run(genre_data, "check", "--data", data)
     assert result.exit_code == 0 and content(data) == before and not staging.exists()
     recover(data)  # nothing to do
+
+
+@pytest.mark.parametrize("names", [["fresh/w", "old/w"], ["lock", "notes"], ["lock/x"], ["lock", "old"]], ids=" ".join)
+def test_a_staging_folder_of_somebody_else_is_left_alone(source, tmp_path, run, names):
+    target = tmp_path / "mine"
+    for name in names:
+        (tmp_path / ".mine-import" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / ".mine-import" / name).write_text("mine")
+    before = content(tmp_path / ".mine-import")
+    assert run(genre_data, "import", source, "--data", target).exit_code == 2
+    run(genre_data, "check", "--data", target)
+    assert content(tmp_path / ".mine-import") == before and not target.exists()
+
+
+def test_former_data_are_kept_where_somebody_filled_their_place(data, tmp_path, run):
+    staging = data.parent / ".data-import"
+    (staging / "fresh").mkdir(parents=True)
+    (staging / "lock").touch()
+    before = content(data)
+    shutil.copytree(data, staging / "old")
+    result = run(genre_data, "check", "--data", data)
+    assert result.exit_code == 2 and "Move one of the two" in result.stderr
+    assert content(staging / "old") == content(data) == before
+
+
+def test_a_poster_that_changed_and_kept_its_size_is_somebodys_work(source, data, run):
+    poster = next((data / "posters").iterdir())
+    poster.write_bytes(poster.read_bytes()[:-4] + b"mine")
+    assert run(genre_data, "import", source, "--data", data).exit_code == 2
+    assert poster.read_bytes().endswith(b"mine")
 
 
 # --- Sources that are not to be trusted -----------------------------------------------------------------------------

@@ -99,6 +99,12 @@ def test_an_output_is_replaced_only_on_request(tmp_path):
     assert len(ids_of(tmp_path / "p.csv")) == 10
 
 
+def test_an_output_that_was_taken_away_does_not_block_the_next_one(tmp_path):
+    score(tmp_path / "p.csv")
+    (tmp_path / "p.csv").unlink()
+    assert score(tmp_path / "p.csv") == {"ok": 10}
+
+
 class Changing:
     """Films of which some are others the second time they are read."""
 
@@ -333,6 +339,25 @@ def test_whatever_happens_to_an_output_it_is_absent_the_old_one_or_the_right_one
                             text=True, env=os.environ | {"TMPDIR": str(tmp_path)})
     assert result.returncode == 0, result.stderr[-5000:]
     assert int(result.stdout.split()[2]) > 150
+
+
+@pytest.mark.parametrize("suffix", ["", ".over"])
+@pytest.mark.parametrize("parts", [False, True])
+@pytest.mark.parametrize("foreign", ["notes.txt", "00000.done/", "link"])
+def test_a_folder_of_somebody_else_is_not_taken_for_that_of_a_job(tmp_path, parts, suffix, foreign):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "part-00000.csv").write_text("mine")
+    state = tmp_path / (f"out/.job{suffix}" if parts else f"out.job{suffix}")
+    state.parent.mkdir(exist_ok=True)
+    if foreign == "link":
+        state.symlink_to(tmp_path / "mine")
+    else:
+        (state / foreign).mkdir(parents=True) if foreign.endswith("/") else state.mkdir()
+        (state / foreign / "x" if foreign.endswith("/") else state / foreign).write_text("mine")
+    before = sorted((path, path.is_file() and path.read_text()) for path in tmp_path.rglob("*"))
+    with pytest.raises(InputError, match="Move it away"):
+        score(tmp_path / "out", parts=parts, overwrite=True)
+    assert sorted((path, path.is_file() and path.read_text()) for path in tmp_path.rglob("*")) == before
 
 
 def test_shares_of_machines_without_a_common_folder_can_be_put_together(tmp_path):

@@ -221,7 +221,7 @@ FILE_NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters
 
 
 @settings(database=None, deadline=None)
-@given(st.lists(FILE_NAMES.map(lambda name: "x" + name)))
+@given(st.lists(FILE_NAMES.map(lambda name: f"x{name}.jpg")))
 def test_lists_keep_every_line(names):
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "there.jpg").write_bytes(GOOD)
