@@ -35,6 +35,27 @@ def noise_bytes(size=(150, 300), format="JPEG", seed=0):
     return file.getvalue()
 
 
+def mutated(data, generator, least=1):
+    """Data with some bytes flipped, cut out, put in, repeated or missing at the end, in `least` to 4 places."""
+    data = bytearray(data)
+    for _ in range(generator.integers(least, 5)):
+        at, length = int(generator.integers(len(data) + 1)), int(generator.integers(1, 9))
+        kind = generator.integers(7)
+        if kind < 2:
+            data[at:at + length] = generator.bytes(len(data[at:at + length]))
+        elif kind == 2:
+            del data[at:at + length]
+        elif kind == 3:
+            data[at:at] = generator.bytes(length)
+        elif kind == 4:
+            data[at:at + length] = bytes([generator.choice([0, 0x7F, 0x80, 0xFF])]) * len(data[at:at + length])
+        elif kind == 5:
+            data[at:at] = data[at:at + 600]
+        else:
+            del data[at:]
+    return bytes(data)
+
+
 def outputs(folder, name="m"):
     """Where a training of a model writes, below a folder, as the stages have it."""
     from movie_genres.training import Outputs

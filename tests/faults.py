@@ -17,6 +17,7 @@ import sys
 import time
 
 import numpy as np
+from engines import RowEngine
 
 from movie_genres import access, files, outputs
 from movie_genres.items import Item, survey
@@ -28,10 +29,8 @@ FILMS = [Item(f"film {number}") for number in range(11)]
 KILLED = 137
 
 
-def engine(job, shards, total, tolerance):
-    for number, items in shards:
-        yield job.write(number, tolerance.watch(
-            Row(item.id, "poster", "ok", "", "", np.linspace(0, len(item.id) / 10, 3), np.full(3, 0.5)) for item in items))
+def row(item):
+    return Row(item.id, "poster", "ok", "", "", np.linspace(0, len(item.id) / 10, 3), np.full(3, 0.5))
 
 
 def work(out, layout):
@@ -40,7 +39,7 @@ def work(out, layout):
         if job.outputs and not job.has_begun:
             return  # killed in its very last step, when all was done: a user is told that the output is there
         if not job.begin({"films": len(FILMS)}):
-            run(job, FILMS, survey(FILMS), engine, Tolerance())
+            run(job, FILMS, survey(FILMS), RowEngine(row), Tolerance())
 
 
 class Faults:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import image_bytes, noise_bytes
+from conftest import image_bytes, mutated, noise_bytes
 from PIL import Image
 
 from genre_cli.predict import main as genre_predict
@@ -510,23 +510,6 @@ def test_bad_image_files_are_not_decoded_slowly():
         except PosterError:
             pass
         assert time.monotonic() - started < 2, name
-
-
-def mutated(data, generator):
-    """Data with some bytes flipped, cut out, put in or missing at the end."""
-    data = bytearray(data)
-    for _ in range(generator.integers(1, 5)):
-        at, length = int(generator.integers(len(data) + 1)), int(generator.integers(1, 9))
-        kind = generator.integers(5)
-        if kind < 2:
-            data[at:at + length] = generator.bytes(len(data[at:at + length]))
-        elif kind == 2:
-            del data[at:at + length]
-        elif kind == 3:
-            data[at:at] = generator.bytes(length)
-        else:
-            del data[at:]
-    return bytes(data)
 
 
 def decode_mutations(count):

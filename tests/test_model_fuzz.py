@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+from engines import RowEngine
 
 from movie_genres import checkpoints
 from movie_genres.decisions import FILE_NAME, choose_models
@@ -25,10 +26,7 @@ ODD = [None, True, -1, 0, 1e308, float("nan"), float("inf"), 10**30, "", "x", "\
 FILMS = [Item(str(number), identity=bytes([number])) for number in range(5)]
 
 
-def engine(job, shards, total, tolerance):
-    for number, items in shards:
-        yield job.write(number, (Row(item.id, "poster", "ok" if item.id != "3" else "corrupt", identity=item.identity)
-                                 for item in items))
+engine = RowEngine(lambda item: Row(item.id, "poster", "ok" if item.id != "3" else "corrupt", identity=item.identity))
 
 
 def write_model(folder):
@@ -81,7 +79,7 @@ def write_begun(folder):
     write_output(folder)
     with new_job(folder).held() as job:
         job.begin({"anew": True}, overwrite=True)
-        for _ in engine(job, [(0, FILMS[:2])], 0, None):
+        for _ in engine(job, [(0, FILMS[:2])], 0, Tolerance()):
             pass
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import image_bytes
+from engines import RowEngine
 
 from genre_cli.predict import main as genre_predict
 from movie_genres import predicting
@@ -22,16 +23,14 @@ from movie_genres.outputs import Row
 GOOD = image_bytes(size=(30, 40))
 
 
-class Stub:
+class Stub(RowEngine):
     """Scores without networks: a film's answer depends on its poster's bytes and its overview."""
 
-    def __call__(self, job, shards, total, tolerance):
-        for number, items in shards:
-            yield job.write(number, tolerance.watch(map(self._row, items)))
+    def __init__(self, genres):
+        super().__init__(self.score)
+        self.genres = genres
 
-    def _row(self, item):
-        if item.kept:
-            return Row(item.id, "", "ok", kept=item.kept, identity=item.identity)
+    def score(self, item):
         content = (item.poster.read(10**6) if item.poster else b"") + (item.overview or "").encode()
         if not content:
             return Row(item.id, "overview", "empty_text", "no word", identity=item.identity)
@@ -42,8 +41,7 @@ class Stub:
 @pytest.fixture
 def stub(models, monkeypatch):
     """Runs `genre-predict` with the models of the tests but without TensorFlow."""
-    engine = Stub()
-    engine.genres = len(find_models(models)[0].genres)
+    engine = Stub(len(find_models(models)[0].genres))
     monkeypatch.setattr(predicting, "_engine", lambda *_: engine)
     return engine
 
@@ -379,15 +377,15 @@ def test_a_full_disk_behind_stderr_changes_nothing(own_models, films, tmp_path):
 def test_a_full_disk_and_a_full_memory_stop_the_job_and_it_goes_on(stub, own_models, films, tmp_path, run, monkeypatch,
                                                                    error, message):
     arguments = ["--overviews", films, "--models", own_models, "--out", tmp_path / "p.csv", "--shard-size", 3]
-    row, failed = Stub._row, []
+    failed = []
 
-    def broken(self, item):
+    def broken(item):
         if item.id == "7" and not failed:
             failed.append(item)
             raise error
-        return row(self, item)
+        return stub.score(item)
 
-    monkeypatch.setattr(Stub, "_row", broken)
+    monkeypatch.setattr(stub, "_row", broken)
     assert_refused(run(genre_predict, *arguments, "--quiet"), message, code=1)
     assert not (tmp_path / "p.csv").exists()
     result = run(genre_predict, *arguments)
