@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from movie_genres.access import is_of_machine, open_regular
 from movie_genres.errors import InputError
-from movie_genres.posters import SUFFIXES, PosterError, check_bytes
+from movie_genres.posters import SUFFIXES, PosterError, check_bytes, stamp_file
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 MAX_HEADERS = 1_000_000  # bytes of the headers before one member of a tar archive; a hostile one may claim gigabytes
@@ -86,10 +86,14 @@ class ZipPoster(NamedTuple):
         return self.checksum
 
 
+def is_special(member):
+    """Whether a `zipfile.ZipInfo` is a link, a device or the like, as archivers on Unix say it."""
+    return stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG)
+
+
 def _trouble_of(member):
     """(kind, message) of a member of a zip archive that is not read, or None."""
-    kind = stat.S_IFMT(member.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG):
+    if is_special(member):
         return "not_a_file", "a link or another special file in the archive"
     if member.flag_bits & 1:
         return "unreadable", "encrypted"
@@ -108,15 +112,9 @@ def _failure_in_archive(error):
     return PosterError("corrupt", f"damaged in the archive ({type(error).__name__})")
 
 
-def file_stamp(file):
-    """Text that changes when an open file does."""
-    info = os.fstat(file.fileno())
-    return f"{info.st_size} {info.st_mtime_ns}"
-
-
 def _open_unchanged(path, stamp):
     file = open_regular(path)
-    if file_stamp(file) != stamp:
+    if stamp_file(file.fileno()) != stamp:
         file.close()
         raise PosterError("unreadable", "the archive has changed since it was listed")
     return file
@@ -193,7 +191,7 @@ def in_zip(path):
     """
     with _whole_archive(path):
         with open_regular(path) as file:
-            stamp = file_stamp(file)
+            stamp = stamp_file(file.fileno())
         for number, member in enumerate(_open_zip(path, stamp).infolist()):
             if not member.is_dir() and counts(member.filename):
                 checksum = f"{member.CRC:x} {member.file_size}"
@@ -211,7 +209,7 @@ def in_tar(path, max_bytes):
         InputError: the archive is damaged.
     """
     with _whole_archive(path), open_regular(path) as file:
-        stamp = file_stamp(file)
+        stamp = stamp_file(file.fileno())
         unfolded, is_compressed = _unfolded(file)
         stream = _Stream(unfolded, can_seek=not is_compressed)
         archive = tarfile.TarFile(fileobj=stream, encoding="utf-8")

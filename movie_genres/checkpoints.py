@@ -15,9 +15,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from movie_genres.access import OUT_OF_RESOURCES, SMALL, open_regular
+from movie_genres.access import SMALL, is_of_machine, open_regular
 from movie_genres.errors import InputError
 from movie_genres.files import replacing
+from movie_genres.options import first_problem
 
 LARGEST_IMAGE = 640  # pixels a side that a model may ask for: half a thousand posters are in memory at once
 LARGEST_INPUT = 3 * LARGEST_IMAGE ** 2  # numbers a film that a network may take
@@ -151,10 +152,9 @@ def read_metadata(path):
     except FileNotFoundError:
         raise InputError(path, "a model file", "no such file", "Train one with: dvc repro") from None
     except ValidationError as error:
-        where = ".".join(map(str, error.errors()[0]["loc"]))
-        raise InputError(path, expected, f"{where}: {error.errors()[0]['msg']}", again) from None
+        raise InputError(path, expected, first_problem(error), again) from None
     except OSError as error:
-        if error.errno in OUT_OF_RESOURCES:
+        if is_of_machine(error):
             raise
         raise InputError(path, expected, error.strerror or str(error), again) from None
     except _DAMAGED as error:

@@ -13,7 +13,7 @@ from movie_genres.access import read_small
 from movie_genres.errors import InputError
 from movie_genres.metrics import EPSILON, binary_cross_entropy
 from movie_genres.models import BOTH, MODALITIES, default_ranking, find_models, needed_models
-from movie_genres.options import STRICT
+from movie_genres.options import STRICT, first_problem
 
 FILE_NAME = "decisions.json"
 
@@ -229,8 +229,7 @@ def read_decisions(path, digests, genres):
     try:
         content = _Stored.model_validate_json(data)
     except ValidationError as error:
-        where = ".".join(map(str, error.errors()[0]["loc"]))
-        raise InputError(path, expected, f"{where}: {error.errors()[0]['msg']}", again) from None
+        raise InputError(path, expected, first_problem(error), again) from None
     if missing := {*MODALITIES, BOTH} - set(content.ranking):
         raise InputError(path, expected, f"no ranking for {', '.join(sorted(missing))}", again)
     for name, stored in content.models.items():

@@ -6,6 +6,10 @@ import os
 import uuid
 from pathlib import Path
 
+import filelock
+
+from movie_genres.errors import LockedError
+
 
 def file_digest(path):
     """SHA-256 of a file's bytes, as hexadecimal text."""
@@ -35,6 +39,29 @@ def replacing(path, folder=None):
         sync_folder(path.parent)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def locked(path, taken, timeout=0):
+    """Holds a lock file while the block runs.
+
+    Args:
+        path: of the lock file.
+        taken: what to say where another process has it.
+        timeout: seconds to wait for it.
+
+    Raises:
+        LockedError: another process has it.
+    """
+    lock = filelock.FileLock(path, timeout=timeout)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise LockedError(taken) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def sync_folder(folder):

@@ -10,13 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
-import filelock
 import pydantic
 
 from movie_genres.access import is_below, open_regular
 from movie_genres.checking import check
 from movie_genres.errors import InputError, LockedError
-from movie_genres.files import replacing, sync_folder
+from movie_genres.files import locked, replacing, sync_folder
 from movie_genres.films import write_films
 from movie_genres.places import left_out, reason_of
 from movie_genres.posters import Caps
@@ -212,13 +211,13 @@ def _held(folder):
     staging = _staging(folder)
     if os.path.lexists(staging) and not _is_own(staging):
         raise InputError(staging, "a folder for the work of an import", "something else", "Move it away.")
-    lock = filelock.FileLock(staging / "lock", timeout=0)
-    try:
-        staging.mkdir(exist_ok=True)
-        lock.acquire()
-    except (filelock.Timeout, FileNotFoundError):  # the latter: the other one has just removed the folder
-        raise LockedError(f"{folder}: another import into this folder is running. Wait for it, or stop it.") from None
-    try:
+    taken = f"{folder}: another import into this folder is running. Wait for it, or stop it."
+    with contextlib.ExitStack() as held:
+        try:
+            staging.mkdir(exist_ok=True)
+            held.enter_context(locked(staging / "lock", taken))
+        except FileNotFoundError:  # the other one has just removed the folder
+            raise LockedError(taken) from None
         _settle(staging, folder)
         try:
             yield staging
@@ -227,8 +226,6 @@ def _held(folder):
             with contextlib.suppress(OSError):  # removed while it is held: whoever waits for this very file gets nothing
                 os.unlink(staging / "lock")
                 os.rmdir(staging)
-    finally:
-        lock.release()
 
 
 def _settle(staging, folder):

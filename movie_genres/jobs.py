@@ -13,10 +13,8 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
-import filelock
-
-from movie_genres.errors import InputError, LockedError, UserError
-from movie_genres.files import file_digest, replacing, sync_folder
+from movie_genres.errors import InputError, UserError
+from movie_genres.files import file_digest, locked, replacing, sync_folder
 from movie_genres.outputs import FORMATS, merge_parts, read_rows, write_part
 from movie_genres.records import Binding, Record, Shard, Tally, difference, read_record
 
@@ -116,15 +114,8 @@ class Job:
     def _locked(self, name, timeout=GUARD_SECONDS):
         for folder in [self.out, self.state] if self.is_folder else [self.state]:
             folder.mkdir(exist_ok=True)
-        lock = filelock.FileLock(self.state / name, timeout=timeout)
-        try:
-            lock.acquire()
-        except filelock.Timeout:
-            raise LockedError(f"{self.out}: another process is working on this output.") from None
-        try:
+        with locked(self.state / name, f"{self.out}: another process is working on this output.", timeout):
             yield
-        finally:
-            lock.release()
 
     def _recover(self):
         if (self.state / COMMIT).exists():

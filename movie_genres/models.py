@@ -10,6 +10,7 @@ from movie_genres import checkpoints
 from movie_genres.access import read_small
 from movie_genres.errors import InputError, one_line
 from movie_genres.files import file_digest
+from movie_genres.options import first_problem
 
 MODALITIES = POSTER, OVERVIEW = "poster", "overview"
 BOTH = "both"  # what a film may have beside a single modality
@@ -93,7 +94,7 @@ def model_name(folder, files):
         try:
             about = Release.model_validate_json(read_small(release, "name and version of a release"))
         except ValidationError as error:
-            raise InputError(release, "name and version of a release", error.errors()[0]["msg"], "Fetch it again.") from None
+            raise InputError(release, "name and version of a release", first_problem(error), "Fetch it again.") from None
         return one_line(f"{about.name} {about.version}")
     digest = hashlib.sha256("".join(file.digest for file in files).encode())
     return f"{Path(folder).resolve().name} {digest.hexdigest()[:8]}"

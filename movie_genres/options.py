@@ -3,3 +3,9 @@
 from pydantic import ConfigDict
 
 STRICT = ConfigDict(extra="forbid")
+
+
+def first_problem(error):
+    """The first problem of a `pydantic.ValidationError`: where it is, and what is wrong there."""
+    problem = error.errors()[0]
+    return ": ".join(filter(None, [".".join(map(str, problem["loc"])), problem["msg"]]))

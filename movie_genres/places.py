@@ -13,7 +13,8 @@ import zipfile
 from collections import Counter
 from pathlib import Path, PurePosixPath
 
-from movie_genres.access import OUT_OF_RESOURCES, is_below, open_regular
+from movie_genres.access import is_below, is_of_machine, open_regular
+from movie_genres.archives import is_special
 from movie_genres.errors import InputError
 from movie_genres.tables import Table
 
@@ -133,7 +134,7 @@ class Place:
         if self.is_dir():
             raise OSError(errno.ENOTSUP, "not a regular file")
         info = self.path.root.getinfo(self.path.at)
-        if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):  # as Unix archivers have it
+        if is_special(info):
             raise OSError(errno.ENOTSUP, "a link or no regular file")
         return info
 
@@ -166,7 +167,7 @@ class Place:
 
 def reason_of(error):
     """Why a file was not read, in words. An error that is this machine's and not the file's is raised again."""
-    if error.errno in OUT_OF_RESOURCES:
+    if is_of_machine(error):
         raise error
     return error.strerror or str(error)
 

@@ -70,7 +70,7 @@ def read_file(path, max_bytes):
 
 
 def stamp_file(path):
-    """Text that changes when a file does: its bytes and its time."""
+    """Text that changes when a file does, given by its path or its descriptor: its bytes and its time."""
     try:
         info = os.stat(path)
     except (OSError, ValueError):

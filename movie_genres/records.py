@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from movie_genres.access import read_small
 from movie_genres.errors import InputError
+from movie_genres.options import first_problem
 from movie_genres.outputs import OK
 
 Count = Annotated[int, Field(ge=0)]
@@ -92,7 +93,6 @@ def difference(made_with, given):
     return f"begun with {key} {made_with.get(key)!r}; found {given.get(key)!r}"
 
 
-
 def read_record(path, kind):
     """Reads a `Shard`, a `Binding` or a `Record`.
 
@@ -102,6 +102,5 @@ def read_record(path, kind):
     try:
         return kind.model_validate_json(read_small(path, "a record of this toolkit"))
     except ValidationError as error:
-        where = ".".join(map(str, error.errors()[0]["loc"]))
-        raise InputError(path, "a record of this toolkit", f"{error.errors()[0]['type']} {where}".strip(),
+        raise InputError(path, "a record of this toolkit", first_problem(error),
                          "Score all anew, with --overwrite.") from None

@@ -9,11 +9,9 @@ import shutil
 import zipfile
 from pathlib import Path
 
-import filelock
 import numpy as np
 
-from movie_genres.errors import LockedError
-from movie_genres.files import file_digest, replacing
+from movie_genres.files import file_digest, locked, replacing
 
 logger = logging.getLogger(__name__)
 
@@ -84,12 +82,9 @@ def held(folder):
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with filelock.FileLock(folder / "lock", timeout=0):
-            yield
-            shutil.rmtree(folder)
-    except filelock.Timeout:
-        raise LockedError(f"{folder}: another process is training this model. Wait for it, or stop it.") from None
+    with locked(folder / "lock", f"{folder}: another process is training this model. Wait for it, or stop it."):
+        yield
+        shutil.rmtree(folder)
 
 
 def fingerprint(*parts):
