@@ -24,8 +24,8 @@ data_option = click.option("--data", type=PATH, default="data", show_default=Tru
 def main():
     """Builds and checks the data folder that the pipeline reads.
 
-    Exit code: 0 when done; 2 when it could not be done as asked; 1 when stopped by a full disk or a failed `dvc add`; 75
-    when another import into the folder is running; 130 after Ctrl-C.
+    Exit code: 0 when done; 2 when it could not be done as asked; 1 when stopped by a full disk, a failed `dvc add` or
+    another error of the system; 75 when another import into the folder is running; 130 after Ctrl-C.
     """
     logging.basicConfig(level=logging.INFO, handlers=[Messages()])
 

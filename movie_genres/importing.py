@@ -146,7 +146,8 @@ def _staging(folder):
 
 def _refuse_overlap(target, folder, place):
     if is_below(place, folder):
-        raise InputError(target, f"a folder apart from what is imported ({place})", "that inside it", "Give another folder.")
+        raise InputError(target, "a folder apart from what is imported", f"one that is, or holds, {place}",
+                         "Give another folder.")
 
 
 def _refuse_foreign(target, folder):

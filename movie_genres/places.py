@@ -13,7 +13,7 @@ import zipfile
 from collections import Counter
 from pathlib import Path, PurePosixPath
 
-from movie_genres.access import is_below, is_of_machine, open_regular
+from movie_genres.access import is_below, is_of_machine, open_regular, read_capped
 from movie_genres.archives import is_special
 from movie_genres.errors import InputError
 from movie_genres.tables import Table
@@ -145,8 +145,12 @@ class Place:
             OSError: as `check`, or it cannot be read whole.
         """
         self.check(most)
-        with self.path.open() if isinstance(self.path, Member) else open_regular(self.path) as file:
-            data = file.read(most + 1)
+        if isinstance(self.path, Member):
+            with self.path.open() as file:
+                data = file.read(most + 1)
+        else:
+            with open_regular(self.path) as file:
+                data = read_capped(file, most)
         if len(data) > most:
             raise _too_large(most)
         return data

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from movie_genres.access import is_of_machine, open_regular
+from movie_genres.access import is_of_machine, open_regular, read_capped
 from movie_genres.errors import InputError
 
 DECODER = "pillow-1"  # recorded in every model; raise it whenever a change below changes pixels
@@ -56,7 +56,7 @@ def read_file(path, max_bytes):
     try:
         with open_regular(path) as file:
             check_bytes(os.fstat(file.fileno()).st_size, max_bytes)
-            data = file.read(max_bytes + 1)  # it may be growing
+            data = read_capped(file, max_bytes)  # it may be growing
     except FileNotFoundError:
         raise PosterError("missing", "no such file") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 from conftest import image_bytes
 
+from movie_genres import access
 from movie_genres.access import (
     Access,
     NotAllowedError,
@@ -240,3 +241,13 @@ def test_urls_that_lead_nowhere_are_refused(url):
 def test_a_listing_that_never_comes_is_given_up():
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(InputError, match="no answer within|found none"):
         list(list_posters(f"http://127.0.0.1:{silent.getsockname()[1]}/x/", 10**6, access=QUICK))
+
+
+@pytest.mark.parametrize("most, expected", [(0, b"a"), (2, b"abc"), (3, b"abcd"), (4, b"abcd"), (100, b"abcd")])
+@pytest.mark.parametrize("grows", [False, True])
+def test_a_file_is_read_to_a_byte_beyond_the_cap_also_while_it_grows(tmp_path, monkeypatch, most, expected, grows):
+    (tmp_path / "x").write_bytes(b"abcd")
+    with access.open_regular(tmp_path / "x") as file:
+        if grows:  # it had a byte when it was looked at
+            monkeypatch.setattr(access.os, "fstat", lambda _: os.stat_result((0,) * 6 + (1,) + (0,) * 3))
+        assert access.read_capped(file, most) == expected
