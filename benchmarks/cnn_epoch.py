@@ -11,10 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.timing import compare
-from movie_genres.arrays import load_posters, load_prepared
-from movie_genres.batches import shuffled
-from movie_genres.cnn import plain_cnn
-from movie_genres.training import stream
+from movie_genres.inputs.features import load_posters
+from movie_genres.inputs.prepared import load_prepared
+from movie_genres.networks.cnn import plain_cnn
+from movie_genres.training.batches import shuffled
+from movie_genres.training.loop import stream
 
 BATCH_SIZE = 64
 

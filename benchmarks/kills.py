@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from movie_genres.files import file_digest
+from movie_genres.base.files import file_digest
 
 
 def train(stage, folder):

@@ -10,11 +10,12 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.timing import compare
-from movie_genres.arrays import load_overviews, load_prepared, load_vocabulary
-from movie_genres.batches import by_length, pad
-from movie_genres.lstm import stacked_lstm
-from movie_genres.training import stream
-from movie_genres.vocabulary import restore_vocabulary
+from movie_genres.inputs.features import load_overviews, load_vocabulary, pad
+from movie_genres.inputs.prepared import load_prepared
+from movie_genres.models.network import restore_vocabulary
+from movie_genres.networks.lstm import stacked_lstm
+from movie_genres.training.batches import by_length
+from movie_genres.training.loop import stream
 
 BATCH_SIZE = 64
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 
-from movie_genres.items import read_overviews
-from movie_genres.listing import TableOptions
+from movie_genres.data.tables import TableOptions
+from movie_genres.scoring.catalogue import read_overviews
 
 
 def peak(*arguments):

@@ -12,15 +12,14 @@ import pandas as pd
 from keras.layers import TextVectorization
 
 from benchmarks.timing import compare
-from movie_genres import checkpoints
-from movie_genres.decisions import choose_models
-from movie_genres.inference import Models
-from movie_genres.items import Films
-from movie_genres.listing import TableOptions
-from movie_genres.outputs import Layout
-from movie_genres.running import score_anew
-from movie_genres.tables import TEXT_COLUMNS, Table
-from movie_genres.text import normalise
+from movie_genres.data.tables import TEXT_COLUMNS, Table, TableOptions
+from movie_genres.ensemble.decisions import choose_models
+from movie_genres.ensemble.scorer import Models
+from movie_genres.inputs.text import normalise
+from movie_genres.models import checkpoints
+from movie_genres.scoring.catalogue import Catalogue
+from movie_genres.scoring.engine import score_anew
+from movie_genres.scoring.rows import RowFormat
 
 
 @click.command(help=__doc__.split("\n")[0])
@@ -43,8 +42,8 @@ def main(overviews, models, rounds):
 
     with tempfile.TemporaryDirectory() as folder:
         def ours():
-            films = Films(None, overviews, None, TableOptions())
-            return score_anew(films, count, Path(folder) / "preds.csv", Layout(tuple(scorer.genres)), scorer)
+            films = Catalogue(None, overviews, None, TableOptions())
+            return score_anew(films, count, Path(folder) / "preds.csv", RowFormat(tuple(scorer.genres)), scorer)
 
         compare({"pandas + TextVectorization + model.predict": notebook, "genre-predict": ours}, rounds, count, "overviews")
 

@@ -12,14 +12,15 @@ import tensorflow as tf
 from PIL import Image
 
 from benchmarks.timing import compare
-from movie_genres import checkpoints
-from movie_genres.decisions import choose_models
-from movie_genres.inference import Models, use_mixed_precision
-from movie_genres.items import Item
-from movie_genres.listing import list_posters
-from movie_genres.outputs import Layout
-from movie_genres.posters import Caps
-from movie_genres.running import failed_in, score_anew
+from movie_genres.ensemble.decisions import choose_models
+from movie_genres.ensemble.scorer import Models
+from movie_genres.inputs.posters import Caps
+from movie_genres.models import checkpoints
+from movie_genres.models.network import use_mixed_precision
+from movie_genres.scoring.catalogue import Entry
+from movie_genres.scoring.engine import failed_in, score_anew
+from movie_genres.scoring.listing import list_posters
+from movie_genres.scoring.rows import RowFormat
 
 BATCH_SIZE = 128
 
@@ -44,7 +45,7 @@ def large_posters(posters, folder, count):
 
 
 def measure(posters, models, rounds):
-    items = [Item(film_id, poster) for film_id, poster in list_posters(posters, Caps().bytes)]
+    items = [Entry(film_id, poster) for film_id, poster in list_posters(posters, Caps().bytes)]
     scorer = Models(*choose_models(models, ["poster"]), BATCH_SIZE)
     network, about = checkpoints.load(Path(models) / "cnn.keras")
     paths = [item.poster.name for item in items]
@@ -60,7 +61,7 @@ def measure(posters, models, rounds):
 
     with tempfile.TemporaryDirectory() as folder:
         def ours(loaded):
-            return score_anew(items, len(items), Path(folder) / "preds.csv", Layout(tuple(loaded.genres)), loaded)
+            return score_anew(items, len(items), Path(folder) / "preds.csv", RowFormat(tuple(loaded.genres)), loaded)
 
         failed = failed_in(ours(scorer))
         assert len(bare()) + failed == len(items)

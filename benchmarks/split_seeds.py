@@ -16,7 +16,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from movie_genres.files import replacing
+from movie_genres.base.files import replacing
 
 SHOWN = ("loss", "skill", "precision", "recall", "recall_at_precision", "f1", "map", "tuned_macro_f1")
 

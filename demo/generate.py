@@ -12,8 +12,8 @@ from pathlib import Path
 import click
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from movie_genres.films import Film, write_films
-from movie_genres.importing import write_marker
+from movie_genres.data.films import Film, write_films
+from movie_genres.data.importing import write_marker
 
 FILMS = 640
 SEED = 20

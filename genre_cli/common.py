@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from movie_genres.errors import LockedError, StoppedError, UserError, one_line
+from movie_genres.base.errors import LockedError, StoppedError, UserError, one_line
 
 # The first that fits an error decides; documented in the help of the commands.
 EXIT_CODES = {LockedError: 75, StoppedError: 1, UserError: 2, OSError: 1, MemoryError: 1}

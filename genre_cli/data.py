@@ -10,11 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from genre_cli.common import Group, Messages
-from movie_genres.checking import check
-from movie_genres.errors import one_line
-from movie_genres.importing import import_films, recover
-from movie_genres.progress import console
-from movie_genres.sources import LAYOUTS, TableOptions
+from movie_genres.base.errors import one_line
+from movie_genres.base.progress import console
+from movie_genres.data.checking import check
+from movie_genres.data.importing import import_films, recover
+from movie_genres.data.layouts import LAYOUTS, ImportOptions
 
 PATH = click.Path(path_type=Path)
 data_option = click.option("--data", type=PATH, default="data", show_default=True, help="The data folder.")
@@ -47,7 +47,7 @@ def import_command(source, data, layout, posters, id_column, text_column, genres
     a poster folder; any table with an id, a text and a genre column. The data folder is replaced whole, or not at all, and
     only where it was made by an import and not changed since.
     """
-    options = TableOptions(id_column, text_column, genres_column, genre_separator, posters)
+    options = ImportOptions(id_column, text_column, genres_column, genre_separator, posters)
     name, summary = import_films(source, data, layout, options)
     console.print(_text(f"Imported {source} (layout {name}) into {data}/."), soft_wrap=True)
     _show(summary)

@@ -8,7 +8,7 @@ import warnings
 import click
 
 from genre_cli.common import Messages, Reporting, reporting
-from movie_genres.errors import one_line
+from movie_genres.base.errors import one_line
 
 FAILED_ROWS = 3  # exit code; the others are in `common`
 
@@ -107,7 +107,7 @@ def main(quiet, log_format, **options):
     """
     _set_up_logging(quiet, log_format == "json")
     with reporting(logger.error, "interrupted; the same command goes on where this one stopped"):
-        from movie_genres.predicting import Request, predict
+        from movie_genres.scoring.request import Request, predict
 
         statuses = predict(Request(**options))
     sys.exit(0 if set(statuses) <= {"ok"} else FAILED_ROWS)

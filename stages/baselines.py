@@ -3,8 +3,8 @@
 import click
 import numpy as np
 
-from movie_genres.arrays import load_prepared
-from movie_genres.baselines import BaselinesOptions, tfidf_probabilities
+from movie_genres.evaluation.baselines import BaselinesOptions, tfidf_probabilities
+from movie_genres.inputs.prepared import load_prepared
 from stages.common import FILE, params_option, prepared_option, read_options, running
 
 

@@ -13,7 +13,7 @@ import psutil
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from movie_genres.errors import UserError, one_line
+from movie_genres.base.errors import UserError, one_line
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)

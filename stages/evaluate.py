@@ -4,9 +4,10 @@ import click
 import numpy as np
 import pandas as pd
 
-from movie_genres.arrays import load_answers, load_prepared
-from movie_genres.decisions import read_decisions
-from movie_genres.report import EvaluateOptions, write_report
+from movie_genres.ensemble.decisions import read_decisions
+from movie_genres.evaluation.report import EvaluateOptions, write_report
+from movie_genres.inputs.prepared import load_prepared
+from movie_genres.models.answers import load_answers
 from stages.common import (
     EXISTING_FILE,
     EXISTING_FOLDER,

@@ -4,7 +4,7 @@ import click
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from movie_genres.options import STRICT
+from movie_genres.base.options import STRICT
 from stages.common import FILE, models_option, params_option, prepared_option, read_options, running
 
 
@@ -24,21 +24,21 @@ class PredictOptions:
 @params_option
 def main(prepared, models, out, params):
     with running():
-        from movie_genres.arrays import load_prepared
-        from movie_genres.decisions import choose_models
-        from movie_genres.items import Item
-        from movie_genres.listing import LocalPoster
-        from movie_genres.loading import load_models
-        from movie_genres.outputs import Layout
-        from movie_genres.running import score_anew
+        from movie_genres.ensemble.decisions import choose_models
+        from movie_genres.ensemble.loading import load_models
+        from movie_genres.inputs.prepared import load_prepared
+        from movie_genres.scoring.catalogue import Entry
+        from movie_genres.scoring.engine import score_anew
+        from movie_genres.scoring.listing import LocalPoster
+        from movie_genres.scoring.rows import RowFormat
 
         options = read_options(params, "predict", PredictOptions)
         films = load_prepared(prepared).films.query("split == 'test'")
-        items = [Item(film.id, LocalPoster(film.poster) if film.poster else None, film.overview or None)
+        items = [Entry(film.id, LocalPoster(film.poster) if film.poster else None, film.overview or None)
                  for film in films.itertuples()]
         loaded = load_models(*choose_models(models), batch_size=128)
         out.parent.mkdir(parents=True, exist_ok=True)
-        layout = Layout(tuple(loaded.genres), top=options.top, threshold=options.threshold)
+        layout = RowFormat(tuple(loaded.genres), top=options.top, threshold=options.threshold)
         statuses = score_anew(items, len(items), out, layout, loaded)
         click.echo(", ".join(f"{count:,} {status}" for status, count in statuses.items()))
 

@@ -2,7 +2,7 @@
 
 import click
 
-from movie_genres.preparing import PrepareOptions, prepare
+from movie_genres.data.preparing import PrepareOptions, prepare
 from stages.common import EXISTING_FOLDER, FOLDER, params_option, read_options, running
 
 

@@ -5,7 +5,7 @@ import json
 import click
 import pandas as pd
 
-from movie_genres.releasing import release
+from movie_genres.evaluation.releasing import release
 from stages.common import EXISTING_FILE, FILE, FOLDER, models_option, prepared_option, running
 
 

@@ -2,7 +2,7 @@
 
 import click
 
-from movie_genres.quiet import import_tensorflow
+from movie_genres.models.backend import import_tensorflow
 from stages.common import params_option, posters_option, prepared_option, read_options, running, training_outputs
 
 
@@ -14,9 +14,10 @@ from stages.common import params_option, posters_option, prepared_option, read_o
 def main(prepared, posters, model, history, metrics, out, state, live, params):
     with running():
         import_tensorflow()
-        from movie_genres.arrays import load_posters, load_prepared
-        from movie_genres.cnn import CnnOptions, train_cnn
-        from movie_genres.training import Outputs
+        from movie_genres.inputs.features import load_posters
+        from movie_genres.inputs.prepared import load_prepared
+        from movie_genres.networks.cnn import CnnOptions, train_cnn
+        from movie_genres.training.loop import Outputs
 
         options = read_options(params, "cnn", CnnOptions)
         train_cnn(load_prepared(prepared), load_posters(posters), options,

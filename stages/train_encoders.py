@@ -4,7 +4,7 @@ import json
 
 import click
 
-from movie_genres.quiet import import_tensorflow
+from movie_genres.models.backend import import_tensorflow
 from stages.common import FOLDER, params_option, posters_option, prepared_option, read_options, running
 
 
@@ -35,9 +35,10 @@ def main(prepared, posters, models, history, metrics, out, state, live, params):
             click.echo("no encoders are named")
             return
         import_tensorflow()
-        from movie_genres.arrays import load_posters, load_prepared
-        from movie_genres.encoders import Encoder, train_encoder
-        from movie_genres.training import Outputs
+        from movie_genres.inputs.features import load_posters
+        from movie_genres.inputs.prepared import load_prepared
+        from movie_genres.networks.encoders import Encoder, train_encoder
+        from movie_genres.training.loop import Outputs
 
         encoders = read_options(params, "encoders", dict[str, Encoder])
         films, readable = load_prepared(prepared), load_posters(posters).present

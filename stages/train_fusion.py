@@ -2,7 +2,7 @@
 
 import click
 
-from movie_genres.quiet import import_tensorflow
+from movie_genres.models.backend import import_tensorflow
 from stages.common import answers_option, params_option, prepared_option, read_options, running, training_outputs
 
 
@@ -14,9 +14,10 @@ from stages.common import answers_option, params_option, prepared_option, read_o
 def main(prepared, answers, model, history, metrics, out, state, live, params):
     with running():
         import_tensorflow()
-        from movie_genres.arrays import load_answers, load_prepared
-        from movie_genres.fusion import FusionOptions, train_fusion
-        from movie_genres.training import Outputs
+        from movie_genres.inputs.prepared import load_prepared
+        from movie_genres.models.answers import load_answers
+        from movie_genres.networks.fusion import FusionOptions, train_fusion
+        from movie_genres.training.loop import Outputs
 
         options = read_options(params, "fusion", FusionOptions)
         train_fusion(load_prepared(prepared), load_answers(answers), options,

@@ -2,7 +2,7 @@
 
 import click
 
-from movie_genres.quiet import import_tensorflow
+from movie_genres.models.backend import import_tensorflow
 from stages.common import overviews_option, params_option, prepared_option, read_options, running, training_outputs
 
 
@@ -14,10 +14,11 @@ from stages.common import overviews_option, params_option, prepared_option, read
 def main(prepared, overviews, model, history, metrics, out, state, live, params):
     with running():
         import_tensorflow()
-        from movie_genres.arrays import load_overviews, load_prepared, load_vocabulary
-        from movie_genres.lstm import LstmOptions, train_lstm
-        from movie_genres.training import Outputs
-        from movie_genres.vocabulary import restore_vocabulary
+        from movie_genres.inputs.features import load_overviews, load_vocabulary
+        from movie_genres.inputs.prepared import load_prepared
+        from movie_genres.models.network import restore_vocabulary
+        from movie_genres.networks.lstm import LstmOptions, train_lstm
+        from movie_genres.training.loop import Outputs
 
         options = read_options(params, "lstm", LstmOptions)
         vocabulary = restore_vocabulary(load_vocabulary(overviews))

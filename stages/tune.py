@@ -2,8 +2,10 @@
 
 import click
 
-from movie_genres.arrays import load_answers, load_prepared
-from movie_genres.decisions import TuneOptions, tune, write_decisions
+from movie_genres.ensemble.decisions import write_decisions
+from movie_genres.evaluation.tuning import TuneOptions, tune
+from movie_genres.inputs.prepared import load_prepared
+from movie_genres.models.answers import load_answers
 from stages.common import FILE, answers_option, params_option, prepared_option, read_options, running
 
 

@@ -2,9 +2,9 @@
 
 import click
 
-from movie_genres.arrays import load_prepared
-from movie_genres.quiet import import_tensorflow
-from movie_genres.vectorizing import VectorizeOptions, write_overviews, write_posters
+from movie_genres.data.vectorizing import VectorizeOptions, write_overviews, write_posters
+from movie_genres.inputs.prepared import load_prepared
+from movie_genres.inputs.vocabulary import Vocabulary
 from stages.common import FOLDER, params_option, prepared_option, read_options, running
 
 
@@ -15,9 +15,6 @@ from stages.common import FOLDER, params_option, prepared_option, read_options, 
 @params_option
 def main(prepared, posters, overviews, params):
     with running():
-        import_tensorflow()
-        from movie_genres.vocabulary import Vocabulary
-
         options = read_options(params, "vectorize", VectorizeOptions)
         content = load_prepared(prepared)
         films = content.films

@@ -9,10 +9,13 @@ from click.testing import CliRunner
 from PIL import Image
 
 from demo.generate import write_demo
-from movie_genres.arrays import load_answers, load_overviews, load_posters, load_prepared, load_vocabulary
-from movie_genres.preparing import PrepareOptions, prepare
-from movie_genres.vectorizing import write_overviews, write_posters
-from movie_genres.vocabulary import Vocabulary, restore_vocabulary
+from movie_genres.data.preparing import PrepareOptions, prepare
+from movie_genres.data.vectorizing import write_overviews, write_posters
+from movie_genres.inputs.features import load_overviews, load_posters, load_vocabulary
+from movie_genres.inputs.prepared import load_prepared
+from movie_genres.inputs.vocabulary import Vocabulary
+from movie_genres.models.answers import load_answers
+from movie_genres.models.network import restore_vocabulary
 
 REPOSITORY = Path(__file__).parents[1]
 REAL_DATA = REPOSITORY.parent / "shared" / "data" / "Multimodal_IMDB_dataset"
@@ -58,7 +61,7 @@ def mutated(data, generator, least=1):
 
 def outputs(folder, name="m"):
     """Where a training of a model writes, below a folder, as the stages have it."""
-    from movie_genres.training import Outputs
+    from movie_genres.training.loop import Outputs
 
     return Outputs(folder / "models" / f"{name}.keras", folder / f"{name}.csv", folder / f"{name}.json",
                    folder / "answers" / name, folder / "state" / name, folder / "live" / name)
@@ -100,9 +103,9 @@ def small_arrays(arrays_folder):
 @pytest.fixture(scope="session")
 def models(small_arrays, tmp_path_factory):
     """A models folder with a cnn, an lstm and a fusion model trained for an epoch or two."""
-    from movie_genres.cnn import CnnOptions, train_cnn
-    from movie_genres.fusion import FusionOptions, train_fusion
-    from movie_genres.lstm import LstmOptions, train_lstm
+    from movie_genres.networks.cnn import CnnOptions, train_cnn
+    from movie_genres.networks.fusion import FusionOptions, train_fusion
+    from movie_genres.networks.lstm import LstmOptions, train_lstm
 
     prepared, posters, overviews, vocabulary = small_arrays
     folder = tmp_path_factory.mktemp("trained")

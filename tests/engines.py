@@ -1,13 +1,13 @@
 """An engine for tests of jobs, without networks and without what `conftest` imports."""
 
-from movie_genres.outputs import OK, Row
+from movie_genres.scoring.rows import OK, Row
 
 
 class RowEngine:
-    """Writes shards as `running.LocalEngine` does; what a film gets is what `row` makes of it.
+    """Writes shards as `engine.LocalEngine` does; what a film gets is what `row` makes of it.
 
     Args:
-        row: function of an `items.Item` that returns its `outputs.Row`.
+        row: function of an `catalogue.Entry` that returns its `rows.Row`.
     """
 
     def __init__(self, row):

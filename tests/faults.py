@@ -19,13 +19,15 @@ import time
 import numpy as np
 from engines import RowEngine
 
-from movie_genres import access, files, outputs
-from movie_genres.items import Item, survey
-from movie_genres.jobs import Job
-from movie_genres.outputs import Layout, Row
-from movie_genres.running import Tolerance, run
+from movie_genres.base import files
+from movie_genres.data import access
+from movie_genres.scoring import rows as outputs
+from movie_genres.scoring.catalogue import Entry, survey
+from movie_genres.scoring.engine import Tolerance, run
+from movie_genres.scoring.job import Job
+from movie_genres.scoring.rows import Row, RowFormat
 
-FILMS = [Item(f"film {number}") for number in range(11)]
+FILMS = [Entry(f"film {number}") for number in range(11)]
 KILLED = 137
 
 
@@ -202,7 +204,7 @@ def kill_at_random(folder, layout, expected, times=200):
 
 
 if __name__ == "__main__":
-    folder, layout = pathlib.Path(sys.argv[1]), Layout(("A", "B", "C"), format=sys.argv[3])
+    folder, layout = pathlib.Path(sys.argv[1]), RowFormat(("A", "B", "C"), format=sys.argv[3])
     work(folder / "expected", layout)
     how = {"each": break_each_write, "random": kill_at_random}[sys.argv[2]]
     print(how(folder, layout, (folder / "expected").read_bytes()))

@@ -12,7 +12,7 @@ import signal
 import sys
 from pathlib import Path
 
-from movie_genres.importing import import_films, recover
+from movie_genres.data.importing import import_films, recover
 
 STEPS = [(os, name) for name in ("rename", "replace", "mkdir", "rmdir", "unlink", "fsync")]
 STEPS += [(shutil, "rmtree"), (builtins, "open")]

@@ -21,12 +21,12 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from movie_genres import predicting
-from movie_genres.decisions import Decisions
-from movie_genres.errors import LockedError, StoppedError, UserError
-from movie_genres.models import ModelFile
-from movie_genres.outputs import Row
-from movie_genres.predicting import Request, predict
+from movie_genres.base.errors import LockedError, StoppedError, UserError
+from movie_genres.ensemble.decisions import Decisions
+from movie_genres.ensemble.folder import ModelFile
+from movie_genres.scoring import request as predicting
+from movie_genres.scoring.request import Request, predict
+from movie_genres.scoring.rows import Row
 
 GENRES = ("A", "B")
 REFUSED, LOCKED, STOPPED = 20, 21, 22

@@ -11,23 +11,13 @@ from dataclasses import replace
 import pytest
 from conftest import image_bytes
 
-from movie_genres import access
-from movie_genres.access import (
-    Access,
-    NotAllowedError,
-    _is_public,
-    check_place,
-    fetch,
-    is_below,
-    local_path,
-    open_binary,
-    open_regular,
-    within,
-)
-from movie_genres.errors import InputError
-from movie_genres.listing import RemotePoster, list_posters
-from movie_genres.posters import PosterError
-from movie_genres.tables import Table
+from movie_genres.base.errors import InputError
+from movie_genres.base.files import is_below, open_regular
+from movie_genres.data import access
+from movie_genres.data.access import Access, NotAllowedError, _is_public, check_place, fetch, local_path, open_binary, within
+from movie_genres.data.tables import Table
+from movie_genres.inputs.posters import PosterError
+from movie_genres.scoring.listing import RemotePoster, list_posters
 
 GOOD = image_bytes()
 QUICK = Access(timeout=0.5, private_hosts=True)
@@ -107,7 +97,7 @@ def test_every_connection_of_a_redirect_is_checked(server, monkeypatch):
         public.append(address)
         return len(public) == 1
 
-    monkeypatch.setattr("movie_genres.access._is_public", first_only)
+    monkeypatch.setattr("movie_genres.data.access._is_public", first_only)
 
     def elsewhere(handler):
         handler.send_response(302)
@@ -217,8 +207,8 @@ def test_a_machine_without_sockets_is_not_the_posters_trouble(server, monkeypatc
     def exhausted(*arguments):
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr("movie_genres.access.socket.socket", exhausted)
-    monkeypatch.setattr("movie_genres.access._is_public", lambda address: True)
+    monkeypatch.setattr("movie_genres.data.access.socket.socket", exhausted)
+    monkeypatch.setattr("movie_genres.data.access._is_public", lambda address: True)
     with pytest.raises(OSError) as error:
         RemotePoster("http://127.0.0.1:9/x", "", replace(QUICK, private_hosts=False, retries=0)).read(10)
     assert error.value.errno == errno.EMFILE

@@ -1,7 +1,7 @@
 import numpy as np
 
-from movie_genres.baselines import BaselinesOptions, tfidf_probabilities
-from movie_genres.metrics import binary_cross_entropy, skill
+from movie_genres.evaluation.baselines import BaselinesOptions, tfidf_probabilities
+from movie_genres.models.metrics import binary_cross_entropy, skill
 
 
 def test_tfidf_learns_from_training_films_only_and_answers_for_all(small_arrays):

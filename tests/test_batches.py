@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from movie_genres.arrays import Overviews
-from movie_genres.batches import augment, by_length, drop_words, erase, mixup, pad
+from movie_genres.inputs.features import Overviews, pad
+from movie_genres.training.batches import augment, by_length, drop_words, erase, mixup
 
 RNG = np.random.default_rng
 

@@ -10,9 +10,9 @@ import keras
 import numpy as np
 import pytest
 
-from movie_genres import checkpoints
-from movie_genres.cnn import CnnOptions, build_cnn
-from movie_genres.errors import InputError
+from movie_genres.base.errors import InputError
+from movie_genres.models import checkpoints
+from movie_genres.networks.cnn import CnnOptions, build_cnn
 
 EVIL = "import pathlib; pathlib.Path('evil').touch()"
 

@@ -3,12 +3,13 @@ import shutil
 import numpy as np
 import pytest
 
-from movie_genres.arrays import Answers
-from movie_genres.decisions import Decision, TuneOptions, choose_models, fit_decision, fit_thresholds, tune, write_decisions
-from movie_genres.errors import InputError
-from movie_genres.inference import Models
-from movie_genres.metrics import binary_cross_entropy
-from movie_genres.models import find_models, needed_models
+from movie_genres.base.errors import InputError
+from movie_genres.ensemble.decisions import Decision, choose_models, write_decisions
+from movie_genres.ensemble.folder import find_models, needed_models
+from movie_genres.ensemble.scorer import Models
+from movie_genres.evaluation.tuning import TuneOptions, fit_decision, fit_thresholds, tune
+from movie_genres.models.answers import Answers
+from movie_genres.models.metrics import binary_cross_entropy
 
 RNG = np.random.default_rng(0)
 TRUE = 1 / (1 + np.exp(-RNG.normal(-0.5, 1.5, (3000, 3))))

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from conftest import REPOSITORY, outputs
 
-from movie_genres import checkpoints
-from movie_genres.cnn import CnnOptions, train_cnn
-from movie_genres.errors import UserError
-from movie_genres.lstm import LstmOptions, train_lstm
-from movie_genres.training import _divisible
+from movie_genres.base.errors import UserError
+from movie_genres.models import checkpoints
+from movie_genres.networks.cnn import CnnOptions, train_cnn
+from movie_genres.networks.lstm import LstmOptions, train_lstm
+from movie_genres.training.loop import _divisible
 
 
 @pytest.mark.slow

@@ -8,10 +8,10 @@ import pytest
 from conftest import outputs
 from rich.console import Console
 
-from movie_genres import display
-from movie_genres.cnn import CnnOptions, train_cnn
-from movie_genres.display import LiveLog, TrainingDisplay
-from movie_genres.errors import UserError
+from movie_genres.base.errors import UserError
+from movie_genres.networks.cnn import CnnOptions, train_cnn
+from movie_genres.training import display
+from movie_genres.training.display import LiveLog, TrainingDisplay
 
 ROWS = [{"epoch": 1, "loss": 0.5, "val_loss": 0.4, "val_precision": None, "val_recall": 0.0},
         {"epoch": 2, "loss": 0.3, "val_loss": 0.45, "val_precision": 0.75, "val_recall": 0.25}]

@@ -8,21 +8,22 @@ from conftest import outputs
 from pydantic import TypeAdapter, ValidationError
 
 from demo.generate import SHARED
-from movie_genres.arrays import Posters, load_answers
-from movie_genres.decisions import choose_models
-from movie_genres.errors import InputError, UserError
-from movie_genres.fusion import FusionOptions, train_fusion
-from movie_genres.inference import Models, Network
-from movie_genres.items import Item
-from movie_genres.listing import LocalPoster
-from movie_genres.posters import PosterFiles, read_poster
-from movie_genres.scoring import score
-from movie_genres.vocabulary import restore_vocabulary
+from movie_genres.base.errors import InputError, UserError
+from movie_genres.ensemble.decisions import choose_models
+from movie_genres.ensemble.scorer import Models
+from movie_genres.inputs.features import Posters
+from movie_genres.inputs.posters import PosterFiles, read_poster
+from movie_genres.models.answers import load_answers
+from movie_genres.models.network import Network, restore_vocabulary
+from movie_genres.networks.fusion import FusionOptions, train_fusion
+from movie_genres.scoring.catalogue import Entry
+from movie_genres.scoring.chunks import score
+from movie_genres.scoring.listing import LocalPoster
 from stages.train_encoders import main as stage
 
 keras_hub = pytest.importorskip("keras_hub", reason="the extra `encoders` is not installed")
-from movie_genres.encoders import Encoder, linear_probe, train_encoder  # noqa: E402
-from movie_genres.subwords import Subwords  # noqa: E402
+from movie_genres.models.subwords import Subwords  # noqa: E402
+from movie_genres.networks.encoders import Encoder, linear_probe, train_encoder  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +82,7 @@ def test_encoders_join_the_fusion_and_the_scoring(presets, small_arrays, models,
     train_fusion(prepared, answers, FusionOptions(inputs=tuple(answers), units=8, epochs=1),
                  outputs(tmp_path, "fusion"))
     rows = prepared.rows("test", posters.present & overviews.present)
-    items = [Item(film.id, LocalPoster(film.poster), film.overview) for film in prepared.films.iloc[rows].itertuples()]
+    items = [Entry(film.id, LocalPoster(film.poster), film.overview) for film in prepared.films.iloc[rows].itertuples()]
     files, decisions = choose_models(tmp_path / "models")
     assert {file.name for file in files} == {*answers, "fusion"}
     rows_of_films, = score([items], Models(files, decisions))

@@ -8,15 +8,17 @@ import pytest
 from conftest import outputs
 
 from demo.generate import write_demo
-from movie_genres.arrays import load_answers, load_overviews, load_posters, load_prepared
-from movie_genres.cnn import CnnOptions, train_cnn
-from movie_genres.errors import UserError
-from movie_genres.films import Film, read_films, write_films
-from movie_genres.fusion import FusionOptions, train_fusion
-from movie_genres.lstm import LstmOptions, train_lstm
-from movie_genres.preparing import PrepareOptions, prepare
-from movie_genres.vectorizing import write_overviews, write_posters
-from movie_genres.vocabulary import Vocabulary
+from movie_genres.base.errors import UserError
+from movie_genres.data.films import Film, read_films, write_films
+from movie_genres.data.preparing import PrepareOptions, prepare
+from movie_genres.data.vectorizing import write_overviews, write_posters
+from movie_genres.inputs.features import load_overviews, load_posters
+from movie_genres.inputs.prepared import load_prepared
+from movie_genres.inputs.vocabulary import Vocabulary
+from movie_genres.models.answers import load_answers
+from movie_genres.networks.cnn import CnnOptions, train_cnn
+from movie_genres.networks.fusion import FusionOptions, train_fusion
+from movie_genres.networks.lstm import LstmOptions, train_lstm
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from import_faults import content  # noqa: E402
 from test_importing import mm_imdb, one_hot, plain, tmdb  # noqa: E402
 
 from genre_cli.data import main as genre_data  # noqa: E402
-from movie_genres.films import read_films  # noqa: E402
-from movie_genres.importing import _marker_of, _read_marker, import_films  # noqa: E402
+from movie_genres.data.films import read_films  # noqa: E402
+from movie_genres.data.importing import _marker_of, _read_marker, import_films  # noqa: E402
 
 SECONDS = 10  # an import of a few films may take, on a busy machine
 LAYOUTS = (one_hot, mm_imdb, tmdb, plain)

@@ -18,12 +18,12 @@ from test_importing import mm_imdb, one_hot, plain, tmdb, write_table
 from demo.generate import write_demo
 from genre_cli import common
 from genre_cli.data import main as genre_data
-from movie_genres import importing, places
-from movie_genres.errors import InputError, LockedError
-from movie_genres.films import poster_files, read_films
-from movie_genres.importing import MARKER, import_films, recover
-from movie_genres.posters import Caps
-from movie_genres.sources import TableOptions, read_source
+from movie_genres.base.errors import InputError, LockedError
+from movie_genres.data import importing, places
+from movie_genres.data.films import poster_files, read_films
+from movie_genres.data.importing import MARKER, import_films, recover
+from movie_genres.data.layouts import ImportOptions, read_source
+from movie_genres.inputs.posters import Caps
 
 JPEG = image_bytes()
 COLUMNS = ["id", "overview", "genres"]
@@ -318,7 +318,7 @@ def test_a_poster_folder_that_leads_out_must_be_named(tmp_path, secret, build, i
     (inner / images).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(InputError, match="Name it with --posters"):
         import_films(inner, tmp_path / "data")
-    import_films(inner, tmp_path / "data", options=TableOptions(posters=tmp_path / "elsewhere"))
+    import_films(inner, tmp_path / "data", options=ImportOptions(posters=tmp_path / "elsewhere"))
     assert len(poster_files(tmp_path / "data")) == 1
 
 
@@ -327,7 +327,7 @@ def test_all_layouts_take_posters_from_where_the_user_says(tmp_path):
     shutil.move(tmp_path / "mm" / "0001.jpeg", tmp_path / "0001.jpeg")
     (tmp_path / "p").mkdir()
     (tmp_path / "p" / "0002.png").write_bytes(JPEG)
-    import_films(tmp_path / "mm", tmp_path / "data", options=TableOptions(posters=tmp_path / "p"))
+    import_films(tmp_path / "mm", tmp_path / "data", options=ImportOptions(posters=tmp_path / "p"))
     assert list(poster_files(tmp_path / "data")) == ["0002"]
 
 

@@ -6,9 +6,9 @@ import pytest
 from conftest import image_bytes
 
 from genre_cli.data import main as genre_data
-from movie_genres import importing
-from movie_genres.checking import check
-from movie_genres.films import poster_files, read_films
+from movie_genres.data import importing
+from movie_genres.data.checking import check
+from movie_genres.data.films import poster_files, read_films
 
 JPEG = image_bytes()
 

@@ -17,14 +17,14 @@ from pathlib import Path
 import pytest
 from conftest import image_bytes
 
-from movie_genres import tables
-from movie_genres.access import Access
-from movie_genres.archives import MAX_HEADERS
-from movie_genres.errors import InputError
-from movie_genres.items import read_overviews
-from movie_genres.listing import LocalPoster, RemotePoster, TableOptions, list_posters
-from movie_genres.posters import PosterError, decode_poster, read_file
-from movie_genres.tables import MAX_CELL, MAX_COLUMNS, MAX_ROW, Table, open_table
+from movie_genres.base.errors import InputError
+from movie_genres.data import tables
+from movie_genres.data.access import Access
+from movie_genres.data.tables import MAX_CELL, MAX_COLUMNS, MAX_ROW, Table, TableOptions, open_table
+from movie_genres.inputs.posters import PosterError, decode_poster, read_file
+from movie_genres.scoring.archives import MAX_HEADERS
+from movie_genres.scoring.catalogue import read_overviews
+from movie_genres.scoring.listing import LocalPoster, RemotePoster, list_posters
 
 GOOD, OTHER = image_bytes(), image_bytes(color=(0, 0, 250))
 MAX_BYTES = 10**6

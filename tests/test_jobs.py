@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 from engines import RowEngine
 
-from movie_genres import running
-from movie_genres.errors import InputError, LockedError, StoppedError, UserError
-from movie_genres.items import Item, survey
-from movie_genres.jobs import Job
-from movie_genres.outputs import Layout, Row, read_rows
-from movie_genres.running import KeptRows, Tolerance, run, score_anew
+from movie_genres.base.errors import InputError, LockedError, StoppedError, UserError
+from movie_genres.scoring import engine as running
+from movie_genres.scoring.catalogue import Entry, survey
+from movie_genres.scoring.engine import KeptRows, Tolerance, run, score_anew
+from movie_genres.scoring.job import Job
+from movie_genres.scoring.rows import Row, RowFormat, read_rows
 
-LAYOUT = Layout(("A", "B"))
+LAYOUT = RowFormat(("A", "B"))
 
 
 def film(name, state=""):
-    return Item(name, identity=f"{name} {state}".encode())
+    return Entry(name, identity=f"{name} {state}".encode())
 
 
 FILMS = [film(str(number)) for number in range(10)]
@@ -41,7 +41,7 @@ class Engine(RowEngine):
 
 
 def score(out, engine=None, films=FILMS, settings=None, overwrite=False, allowed=None, retry=False, **options):
-    """Does what `predicting.predict` does with a job; returns the rows by status, None where there was nothing to do."""
+    """Does what `request.predict` does with a job; returns the rows by status, None where there was nothing to do."""
     job = Job(out, LAYOUT, **{"shard_size": 4, **options})
     with job.held():
         if retry:

@@ -8,9 +8,10 @@ import fsspec
 import pytest
 from conftest import image_bytes
 
-from movie_genres.errors import InputError
-from movie_genres.listing import TableOptions, list_posters
-from movie_genres.posters import PosterError, decode_poster
+from movie_genres.base.errors import InputError
+from movie_genres.data.tables import TableOptions
+from movie_genres.inputs.posters import PosterError, decode_poster
+from movie_genres.scoring.listing import list_posters
 
 GOOD = image_bytes(size=(30, 40))
 NAMES = ["b.jpg", "a.png", "sub/c.jpg", "sub/.hidden.jpg"]

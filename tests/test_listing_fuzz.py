@@ -24,12 +24,12 @@ from conftest import image_bytes, mutated
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from movie_genres.archives import counts
-from movie_genres.errors import InputError, one_line
-from movie_genres.items import read_overviews
-from movie_genres.listing import TableOptions, list_posters
-from movie_genres.posters import PosterError
-from movie_genres.tables import Table
+from movie_genres.base.errors import InputError, one_line
+from movie_genres.data.tables import Table, TableOptions
+from movie_genres.inputs.posters import PosterError
+from movie_genres.scoring.archives import counts
+from movie_genres.scoring.catalogue import read_overviews
+from movie_genres.scoring.listing import list_posters
 
 GOOD = image_bytes(size=(8, 8))
 MAX_BYTES = 1_000_000

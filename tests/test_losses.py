@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from movie_genres.batches import draw
-from movie_genres.losses import build_loss
-from movie_genres.metrics import binary_cross_entropy
+from movie_genres.models.metrics import binary_cross_entropy
+from movie_genres.training.batches import draw
+from movie_genres.training.losses import build_loss
 
 LABELS = np.float32([[1, 0, 0], [0, 1, 0]])
 PROBABILITIES = np.float32([[0.7, 0.2, 0.04], [0.4, 0.1, 0.6]])

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, f1_score, hamming_loss, log_loss
 
-from movie_genres import evaluation, metrics
-from movie_genres.report import EvaluateOptions
+from movie_genres.evaluation import figures as evaluation
+from movie_genres.evaluation import measures
+from movie_genres.evaluation.report import EvaluateOptions
+from movie_genres.models import metrics
 
 RNG = np.random.default_rng(0)
 LABELS = (RNG.random((80, 4)) < [0.5, 0.3, 0.1, 0]).astype(float)  # the last genre never occurs
@@ -12,8 +14,8 @@ BASE = LABELS.mean(axis=0)
 
 
 def test_agrees_with_scikit_learn():
-    found = {**metrics.rank(LABELS, PROBABILITIES, BASE, 0.61), **metrics.decide(LABELS, PROBABILITIES >= 0.5)}
     decisions = PROBABILITIES >= 0.5
+    found = {**measures.of_probabilities(LABELS, PROBABILITIES, BASE, 0.61), **measures.of_decisions(LABELS, decisions)}
     assert found["loss"] == pytest.approx(np.mean([log_loss(LABELS[:, genre], PROBABILITIES[:, genre], labels=[0, 1])
                                                    for genre in range(4)]), rel=1e-4)
     assert found["f1"] == pytest.approx(f1_score(LABELS, decisions, average="micro"))
@@ -26,18 +28,18 @@ def test_agrees_with_scikit_learn():
 
 
 def test_the_base_rates_have_no_skill_and_a_perfect_model_all():
-    assert metrics.rank(LABELS, np.tile(BASE, (80, 1)), BASE, 0.5)["skill"] == 0
-    assert metrics.rank(LABELS, LABELS, BASE, 0.5)["skill"] == pytest.approx(1, abs=1e-5)
+    assert measures.of_probabilities(LABELS, np.tile(BASE, (80, 1)), BASE, 0.5)["skill"] == 0
+    assert measures.of_probabilities(LABELS, LABELS, BASE, 0.5)["skill"] == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.parametrize("precision, expected", [(1.0, 1 / 3), (0.7, 1 / 3), (0.6, 1.0), (0.5, 1.0)])
 def test_recall_at_precision(precision, expected):
     labels, probabilities = np.array([[1, 0, 0, 1, 1]]), np.array([[0.9, 0.8, 0.7, 0.6, 0.5]])
-    assert metrics.recall_at_precision(labels, probabilities, precision) == pytest.approx(expected)
+    assert measures.recall_at_precision(labels, probabilities, precision) == pytest.approx(expected)
 
 
 def test_recall_at_a_precision_out_of_reach_is_0():
-    assert metrics.recall_at_precision(np.array([[0, 1]]), np.array([[0.9, 0.1]]), 0.6) == 0
+    assert measures.recall_at_precision(np.array([[0, 1]]), np.array([[0.9, 0.1]]), 0.6) == 0
 
 
 @pytest.mark.parametrize("shift, expected", [(0.0, 0.0), (0.2, 0.2)])
@@ -45,7 +47,7 @@ def test_calibration_error_is_the_distance_from_the_truth(shift, expected):
     rng = np.random.default_rng(1)
     probabilities = rng.uniform(0, 0.8, (50_000, 1))
     labels = rng.random(probabilities.shape) < probabilities
-    assert metrics.expected_calibration_error(labels, probabilities + shift) == pytest.approx(expected, abs=0.01)
+    assert measures.expected_calibration_error(labels, probabilities + shift) == pytest.approx(expected, abs=0.01)
 
 
 @pytest.mark.parametrize("true_positives, predicted, actual, expected", [
@@ -59,7 +61,7 @@ def test_undefined_is_none(true_positives, predicted, actual, expected):
 
 
 def answer(probabilities, thresholds=None):
-    return evaluation.Answer(probabilities, thresholds, probabilities)
+    return evaluation.Predictions(probabilities, thresholds, probabilities)
 
 
 def test_figures_are_flat_rounded_and_beside_the_base_rates():

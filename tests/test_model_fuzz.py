@@ -11,19 +11,19 @@ from pathlib import Path
 import numpy as np
 from engines import RowEngine
 
-from movie_genres import checkpoints
-from movie_genres.decisions import FILE_NAME, choose_models
-from movie_genres.errors import UserError, one_line
-from movie_genres.files import file_digest
-from movie_genres.items import Item, survey
-from movie_genres.jobs import Job
-from movie_genres.models import model_name
-from movie_genres.outputs import Layout, Row
-from movie_genres.running import KeptRows, Tolerance, run
+from movie_genres.base.errors import UserError, one_line
+from movie_genres.base.files import file_digest
+from movie_genres.ensemble.decisions import FILE_NAME, choose_models
+from movie_genres.ensemble.folder import model_name
+from movie_genres.models import checkpoints
+from movie_genres.scoring.catalogue import Entry, survey
+from movie_genres.scoring.engine import KeptRows, Tolerance, run
+from movie_genres.scoring.job import Job
+from movie_genres.scoring.rows import Row, RowFormat
 
 ODD = [None, True, -1, 0, 1e308, float("nan"), float("inf"), 10**30, "", "x", "\x1b[31m", "0.5", "A" * 500, [], {}, [[]],
        {"a": []}]
-FILMS = [Item(str(number), identity=bytes([number])) for number in range(5)]
+FILMS = [Entry(str(number), identity=bytes([number])) for number in range(5)]
 
 
 engine = RowEngine(lambda item: Row(item.id, "poster", "ok" if item.id != "3" else "corrupt", identity=item.identity))
@@ -44,7 +44,7 @@ def write_model(folder):
 
 
 def new_job(folder):
-    return Job(folder / "p.csv", Layout(("A", "B")), shard_size=2)
+    return Job(folder / "p.csv", RowFormat(("A", "B")), shard_size=2)
 
 
 def use_models(folder):

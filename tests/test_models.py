@@ -4,13 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from movie_genres import checkpoints
-from movie_genres.arrays import Overviews
-from movie_genres.cnn import CnnOptions, build_cnn, plain_cnn
-from movie_genres.errors import InputError
-from movie_genres.fusion import FusionOptions, build_fusion, hide_modality
-from movie_genres.layers import FEATURES, lstm
-from movie_genres.lstm import LstmOptions, build_lstm, semantic_embedding, stacked_lstm
+from movie_genres.base.errors import InputError
+from movie_genres.inputs.features import Overviews
+from movie_genres.models import checkpoints
+from movie_genres.models.layers import FEATURES, lstm
+from movie_genres.networks.cnn import CnnOptions, build_cnn, plain_cnn
+from movie_genres.networks.fusion import FusionOptions, build_fusion, hide_modality
+from movie_genres.networks.lstm import LstmOptions, build_lstm, semantic_embedding, stacked_lstm
 
 RNG = np.random.default_rng
 POSTERS = RNG(0).integers(0, 255, (3, 32, 16, 3), dtype=np.uint8)

@@ -15,39 +15,38 @@ from demo.generate import FILMS, SEED, make_films, write_demo
 from demo.show import main as show
 from genre_cli.data import main as genre_data
 from genre_cli.predict import main as genre_predict
-from movie_genres.films import poster_files, read_films
+from movie_genres.data.films import poster_files, read_films
 
 PIPELINE = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())
 STAGES = PIPELINE["stages"]
-# Modules that change no output: errors, displays, option plumbing, file renaming.
-WITHOUT_EFFECT = {"errors", "display", "progress", "options", "files", "quiet"}
 
 
 def imported(file):
-    """The modules of `movie_genres` that a file imports, at its top or inside functions."""
+    """The files of this repository that a file imports, at its top or inside functions."""
     found = set()
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("movie_genres"):
-            names = [node.module.split(".")[1]] if "." in node.module else [alias.name for alias in node.names]
-            found |= set(names)
-    return found
+    for node in ast.walk(ast.parse((REPOSITORY / file).read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level == 0:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            found |= {f"{name.replace('.', '/')}.py" for name in names}
+    return {name for name in found if (REPOSITORY / name).is_file()}
 
 
-def modules_of(stage):
-    """All modules of `movie_genres` that a stage runs, directly or through others."""
-    todo, seen = imported(REPOSITORY / "stages" / f"{stage}.py"), set()
+def files_of(stage):
+    """All files of this repository that a stage runs, directly or through others."""
+    todo, seen = {f"stages/{stage}.py"}, set()
     while todo - seen:
-        module = (todo - seen).pop()
-        seen.add(module)
-        todo |= imported(REPOSITORY / "movie_genres" / f"{module}.py")
-    return seen - WITHOUT_EFFECT
+        file = (todo - seen).pop()
+        seen.add(file)
+        todo |= imported(file)
+    return seen
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_depends_on_exactly_the_modules_that_it_runs(stage):
-    listed = {Path(dependency).stem for dependency in STAGES[stage]["deps"] if dependency.startswith("movie_genres/")}
-    assert listed == modules_of(stage)
-    assert {f"stages/{stage}.py", "stages/common.py"} <= set(STAGES[stage]["deps"])
+def test_a_stage_depends_on_the_files_that_it_runs_and_no_others(stage):
+    run = files_of(stage)
+    listed = {name for name in STAGES[stage]["deps"] if name.startswith(("movie_genres", "stages", "genre_cli"))}
+    assert {file for file in run if not listed & {file, *map(str, Path(file).parents)}} == set(), "not listed"
+    assert {name for name in listed if not any(Path(file).is_relative_to(name) for file in run)} == set(), "not run"
 
 
 @pytest.mark.parametrize("stage", STAGES)

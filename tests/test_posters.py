@@ -6,7 +6,7 @@ import pytest
 from conftest import image_bytes, noise_bytes
 from PIL import Image
 
-from movie_genres.posters import Caps, PosterError, decode_poster, read_poster
+from movie_genres.inputs.posters import Caps, PosterError, decode_poster, read_poster
 
 RED = (200, 40, 40)
 

@@ -15,12 +15,12 @@ from conftest import image_bytes, noise_bytes
 from PIL import Image
 
 from genre_cli.predict import main as genre_predict
-from movie_genres.checkpoints import read_metadata
-from movie_genres.decisions import choose_models
-from movie_genres.inference import Models
-from movie_genres.items import Item
-from movie_genres.listing import LocalPoster
-from movie_genres.scoring import score
+from movie_genres.ensemble.decisions import choose_models
+from movie_genres.ensemble.scorer import Models
+from movie_genres.models.checkpoints import read_metadata
+from movie_genres.scoring.catalogue import Entry
+from movie_genres.scoring.chunks import score
+from movie_genres.scoring.listing import LocalPoster
 
 GOOD = image_bytes(size=(30, 40))
 
@@ -37,7 +37,7 @@ def animated_webp():
 
 
 def item_of(film):
-    return Item(film.id, LocalPoster(film.poster) if film.poster else None, film.overview or None)
+    return Entry(film.id, LocalPoster(film.poster) if film.poster else None, film.overview or None)
 
 
 @pytest.fixture

@@ -3,13 +3,13 @@ import json
 import pytest
 from conftest import REAL_DATA, image_bytes
 
-from movie_genres.arrays import load_prepared
-from movie_genres.errors import UserError
-from movie_genres.files import file_digest
-from movie_genres.films import Film, poster_files, read_films, write_films
-from movie_genres.importing import import_films
-from movie_genres.preparing import PrepareOptions, prepare
-from movie_genres.text import normalise
+from movie_genres.base.errors import UserError
+from movie_genres.base.files import file_digest
+from movie_genres.data.films import Film, poster_files, read_films, write_films
+from movie_genres.data.importing import import_films
+from movie_genres.data.preparing import PrepareOptions, prepare
+from movie_genres.inputs.prepared import load_prepared
+from movie_genres.inputs.text import normalise
 
 
 def assert_no_leaks(prepared):

@@ -15,10 +15,10 @@ from conftest import image_bytes
 from engines import RowEngine
 
 from genre_cli.predict import main as genre_predict
-from movie_genres import predicting
-from movie_genres.checkpoints import METADATA
-from movie_genres.models import find_models
-from movie_genres.outputs import Row
+from movie_genres.ensemble.folder import find_models
+from movie_genres.models.checkpoints import METADATA
+from movie_genres.scoring import request as predicting
+from movie_genres.scoring.rows import Row
 
 GOOD = image_bytes(size=(30, 40))
 
@@ -174,7 +174,7 @@ def test_decisions_that_make_no_sense_are_refused(stub, own_models, films, tmp_p
 
 
 def test_thresholds_belong_to_their_genres_whatever_their_order(own_models):
-    from movie_genres.decisions import choose_models
+    from movie_genres.ensemble.decisions import choose_models
 
     def reorder(content):
         thresholds = content["models"]["lstm"]["thresholds"]
@@ -414,7 +414,7 @@ def test_a_temporary_folder_without_room_is_named(stub, own_models, films, tmp_p
 
 
 def test_a_model_that_is_replaced_while_it_is_loaded_is_refused(own_models, films, tmp_path, run, monkeypatch):
-    from movie_genres import inference
+    from movie_genres.models import network as inference
 
     network = inference.Network
 

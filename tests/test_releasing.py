@@ -7,9 +7,10 @@ import pytest
 from conftest import image_bytes
 
 from genre_cli.predict import main as genre_predict
-from movie_genres.decisions import TuneOptions, choose_models, tune, write_decisions
-from movie_genres.inference import Models
-from movie_genres.releasing import release
+from movie_genres.ensemble.decisions import choose_models, write_decisions
+from movie_genres.ensemble.scorer import Models
+from movie_genres.evaluation.releasing import release
+from movie_genres.evaluation.tuning import TuneOptions, tune
 
 
 @pytest.fixture(scope="module")

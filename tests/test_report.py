@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from movie_genres.decisions import TuneOptions, tune
-from movie_genres.report import EvaluateOptions, write_report
+from movie_genres.evaluation.report import EvaluateOptions, write_report
+from movie_genres.evaluation.tuning import TuneOptions, tune
 
 
 def test_writes_figures_tables_and_pictures(models, answers, small_arrays, tmp_path):

@@ -9,12 +9,14 @@ import pandas as pd
 import pytest
 from conftest import outputs
 
-from movie_genres import files, resuming, training
-from movie_genres.arrays import load_answers
-from movie_genres.cnn import CnnOptions, train_cnn
-from movie_genres.errors import LockedError
-from movie_genres.fusion import FusionOptions, train_fusion
-from movie_genres.lstm import LstmOptions, train_lstm
+from movie_genres.base import files
+from movie_genres.base.errors import LockedError
+from movie_genres.models.answers import load_answers
+from movie_genres.networks.cnn import CnnOptions, train_cnn
+from movie_genres.networks.fusion import FusionOptions, train_fusion
+from movie_genres.networks.lstm import LstmOptions, train_lstm
+from movie_genres.training import loop as training
+from movie_genres.training import state as resuming
 
 CNN = CnnOptions(width=4, batch_size=16, epochs=4, draws=1)
 FUSION = FusionOptions(units=8, epochs=4)
@@ -123,7 +125,7 @@ def count_writes(patch, target):
 
 
 def test_a_training_that_was_killed_after_its_last_epoch_trains_no_more(trainings, epochs, tmp_path, monkeypatch):
-    from movie_genres import modalities
+    from movie_genres.training import single as modalities
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(modalities, "write_answers", lambda *_: (_ for _ in ()).throw(Killed))

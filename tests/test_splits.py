@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from movie_genres.errors import UserError
-from movie_genres.films import Film
-from movie_genres.splits import choose_genres, group_duplicates, stratified_split, undersample
+from movie_genres.base.errors import UserError
+from movie_genres.data.films import Film
+from movie_genres.data.splits import choose_genres, group_duplicates, stratified_split, undersample
 
 FRACTIONS = (0.8, 0.1, 0.1)
 

@@ -1,7 +1,7 @@
 import pytest
 
-from movie_genres.errors import InputError
-from movie_genres.tables import ID_COLUMNS, Table
+from movie_genres.base.errors import InputError
+from movie_genres.data.tables import ID_COLUMNS, Table
 
 
 def table(tmp_path, content):

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from movie_genres.text import normalise
-from movie_genres.vocabulary import Vocabulary
+from movie_genres.inputs.text import normalise
+from movie_genres.inputs.vocabulary import Vocabulary
 
 
 @pytest.mark.parametrize("text, expected", [

@@ -7,11 +7,11 @@ import pytest
 from click.testing import CliRunner
 from conftest import REPOSITORY, outputs
 
-from movie_genres.cnn import CnnOptions, train_cnn
-from movie_genres.errors import UserError
-from movie_genres.fusion import FusionOptions, train_fusion
-from movie_genres.lstm import LstmOptions, train_lstm
-from movie_genres.training import TrainingOptions, learning_rate
+from movie_genres.base.errors import UserError
+from movie_genres.networks.cnn import CnnOptions, train_cnn
+from movie_genres.networks.fusion import FusionOptions, train_fusion
+from movie_genres.networks.lstm import LstmOptions, train_lstm
+from movie_genres.training.loop import TrainingOptions, learning_rate
 from stages.common import read_options
 from stages.train_lstm import main as train_lstm_stage
 
@@ -43,8 +43,8 @@ def test_writes_checkpoint_history_and_metrics_beside_the_base_rates(small_array
 
 
 def test_the_checkpoint_is_the_best_epoch(small_arrays, tmp_path):
-    from movie_genres.inference import Network
-    from movie_genres.metrics import binary_cross_entropy
+    from movie_genres.models.metrics import binary_cross_entropy
+    from movie_genres.models.network import Network
 
     prepared, posters, _, _ = small_arrays
     summary = train_cnn(prepared, posters, CnnOptions(**{**TINY, "learning_rate": 0.5, "patience": 2}), outputs(tmp_path))
@@ -109,11 +109,11 @@ def test_a_bad_parameter_is_named(tmp_path, small_data, line, message):
 
 
 def test_the_committed_parameters_are_valid():
-    from movie_genres.baselines import BaselinesOptions
-    from movie_genres.decisions import TuneOptions
-    from movie_genres.preparing import PrepareOptions
-    from movie_genres.report import EvaluateOptions
-    from movie_genres.vectorizing import VectorizeOptions
+    from movie_genres.data.preparing import PrepareOptions
+    from movie_genres.data.vectorizing import VectorizeOptions
+    from movie_genres.evaluation.baselines import BaselinesOptions
+    from movie_genres.evaluation.report import EvaluateOptions
+    from movie_genres.evaluation.tuning import TuneOptions
     from stages.predict import PredictOptions
 
     for section, options in {"prepare": PrepareOptions, "vectorize": VectorizeOptions, "cnn": CnnOptions,

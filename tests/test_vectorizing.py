@@ -3,9 +3,9 @@ import json
 import numpy as np
 from conftest import image_bytes
 
-from movie_genres.arrays import load_posters
-from movie_genres.posters import DECODER, read_poster
-from movie_genres.vectorizing import write_posters
+from movie_genres.data.vectorizing import write_posters
+from movie_genres.inputs.features import load_posters
+from movie_genres.inputs.posters import DECODER, read_poster
 
 
 def test_unreadable_and_missing_posters_are_reported_and_marked(tmp_path):

@@ -9,11 +9,13 @@ from pathlib import Path
 import tensorflow as tf
 from conftest import outputs
 
-from movie_genres.arrays import load_answers, load_overviews, load_posters, load_prepared, load_vocabulary
-from movie_genres.cnn import CnnOptions, train_cnn
-from movie_genres.fusion import FusionOptions, train_fusion
-from movie_genres.lstm import LstmOptions, train_lstm
-from movie_genres.vocabulary import restore_vocabulary
+from movie_genres.inputs.features import load_overviews, load_posters, load_vocabulary
+from movie_genres.inputs.prepared import load_prepared
+from movie_genres.models.answers import load_answers
+from movie_genres.models.network import restore_vocabulary
+from movie_genres.networks.cnn import CnnOptions, train_cnn
+from movie_genres.networks.fusion import FusionOptions, train_fusion
+from movie_genres.networks.lstm import LstmOptions, train_lstm
 
 
 def main(arrays, folder):

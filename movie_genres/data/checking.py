@@ -1,0 +1,64 @@
+"""Reports what is in a data folder and what is wrong with it."""
+
+import dataclasses
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+from movie_genres.base.progress import track
+from movie_genres.data.films import poster_files, read_films
+from movie_genres.inputs.posters import PosterError, read_poster
+from movie_genres.inputs.text import normalise
+
+
+@dataclasses.dataclass
+class Summary:
+    """What `check` found in a data folder; lists hold ids, in the order of the table."""
+
+    films: int
+    genres: Counter
+    without_genres: list
+    without_overview: list
+    duplicate_ids: list
+    repeated_overviews: list
+    posters: int
+    posters_missing: list
+    posters_unreadable: dict
+    posters_of_no_film: list
+    notes: list = dataclasses.field(default_factory=list)
+
+
+def check(data, workers=None):
+    """Reads a whole data folder and reports what is in it and what is wrong with it.
+
+    Every poster is decoded, by `workers` threads (by default as many as there are cores, and a few more).
+
+    Raises:
+        InputError: `films.csv` cannot be read.
+    """
+    films = read_films(data)
+    posters = poster_files(data)
+    ids = Counter(film.id for film in films)
+    overviews = Counter(normalise(film.overview) for film in films)
+    with ThreadPoolExecutor(workers) as pool:
+        reasons = list(track(pool.map(_why_unreadable, posters.values()), len(posters), "Checking posters"))
+    return Summary(
+        films=len(films),
+        genres=Counter(genre for film in films for genre in film.genres),
+        without_genres=[film.id for film in films if not film.genres],
+        without_overview=[film.id for film in films if not normalise(film.overview)],
+        duplicate_ids=[film_id for film_id, count in ids.items() if count > 1],
+        repeated_overviews=[film.id for film in films
+                            if normalise(film.overview) and overviews[normalise(film.overview)] > 1],
+        posters=len(posters),
+        posters_missing=[film_id for film_id in ids if film_id not in posters],
+        posters_unreadable={film_id: reason for film_id, reason in zip(posters, reasons) if reason},
+        posters_of_no_film=[film_id for film_id in posters if film_id not in ids],
+    )
+
+
+def _why_unreadable(path):
+    try:
+        read_poster(path, (8, 8))
+    except PosterError as error:
+        return f"{error.kind}: {error}"
+    return None

@@ -1,0 +1,279 @@
+"""Builds the canonical data folder from a source, whole or not at all, and only in place of one that it built itself."""
+
+import contextlib
+import hashlib
+import logging
+import os
+import shutil
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal
+
+import pydantic
+
+from movie_genres.base.errors import InputError, LockedError
+from movie_genres.base.files import is_below, locked, open_regular, replacing, sync_folder
+from movie_genres.base.progress import track
+from movie_genres.data.checking import check
+from movie_genres.data.films import write_films
+from movie_genres.data.layouts import ImportOptions, read_source
+from movie_genres.data.places import left_out, reason_of
+from movie_genres.inputs.posters import Caps
+
+logger = logging.getLogger(__name__)
+
+MARKER = ".import.json"
+ELSEWHERE = "Move it away, or give another folder."
+
+
+class Marker(pydantic.BaseModel):
+    """What import leaves in a folder that it made, to know it again.
+
+    Attributes:
+        films: SHA-256 of `films.csv`.
+        posters: SHA-256 of the names and the contents of the posters.
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True)
+    version: Literal[1] = 1
+    films: str
+    posters: str
+
+
+def write_marker(folder):
+    """Marks a data folder, complete but for this, as one that import may replace."""
+    with replacing(Path(folder) / MARKER) as partial:
+        partial.write_text(_marker_of(Path(folder)).model_dump_json() + "\n")
+
+
+def _marker_of(folder):
+    digest = hashlib.sha256()
+    for name in sorted(os.listdir(folder / "posters")):
+        digest.update(os.fsencode(name) + b"\0" + _content(folder / "posters" / name))
+    return Marker(films=_content(folder / "films.csv").hex(), posters=digest.hexdigest())
+
+
+def _content(path):
+    """SHA-256 of a file, also of one to which a link leads, as DVC may lay it out."""
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def import_films(source, target, layout=None, options=ImportOptions()):
+    """Reads a source of films and puts it in place of the data folder `target`.
+
+    Everything is checked first, then written to the folder `.NAME-import` beside `target`, and swapped in at the end; a
+    failure leaves `target` as it was, and `recover` mends what a sudden end left.
+
+    Args:
+        source: a folder, zip archive or table; see `layouts.read_source`.
+        target: the data folder to make, or to replace where import made it and nobody changed it. Of a link, the folder
+            that it leads to.
+        layout, options: as in `layouts.read_source`.
+
+    Returns:
+        (name of the layout, `checking.Summary` of the new folder).
+
+    Raises:
+        InputError: the source cannot be used, or the target must not be replaced.
+        LockedError: another import into this folder is running.
+    """
+    folder = _resolved(target)
+    if os.path.lexists(_staging(folder)):
+        with _held(folder):
+            pass
+    name, content = _checked(source, target, folder, layout, options)
+    _make_parent(target, folder)
+    with _held(folder) as staging:
+        notes = _build(staging / "fresh", content)
+        summary = check(staging / "fresh")
+        _refuse_foreign(target, folder)  # once more: it took a while
+        _swap(staging, folder)
+    if content.unused_posters:
+        summary.notes.append(f"{content.unused_posters:,} posters belong to no row and were not imported")
+    summary.notes += content.notes + notes
+    return name, summary
+
+
+def recover(target):
+    """Puts back the data folder that an interrupted import had moved away, and removes what else it left.
+
+    A running import is left alone.
+
+    Raises:
+        InputError: no folder can be at `target`, or somebody has put one there while the former data were away.
+    """
+    folder = _resolved(target)
+    if os.path.lexists(_staging(folder)) and _is_own(_staging(folder)):
+        with contextlib.suppress(LockedError), _held(folder):
+            pass
+
+
+def _checked(source, target, folder, layout, options):
+    """What `read_source` gives, where all that can be known before anything is written is in order."""
+    for place in filter(None, (source, options.posters)):
+        _refuse_overlap(target, folder, place)
+    _refuse_foreign(target, folder)
+    name, content = read_source(source, layout, options)
+    _refuse_overlap(target, folder, content.origin)
+    if not content.films:
+        raise InputError(source, "at least one film", "none", "; ".join(content.notes))
+    for film in content.films:
+        _refuse_unusable_id(source, film.id)
+    return name, content
+
+
+def _resolved(target):
+    """The folder that a target means: links are followed, so that they stay and the folder behind them is replaced."""
+    expected = "a folder to make or replace"
+    try:
+        folder = Path(os.path.realpath(target))
+        info = os.stat(folder) if os.path.lexists(folder) else None
+    except (OSError, ValueError) as error:
+        raise InputError(target, expected, getattr(error, "strerror", None) or str(error), ELSEWHERE) from None
+    if info is not None and not stat.S_ISDIR(info.st_mode):
+        raise InputError(target, expected, "something that is no folder", ELSEWHERE)
+    if not folder.name:
+        raise InputError(target, expected, "the root of all folders", ELSEWHERE)
+    return folder
+
+
+def _staging(folder):
+    return folder.parent / f".{folder.name}-import"
+
+
+def _refuse_overlap(target, folder, place):
+    if is_below(place, folder):
+        raise InputError(target, "a folder apart from what is imported", f"one that is, or holds, {place}",
+                         "Give another folder.")
+
+
+def _refuse_foreign(target, folder):
+    """Refuses to replace what import did not make, or what was changed since: it is somebody's work."""
+    if not folder.exists():
+        return
+    try:
+        names = set(os.listdir(folder))
+        other = sorted(names - {MARKER, "films.csv", "posters"})
+        if not names:
+            return
+        if MARKER not in names:
+            found = "one without the mark of an import: " + ", ".join(sorted(names)[:3])
+        elif other:
+            found = "also " + ", ".join(other[:3])
+        elif os.path.islink(folder / "posters") or _read_marker(folder) != _marker_of(folder):
+            found = "films or posters that were changed since"
+        else:
+            return
+    except (OSError, ValueError) as error:  # ValueError: a marker that is none
+        found = getattr(error, "strerror", None) or f"no valid {MARKER}"
+    raise InputError(target, "a new or empty folder, or one as import left it", found, ELSEWHERE)
+
+
+def _read_marker(folder):
+    with open_regular(folder / MARKER) as file:
+        return Marker.model_validate_json(file.read(1000))
+
+
+def _refuse_unusable_id(source, film_id):
+    """An id becomes a file name, so it must be one."""
+    try:
+        length = len(film_id.encode())
+    except UnicodeEncodeError:  # from a file's name that is not text
+        length = 0
+    if not 0 < length <= 200 or film_id.startswith(".") or set(film_id) & set("/\\\0\n\r"):
+        raise InputError(source, "ids of 1 to 200 bytes, without slashes or line breaks, not starting with a dot",
+                         f"the id {film_id[:80]!r}", "Change it, or choose another column with --id-column.")
+
+
+def _make_parent(target, folder):
+    if os.path.islink(target) and not folder.parent.is_dir():
+        raise InputError(target, "a folder, or a link to where one can be", "a link to nowhere", ELSEWHERE)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise InputError(target, "a place for a folder", "a file on the way to it", ELSEWHERE) from None
+
+
+def _is_own(staging):
+    """Whether a staging folder is one that import made: it holds a lock, and what import works with."""
+    if os.path.islink(staging) or not staging.is_dir():
+        return False
+    names = {entry.name: entry.is_file(follow_symlinks=False) for entry in os.scandir(staging)}
+    return not names or (names.get("lock", False) and set(names) <= {"lock", "fresh", "old"}
+                         and not any(names[name] for name in ("fresh", "old") if name in names))
+
+
+@contextlib.contextmanager
+def _held(folder):
+    """Holds the lock on a target; gives the staging folder, empty but for the lock. In the end it is gone."""
+    staging = _staging(folder)
+    if os.path.lexists(staging) and not _is_own(staging):
+        raise InputError(staging, "a folder for the work of an import", "something else", "Move it away.")
+    taken = f"{folder}: another import into this folder is running. Wait for it, or stop it."
+    with contextlib.ExitStack() as held:
+        try:
+            staging.mkdir(exist_ok=True)
+            held.enter_context(locked(staging / "lock", taken))
+        except FileNotFoundError:  # the other one has just removed the folder
+            raise LockedError(taken) from None
+        _settle(staging, folder)
+        try:
+            yield staging
+        finally:
+            _settle(staging, folder)
+            with contextlib.suppress(OSError):  # removed while it is held: whoever waits for this very file gets nothing
+                os.unlink(staging / "lock")
+                os.rmdir(staging)
+
+
+def _settle(staging, folder):
+    """Puts the former data back where an import ended between its two renames; removes all else that it left."""
+    old, fresh = staging / "old", staging / "fresh"
+    is_filled = folder.exists() and os.listdir(folder)
+    if old.is_dir() and fresh.is_dir() and is_filled:
+        raise InputError(folder, f"no folder, since an import was interrupted before it put one there, and the former data "
+                         f"are in {old}", "one that came from elsewhere", "Move one of the two to where it belongs.")
+    if old.is_dir() and not is_filled:
+        os.rename(old, folder)
+        sync_folder(folder.parent)
+        logger.info("%s: put back as it was before an import that was interrupted", folder)
+    shutil.rmtree(fresh, ignore_errors=True)
+    if old.is_dir():
+        os.rename(old, fresh)  # so that what is called `old` is always whole
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _build(folder, content):
+    """Writes a data folder; returns sentences on posters that were left out."""
+    (folder / "posters").mkdir(parents=True)
+    with replacing(folder / "films.csv") as partial:
+        write_films(partial, content.films)
+    with ThreadPoolExecutor() as pool:
+        copies = pool.map(lambda item: _copy_poster(*item, folder / "posters"), content.posters.items())
+        reasons = list(track(copies, len(content.posters), "Copying posters"))
+    sync_folder(folder / "posters")
+    write_marker(folder)
+    return left_out("posters", filter(None, reasons))
+
+
+def _copy_poster(film_id, file, folder):
+    """Copies a poster, or returns (its name, why it cannot be read)."""
+    try:
+        data = file.read(Caps().bytes)
+    except OSError as error:
+        return file.name, reason_of(error)
+    with open(folder / (film_id + file.suffix), "wb") as copy:
+        copy.write(data)
+        copy.flush()
+        os.fsync(copy.fileno())
+    return None
+
+
+def _swap(staging, folder):
+    """Puts the fresh folder where the data folder is. What goes wrong here, `_settle` mends."""
+    if folder.exists():
+        os.rename(folder, staging / "old")
+    os.rename(staging / "fresh", folder)
+    sync_folder(folder.parent)

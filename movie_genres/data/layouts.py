@@ -1,0 +1,299 @@
+"""Recognises the layouts in which people hold film data, and reads each as films and posters.
+
+A layout is two functions: one that recognises it in a folder, one that reads it. Folders and zip archives are the same to
+both: a `places.Place`.
+"""
+
+import dataclasses
+import itertools
+import json
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import pydantic
+
+from movie_genres.base.errors import InputError
+from movie_genres.data.films import Film
+from movie_genres.data.genres import UNKNOWN_GENRES, Genres
+from movie_genres.data.places import IMPORTED_SUFFIXES, folder_place, left_out, open_source, reason_of
+from movie_genres.data.tables import GENRES_COLUMNS, ID_COLUMNS, TEXT_COLUMNS, Table
+from movie_genres.inputs.posters import SUFFIXES, Caps
+
+POSTER_FOLDERS = ("posters", "images", "poster", "image")
+MAX_JSON = 10_000_000  # bytes of the JSON file of one film
+
+
+@dataclasses.dataclass
+class Source:
+    """Films and posters as a layout holds them.
+
+    Attributes:
+        films: list of `Film`.
+        posters: dict from film id to the `places.Place` of its poster.
+        unused_posters: how many poster files belong to no film.
+        notes: list of sentences on what was skipped or is peculiar.
+        origin: the folder or file in which the layout was found.
+    """
+
+    films: list
+    posters: dict
+    unused_posters: int
+    notes: list
+    origin: Path | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class ImportOptions:
+    """How to read a plain table; None means: find out.
+
+    Attributes:
+        id_column, text_column, genres_column: names of columns.
+        genre_separator: what stands between the genres of a cell.
+        posters: a folder with the posters, where they are not where the layout has them.
+    """
+
+    id_column: str | None = None
+    text_column: str | None = None
+    genres_column: str | None = None
+    genre_separator: str | None = None
+    posters: Path | None = None
+
+
+class Layout(NamedTuple):
+    """One way of holding film data: `recognise(place) -> bool` and `read(place, options) -> Source`."""
+
+    recognise: object
+    read: object
+    expected: str
+
+
+def read_source(path, layout=None, options=ImportOptions()):
+    """Reads films and posters from a folder, a zip archive or a table.
+
+    Args:
+        path: the folder, archive or table.
+        layout: a key of `LAYOUTS`; by default the layout is recognised.
+        options: `ImportOptions`.
+
+    Returns:
+        (name of the layout, `Source`).
+
+    Raises:
+        InputError: no such path, an unknown layout, an archive with a member outside itself, or what the layout raises.
+    """
+    path = Path(path)
+    places, notes = open_source(path)
+    for name in [layout] if layout else LAYOUTS:
+        for place in places:
+            if LAYOUTS[name].recognise(place):
+                source = LAYOUTS[name].read(place, options)
+                source.origin = place.path if isinstance(place.path, Path) else path
+                source.notes += notes
+                return name, source
+    expected = LAYOUTS[layout].expected if layout else "; or ".join(known.expected for known in LAYOUTS.values())
+    raise InputError(path, expected, _describe(places[0]), "" if layout else "Name the layout with --format.")
+
+
+def _describe(place):
+    if not place.is_dir():
+        return "the columns " + ", ".join(Table(place.path).columns)
+    names = [entry.name for entry in place.children()]
+    return ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "") if names else "nothing in it"
+
+
+def _poster_folder(place, options, usual):
+    """Where the posters are: what the user named, or the first of the `usual` folders that there is; or None."""
+    if options.posters:
+        if not options.posters.is_dir():
+            raise InputError(options.posters, "a folder with posters", "no such folder", "Check --posters.")
+        return folder_place(options.posters)
+    beside = place if place.is_dir() else folder_place(place.path.parent)
+    found = next((child for child in map(beside.child, usual) if child is not None and child.is_dir()), None)
+    if found is not None and found.leads_out():
+        raise InputError(found.path, "a folder inside the source", "a link that leads out of it", "Name it with --posters.")
+    return found
+
+
+def _posters_in(folder, notes):
+    """Dict from stem to place of the posters in a folder (None: no folder); the first by name where a stem repeats."""
+    posters, reasons = {}, []
+    for file in folder.children() if folder is not None else ():
+        if file.suffix in SUFFIXES:
+            try:
+                file.check(Caps().bytes)
+            except OSError as error:
+                reasons.append((file.name, reason_of(error)))
+            else:
+                posters.setdefault(file.stem, file)
+    notes += left_out("posters", reasons)
+    return posters
+
+
+def _assemble(films, folder, names, notes):
+    """A `Source` from films, the folder of posters, and the stems under which each film's poster may be found."""
+    posters = _posters_in(folder, notes)
+    found = {film.id: next((posters[name] for name in names.get(film.id, (film.id,)) if name in posters), None)
+             for film in films}
+    found = {film_id: file for film_id, file in found.items() if file is not None}
+    return Source(films, found, len(posters) - len({file.name for file in found.values()}), notes)
+
+
+def _well_formed(table, notes):
+    """The rows of a table with the right number of cells; notes how many had another."""
+    ragged, first = 0, None
+    for number, cells in table:
+        if table.is_ragged(cells):
+            ragged, first = ragged + 1, first or number
+        else:
+            yield number, cells
+    if ragged:
+        notes.append(f"{table.path.name}: skipped {ragged:,} rows whose number of cells differs from the header's "
+                     f"(first: row {first:,})")
+
+
+# --- Multimodal_IMDB_dataset: one-hot genre columns -----------------------------------------------------------------
+
+ONE_HOT_TABLE = "IMDB_overview_genres.csv"
+
+
+def _is_one_hot(place):
+    return place.is_dir() and place.child(ONE_HOT_TABLE) is not None
+
+
+def _read_one_hot(place, options):
+    table, notes, films, genres = place.child(ONE_HOT_TABLE).table(), [], [], Genres()
+    id_column, text_column = table.find("Id"), table.find("Overview")
+    labels = {name: column for column, name in enumerate(table.columns) if name not in ("Id", "Genre", "Overview")}
+    counts = dict.fromkeys(labels, 0)
+    for number, cells in _well_formed(table, notes):
+        for name, column in labels.items():
+            if cells[column] not in ("0", "1"):
+                raise InputError(table.path, f"0 or 1 in the genre column {name!r}", f"something else in row {number}")
+            counts[name] += cells[column] == "1"
+        names = [name for name, column in labels.items() if cells[column] == "1"]
+        films.append(Film(cells[id_column].strip(), overview=cells[text_column].strip(), genres=genres.known(names)))
+    empty = [name for name, count in counts.items() if not count]
+    if empty:
+        notes.append(f"genre columns without a single film, left out: {', '.join(empty)}")
+    notes += [f"{counts[name]:,} films have {name}, which says that the genre is unknown: it is not a genre to learn"
+              for name in labels if name.lower() in UNKNOWN_GENRES and counts[name]]
+    notes += genres.notes(table.path)
+    return _assemble(films, _poster_folder(place, options, ("images",)), {}, notes)
+
+
+# --- MM-IMDb: a JSON file and a JPEG for each film ------------------------------------------------------------------
+
+class _Record(pydantic.BaseModel):
+    """A film's JSON file: what is read of it. Numbers are not genres, and a plot is text."""
+
+    model_config = pydantic.ConfigDict(strict=True)
+    title: str | int | float | None = None
+    year: str | int | float | None = None
+    plot: str | list[str] | None = None
+    outline: str | None = pydantic.Field(None, alias="plot outline")
+    genres: str | list[str] | None = None
+
+    def text(self):
+        """The outline, or the first plot, without its author."""
+        plot = self.plot if isinstance(self.plot, str) else next(iter(self.plot or ()), "")
+        return (self.outline or plot).split("::")[0].strip()
+
+
+def _is_mm_imdb(place):
+    files = (entry for entry in place.children() if entry.name.endswith(".json")) if place.is_dir() else ()
+    return any(_has_plot(file) for file in itertools.islice(files, 20))
+
+
+def _has_plot(file):
+    try:
+        return not {"plot", "plot outline"}.isdisjoint(_json_object(file))
+    except OSError:
+        return False
+
+
+def _json_object(file):
+    """The object in a JSON file; empty where there is none. Raises OSError where the file cannot be read."""
+    try:
+        content = json.loads(file.read(MAX_JSON))
+    except (ValueError, RecursionError):  # RecursionError: nested by the thousand
+        content = {}
+    return content if isinstance(content, dict) else {}
+
+
+def _read_mm_imdb(place, options):
+    films, notes, reasons, genres = [], [], [], Genres()
+    for file in place.children():
+        if not file.name.endswith(".json"):
+            continue
+        try:
+            content = _json_object(file)
+            record = _Record.model_validate(content)
+        except OSError as error:
+            reasons.append((file.name, reason_of(error)))
+            continue
+        except pydantic.ValidationError:
+            content = {}
+        if not content:
+            reasons.append((file.name, "not a JSON object with a film's plot and genres as text"))
+            continue
+        names = genres.parse(record.genres) if isinstance(record.genres, str) else genres.known(record.genres or ())
+        films.append(Film(file.stem, str(record.title or ""), str(record.year or ""), record.text(), names))
+    notes += left_out("JSON files", reasons) + genres.notes(place.path)
+    return _assemble(films, _poster_folder(place, options, ()) or place, {}, notes)
+
+
+# --- Tables: TMDB, "The Movies Dataset", and any other --------------------------------------------------------------
+
+def _tables(place):
+    if not place.is_dir():
+        return [place.table()]
+    return [entry.table() for entry in place.children() if entry.suffix in IMPORTED_SUFFIXES and not entry.is_dir()]
+
+
+def _tmdb_table(place):
+    wanted = {"id", "overview", "genres", "poster_path"}
+    return next((table for table in _tables(place) if wanted <= set(table.columns)), None)
+
+
+def _read_tmdb(place, options):
+    table, notes, films, names, genres = _tmdb_table(place), [], [], {}, Genres(options.genre_separator)
+    column = {name: table.columns.index(name) for name in table.columns}
+    for _, cells in _well_formed(table, notes):
+        row = {name: cells[index].strip() for name, index in column.items()}
+        film = Film(row["id"], row.get("title", ""), row.get("release_date", "")[:4], row["overview"],
+                    genres.parse(row["genres"]))
+        films.append(film)
+        names[film.id] = (film.id, row.get("imdb_id", ""), PurePosixPath(row["poster_path"]).stem)
+    notes += genres.notes(table.path)
+    return _assemble(films, _poster_folder(place, options, POSTER_FOLDERS), names, notes)
+
+
+def _is_table(place):
+    return len(_tables(place)) == 1
+
+
+def _read_table(place, options):
+    (table,), notes, genres = _tables(place), [], Genres(options.genre_separator)
+    id_column = table.find(options.id_column, ID_COLUMNS, "--id-column")
+    text_column = table.find(options.text_column, TEXT_COLUMNS, "--text-column")
+    genres_column = table.find(options.genres_column, GENRES_COLUMNS, "--genres-column")
+    title, year = (_optional(table, name) for name in ("title", "year"))
+    films = [Film(cells[id_column].strip(), title(cells), year(cells), cells[text_column].strip(),
+                  genres.parse(cells[genres_column]))
+             for _, cells in _well_formed(table, notes)]
+    notes += genres.notes(table.path)
+    return _assemble(films, _poster_folder(place, options, POSTER_FOLDERS), {}, notes)
+
+
+def _optional(table, name):
+    lower = [column.lower() for column in table.columns]
+    return (lambda cells: cells[lower.index(name)].strip()) if name in lower else lambda cells: ""
+
+
+LAYOUTS = {
+    "multimodal-imdb": Layout(_is_one_hot, _read_one_hot, f"{ONE_HOT_TABLE} beside Images/ (Multimodal_IMDB_dataset)"),
+    "mm-imdb": Layout(_is_mm_imdb, _read_mm_imdb, "<id>.json files with a plot beside <id>.jpeg (MM-IMDb)"),
+    "tmdb": Layout(lambda place: _tmdb_table(place) is not None, _read_tmdb,
+                   "a table with the columns id, overview, genres and poster_path (TMDB)"),
+    "table": Layout(_is_table, _read_table, "exactly one table (.csv, .tsv, .txt) with an id, a text and a genre column"),
+}

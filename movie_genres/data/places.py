@@ -1,0 +1,254 @@
+"""Folders and zip archives as places to read from, both alike, and neither trusted.
+
+Links are not followed out of a place, only regular files are opened, and nothing is read beyond a cap, whatever an archive
+says of its members. Nothing is extracted.
+"""
+
+import dataclasses
+import errno
+import io
+import os
+import stat
+import zipfile
+from collections import Counter
+from pathlib import Path, PurePosixPath
+
+from movie_genres.base.errors import InputError
+from movie_genres.base.files import is_below, is_of_machine, open_regular, read_capped
+from movie_genres.data.access import is_special
+from movie_genres.data.tables import Table
+
+IMPORTED_SUFFIXES = (".csv", ".tsv", ".txt")
+MAX_TABLE = 1_000_000_000  # bytes of a table in an archive: a few kilobytes of it can stand for gigabytes
+STEP = 4096  # bytes of a member read at once: bzip2 and LZMA unpack at once all that they are given
+
+
+class Member(zipfile.Path):
+    """A member of a zip archive. All that can be wrong with it is an `OSError`."""
+
+    def open(self, mode="rb"):
+        """The member's bytes, of which there are at most `MAX_TABLE`."""
+        return io.BufferedReader(_MemberBytes(_unpacked(lambda: super(Member, self).open(mode))))
+
+
+class _MemberBytes(io.RawIOBase):
+    def __init__(self, file):
+        self._file, self._left = file, MAX_TABLE
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        data = _unpacked(lambda: self._file.read(min(len(buffer), STEP)))
+        self._left -= len(data)
+        if self._left < 0:
+            raise _too_large(MAX_TABLE)
+        buffer[:len(data)] = data
+        return len(data)
+
+    def close(self):
+        self._file.close()
+        super().close()
+
+
+def _unpacked(act):
+    try:
+        return act()
+    except OSError:
+        raise
+    except Exception:  # damaged archives make zipfile raise nearly anything, from struct.error to MemoryError
+        raise OSError(errno.EIO, "damaged, encrypted or packed in an unknown way") from None
+
+
+def _too_large(most):
+    return OSError(errno.EFBIG, f"more than {most:,} bytes")
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """A folder or file of a source.
+
+    Attributes:
+        path: a `pathlib.Path` or a `Member`.
+        root: the folder, all links followed, that links must not lead out of; None for a file that its user named, and in
+            an archive.
+    """
+
+    path: object
+    root: str | None = None
+
+    @property
+    def name(self):
+        return self.path.name
+
+    @property
+    def suffix(self):
+        return PurePosixPath(self.path.name).suffix.lower()
+
+    @property
+    def stem(self):
+        return PurePosixPath(self.path.name).stem
+
+    def is_dir(self):
+        return self.path.is_dir() if isinstance(self.path, Member) else os.path.isdir(self.path)
+
+    def leads_out(self):
+        """Whether it lies outside the root, when all links are followed."""
+        return self.root is not None and not is_below(self.path, self.root)
+
+    def children(self):
+        """What is in a folder, by name; of members of one name, the last.
+
+        Raises:
+            InputError: the folder cannot be read.
+        """
+        try:
+            entries = {entry.name: entry for entry in self.path.iterdir()}
+        except OSError as error:
+            raise InputError(self.path, "a folder that can be read", error.strerror) from None
+        return [Place(entries[name], self.root) for name in sorted(entries)]
+
+    def child(self, name):
+        """The entry with this name whatever its case, or None."""
+        return next((entry for entry in self.children() if entry.name.lower() == name.lower()), None)
+
+    def check(self, most=None):
+        """Sees to it that this is a regular file of at most `most` bytes that lies below the root.
+
+        Raises:
+            OSError: it is not, or it is not there; `reason_of` puts it in words.
+        """
+        if isinstance(self.path, Member):
+            size = self._checked_member().file_size
+        else:
+            if os.path.islink(self.path) and self.leads_out():
+                raise OSError(errno.EXDEV, "a link that leads out of the folder")
+            info = os.stat(self.path)
+            if not stat.S_ISREG(info.st_mode):
+                raise OSError(errno.ENOTSUP, "not a regular file")
+            size = info.st_size
+        if most is not None and size > most:
+            raise _too_large(most)
+
+    def _checked_member(self):
+        if self.is_dir():
+            raise OSError(errno.ENOTSUP, "not a regular file")
+        info = self.path.root.getinfo(self.path.at)
+        if is_special(info):
+            raise OSError(errno.ENOTSUP, "a link or no regular file")
+        return info
+
+    def read(self, most):
+        """The bytes of the file.
+
+        Raises:
+            OSError: as `check`, or it cannot be read whole.
+        """
+        self.check(most)
+        if isinstance(self.path, Member):
+            with self.path.open() as file:
+                data = file.read(most + 1)
+        else:
+            with open_regular(self.path) as file:
+                data = read_capped(file, most)
+        if len(data) > most:
+            raise _too_large(most)
+        return data
+
+    def table(self):
+        """The file as a `Table`.
+
+        Raises:
+            InputError: it is not one, or not a file as `check` wants it.
+        """
+        try:
+            self.check(MAX_TABLE if isinstance(self.path, Member) else None)
+        except OSError as error:
+            raise InputError(self.path, "a table that can be read", reason_of(error),
+                             "Put the file itself there, or give its own path.") from None
+        return Table(self.path)
+
+
+def reason_of(error):
+    """Why a file was not read, in words. An error that is this machine's and not the file's is raised again."""
+    if is_of_machine(error):
+        raise error
+    return error.strerror or str(error)
+
+
+def left_out(kind, reasons):
+    """Sentences on files that were left out.
+
+    Args:
+        kind: what they are, in the plural.
+        reasons: list of (name of the file, why).
+
+    >>> left_out("posters", [("b.jpg", "empty"), ("a.jpg", "empty")])
+    ['left out 2 posters: empty (first: a.jpg)']
+    """
+    names = {}
+    for name, reason in sorted(reasons):
+        names.setdefault(reason, []).append(name)
+    return [f"left out {len(found):,} {kind}: {reason} (first: {found[0]})" for reason, found in names.items()]
+
+
+def folder_place(path):
+    """A folder of this machine as a `Place` that links must not lead out of."""
+    return Place(Path(path), os.path.realpath(path))
+
+
+def open_source(path):
+    """What a path holds as places in which films may lie: itself, and the folders directly inside.
+
+    Returns:
+        (list of `Place`, list of sentences on what is peculiar).
+
+    Raises:
+        InputError: no such path, or it is none of these.
+    """
+    if os.path.isdir(path):
+        top, notes = folder_place(path), []
+    else:
+        top, notes = _open_file(path)
+    if not top.is_dir():
+        return [top], notes
+    inside = [entry for entry in top.children() if entry.is_dir() and entry.name != "__MACOSX"]
+    reasons = [(entry.name, "a link that leads out of the source") for entry in inside if entry.leads_out()]
+    return [top, *[entry for entry in inside if not entry.leads_out()][:20]], notes + left_out("folders", reasons)
+
+
+def _open_file(path):
+    expected = "a folder, a zip archive or a table"
+    try:
+        file = open_regular(path)
+    except FileNotFoundError:
+        raise InputError(path, expected, "nothing", "Check the path.") from None
+    except (OSError, ValueError) as error:
+        raise InputError(path, expected, reason_of(error) if isinstance(error, OSError) else str(error)) from None
+    if zipfile.is_zipfile(file):
+        return _open_archive(path, file)  # which goes on reading from it
+    file.close()
+    if path.suffix.lower() in IMPORTED_SUFFIXES:
+        return Place(path), []
+    raise InputError(path, expected + " (" + ", ".join(IMPORTED_SUFFIXES) + ")", "a file that is none of these")
+
+
+def _open_archive(path, file):
+    """The top of a zip archive, from its open file, and sentences on what is peculiar: (`Place`, list).
+
+    Raises:
+        InputError: it is damaged, or a member lies outside of it.
+    """
+    try:
+        archive = zipfile.ZipFile(file)
+    except Exception as error:  # see _unpacked
+        raise InputError(path, "a whole zip archive", str(error) or type(error).__name__, "Fetch it again.") from None
+    archive.filename = str(path)
+    for name in archive.namelist():
+        parts = PurePosixPath(name.replace("\\", "/"))
+        if parts.is_absolute() or ".." in parts.parts or ":" in name.split("/")[0]:
+            raise InputError(path, "members inside the archive", f"the member {name!r}", "Do not trust this archive.")
+    repeated = [name for name, count in Counter(archive.namelist()).items() if count > 1]
+    notes = [f"{len(repeated):,} members stand in the archive more than once; the last of each was read (first: "
+             f"{repeated[0]})"] if repeated else []
+    return Place(Member(archive)), notes

@@ -1,0 +1,138 @@
+"""From the data folder to the table that all stages share: genres fixed, duplicates out, each film in a split."""
+
+import json
+import logging
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from movie_genres.base.errors import InputError
+from movie_genres.base.files import file_digest
+from movie_genres.base.options import STRICT
+from movie_genres.data.films import poster_files, read_films
+from movie_genres.data.splits import SPLITS, choose_genres, group_duplicates, stratified_split, undersample
+from movie_genres.inputs.text import normalise
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(config=STRICT, frozen=True)
+class PrepareOptions:
+    """Which films and genres to use and how to split them.
+
+    Attributes:
+        seed: decides the split.
+        validation, test: shares of the films.
+        min_films: genres with fewer films are left out.
+        top_genres: keep only this many of the most frequent genres; None keeps all.
+        genres: an explicit genre list, in place of the two rules above.
+        min_year, max_year: keep only films of these years; films of unknown year are then left out.
+        max_share: training films whose only genre is the most frequent one are dropped until it is on no more than this
+            share of them; None drops none. Validation and test films stay as they are.
+    """
+
+    seed: int = 0
+    validation: float = Field(default=0.1, gt=0, lt=0.5)
+    test: float = Field(default=0.1, gt=0, lt=0.5)
+    min_films: int = Field(default=3, ge=1)
+    top_genres: int | None = Field(default=None, ge=2)
+    genres: tuple[str, ...] = ()
+    min_year: int | None = None
+    max_year: int | None = None
+    max_share: float | None = Field(default=None, gt=0, lt=1)
+
+
+def prepare(data, out, options):
+    """Validates the data folder, drops duplicates, fixes the genres and splits the films.
+
+    Args:
+        data: the canonical data folder; see `films`.
+        out: folder for `films.csv` and `summary.json`; see `prepared.Prepared`.
+        options: `PrepareOptions`.
+
+    Returns:
+        dict, the content of `summary.json`: the genres, films by split and genre, and what was left out.
+
+    Raises:
+        InputError: the data folder cannot be used.
+        UserError: the options leave too few films or genres.
+    """
+    films, posters = read_films(data), poster_files(data)
+    kept, left_out = _select(films, posters, options)
+    genres = choose_genres(kept, options.min_films, options.top_genres, options.genres)
+    labels = np.array([[genre in film.genres for genre in genres] for film in kept], dtype=int)
+    digests = {film.id: file_digest(posters[film.id]) for film in kept if film.id in posters}
+    groups = group_duplicates(kept, digests)
+    _log_large_groups(kept, groups)
+
+    fractions = (1 - options.validation - options.test, options.validation, options.test)
+    split = stratified_split(labels, groups, fractions, options.seed)
+    if options.max_share is not None:
+        dropped = undersample(labels, split == 0, options.max_share, options.seed)
+        left_out["undersampled"] = int(dropped.sum())
+        kept = [film for film, drop in zip(kept, dropped) if not drop]
+        labels, split, groups = labels[~dropped], split[~dropped], groups[~dropped]
+    for index, name in enumerate(SPLITS):
+        if not (split == index).any():
+            raise InputError(data, f"films enough for a {name} split", f"{len(kept)} films in all", "Add films.")
+
+    table = pd.DataFrame({
+        "id": [film.id for film in kept], "title": [film.title for film in kept], "year": [film.year for film in kept],
+        "overview": [film.overview for film in kept],
+        "genres": ["|".join(genre for genre in genres if genre in film.genres) for film in kept],
+        "poster": [posters[film.id].as_posix() if film.id in posters else "" for film in kept],
+        "split": [SPLITS[index] for index in split],
+    })
+    summary = {
+        "genres": genres,
+        "films": {name: int((split == index).sum()) for index, name in enumerate(SPLITS)},
+        "films_by_genre": {genre: dict(zip(SPLITS, (int(labels[split == index, column].sum()) for index in range(3))))
+                           for column, genre in enumerate(genres)},
+        "without_poster": int((table["poster"] == "").sum()),
+        "without_overview": sum(not normalise(film.overview) for film in kept),
+        "without_chosen_genre": int((labels.sum(axis=1) == 0).sum()),
+        "kept_together_as_duplicates": len(kept) - len(set(groups.tolist())),
+        "left_out": left_out,
+    }
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    table.to_csv(out / "films.csv", index=False, lineterminator="\n")
+    (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    return summary
+
+
+def _select(films, posters, options):
+    """The films that can be learned from, and how many were left out for which reason."""
+    seen, kept, left_out = set(), [], Counter()
+    for film in films:
+        if film.id in seen:
+            reason = "repeated_id"
+        elif not film.genres:
+            reason = "genres_unknown"
+        elif film.id not in posters and not normalise(film.overview):
+            reason = "neither_poster_nor_overview"
+        elif not _in_years(film.year, options.min_year, options.max_year):
+            reason = "outside_years"
+        else:
+            seen.add(film.id)
+            kept.append(film)
+            continue
+        left_out[reason] += 1
+    return kept, dict(left_out)
+
+
+def _in_years(year, first, last):
+    if first is None and last is None:
+        return True
+    return year.isdigit() and (first or 0) <= int(year) <= (last or 9999)
+
+
+def _log_large_groups(films, groups):
+    values, counts = np.unique(groups, return_counts=True)
+    for group in values[counts > max(10, len(films) // 100)]:
+        logger.warning("%d films share the overview or the poster of %s (a placeholder?); they go to one split together",
+                       (groups == group).sum(), films[group].id)

@@ -1,0 +1,145 @@
+"""Chooses the genres and splits films into train, validation and test without leaks."""
+
+from collections import Counter
+
+import numpy as np
+
+from movie_genres.base.errors import UserError
+from movie_genres.inputs.text import normalise
+
+SPLITS = ("train", "validation", "test")
+
+
+def choose_genres(films, min_films=3, top=None, only=()):
+    """Fixes the genre list.
+
+    Args:
+        films: list of `Film`.
+        min_films: genres with fewer films are left out.
+        top: keep only the most frequent ones, this many; None keeps all.
+        only: an explicit list, used in its order in place of the rules above.
+
+    Returns:
+        list of genre names, alphabetical unless `only` gives the order.
+
+    Raises:
+        UserError: a genre of `only` occurs nowhere, or fewer than two genres are left.
+    """
+    counts = Counter(genre for film in films for genre in film.genres)
+    unknown = sorted(set(only) - set(counts))
+    if unknown:
+        raise UserError(f"the genre list names {', '.join(unknown)}, which no film has; the films have "
+                        + ", ".join(sorted(counts)))
+    frequent = [genre for genre, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+                if count >= min_films]
+    genres = list(dict.fromkeys(only)) or sorted(frequent[:top])
+    if len(genres) < 2:
+        raise UserError(f"expected at least two genres; found {genres or 'none'} with at least {min_films} films each")
+    return genres
+
+
+def group_duplicates(films, digests):
+    """Groups films that are the same for a model: equal normalised overview or equal poster bytes, also in chains.
+
+    Args:
+        films: list of `Film`.
+        digests: dict from film id to the digest of its poster, for those that have one.
+
+    Returns:
+        int array of shape (films,): the index of the first film of each film's group.
+    """
+    parent = list(range(len(films)))
+
+    def root(index):
+        while parent[index] != index:
+            parent[index] = parent[parent[index]]
+            index = parent[index]
+        return index
+
+    first = {}
+    for index, film in enumerate(films):
+        for key in (normalise(film.overview), digests.get(film.id)):
+            if key:
+                earlier = root(first.setdefault(key, index))
+                parent[max(earlier, root(index))] = min(earlier, root(index))
+    return np.array([root(index) for index in range(len(films))], dtype=int)
+
+
+def stratified_split(labels, groups, fractions, seed):
+    """Splits films so that each genre has its share in every split, by iterative stratification.
+
+    The rarest genre is dealt out first, each film to the split that lacks most of it (Sechidis, Tsoumakas and Vlahavas,
+    "On the stratification of multi-label data", ECML PKDD 2011). Films of one group stay together. A genre with at
+    least three groups of films gets at least one film in every split that is to have any.
+
+    Args:
+        labels: 0/1 array of shape (films, genres).
+        groups: int array of shape (films,), equal for films that must stay together.
+        fractions: the share of each split; they sum to 1.
+        seed: int, decides ties.
+
+    Returns:
+        int array of shape (films,): the index into `fractions`.
+    """
+    rng = np.random.default_rng(seed)
+    members = {}
+    for film, group in enumerate(groups):
+        members.setdefault(group, []).append(film)
+    units = [np.array(films) for films in members.values()]
+    weights = np.stack([labels[films].sum(axis=0) for films in units]).astype(float)  # (units, genres)
+    sizes = np.array([len(films) for films in units], dtype=float)
+    fractions = np.asarray(fractions, dtype=float)
+    lacking = np.outer(fractions, weights.sum(axis=0))  # (splits, genres): films of the genre still to be given
+    largest = fractions.argmax()
+    small = (fractions > 0) & (np.arange(len(fractions)) != largest)
+    lacking[small] = np.maximum(lacking[small], 1.0)  # one of a rare genre for every split, at the cost of the largest
+    lacking[largest] = weights.sum(axis=0) - lacking[small].sum(axis=0)
+    room = fractions * sizes.sum()
+    target = np.full(len(units), -1)
+
+    def assign(unit, priorities):
+        best = np.flatnonzero(np.isclose(priorities, priorities.max()))
+        best = best[np.isclose(room[best], room[best].max())]
+        split = rng.choice(best)
+        target[unit] = split
+        lacking[split] -= weights[unit]
+        room[split] -= sizes[unit]
+
+    while True:
+        left = (weights[target < 0] > 0).sum(axis=0)
+        if not left.any():
+            break
+        genre = np.where(left > 0, left, np.iinfo(int).max).argmin()
+        for unit in rng.permutation(np.flatnonzero((target < 0) & (weights[:, genre] > 0))):
+            # A large group goes first to where it fits: rare genres must not be used up by it.
+            assign(unit, lacking[:, genre])
+    for unit in rng.permutation(np.flatnonzero(target < 0)):
+        assign(unit, room.copy())
+    split = np.empty(len(groups), dtype=int)
+    for unit, films in enumerate(units):
+        split[films] = target[unit]
+    return split
+
+
+def undersample(labels, counted, most, seed):
+    """Chooses films to drop so that the most frequent genre is on no more than a share `most` of the films.
+
+    Only films with no other genre are dropped, at random, so that no rarer genre loses a film; where they do not
+    suffice, all of them are.
+
+    Args:
+        labels: 0/1 array of shape (films, genres).
+        counted: bool array of shape (films,): the films to look at and drop from.
+        most: the largest share, above 0 and below 1.
+        seed: int.
+
+    Returns:
+        bool array of shape (films,): True where the film is to be dropped.
+    """
+    genre = labels[counted].sum(axis=0).argmax()
+    with_genre, total = labels[counted, genre].sum(), counted.sum()
+    excess = max(0, int(np.ceil((with_genre - most * total) / (1 - most))))
+    alone = np.flatnonzero(counted & (labels[:, genre] > 0) & (labels.sum(axis=1) == 1))
+    dropped = np.zeros(len(labels), dtype=bool)
+    dropped[np.random.default_rng(seed).permutation(alone)[:excess]] = True
+    return dropped

@@ -1,0 +1,1 @@
+"""Several models that belong together, and how their answers are used."""

@@ -1,0 +1,81 @@
+"""Models that belong together, run on films: from decoded posters and token ids to the answers to give."""
+
+import numpy as np
+
+from movie_genres.ensemble.folder import FUSION
+from movie_genres.inputs.modality import BOTH, OVERVIEW, POSTER
+from movie_genres.models.network import BATCH_SIZE, Network, fusion_inputs, run_fusion
+
+
+class Models:
+    """Models that belong together: those of single modalities, and the fusion model over them.
+
+    Args:
+        files: list of `folder.ModelFile`.
+        decisions: `decisions.Decisions`: which model to believe, and how to calibrate its answers.
+        batch_size: films a step.
+
+    Attributes:
+        genres: list of names, the order of all probabilities.
+        networks: dict from name to `Network`, those of single modalities.
+        fusion: `Network`, or None.
+
+    Raises:
+        InputError: a model cannot be loaded.
+    """
+
+    def __init__(self, files, decisions, batch_size=BATCH_SIZE):
+        networks = {file.name: Network(file.path, batch_size) for file in files}
+        self.networks = {name: network for name, network in networks.items() if network.modality is not None}
+        self.fusion, self.decisions = networks.get(FUSION), decisions
+        self.genres = next(iter(networks.values())).metadata["genres"]
+
+    def of_modality(self, modality):
+        """The networks of a modality, a dict from name to `Network`."""
+        return {name: network for name, network in self.networks.items() if network.modality == modality}
+
+    def predict(self, count, films):
+        """Probabilities of some films by each model, as it gives them.
+
+        Args:
+            count: number of films.
+            films: dict from the name of each model of one modality to the `features.Posters` or `features.Overviews` that it
+                takes.
+
+        Returns:
+            dict from model name to float32 array of shape (count, genres); NaN where a model has nothing to go by.
+        """
+        answers, encoded = {}, {}
+        for name, network in self.networks.items():
+            answers[name] = np.full((count, len(self.genres)), np.nan, np.float32)
+            rows = np.flatnonzero(films[name].present)
+            if len(rows):
+                encoded[name] = rows, *network.encode(rows, films[name])
+                answers[name][rows] = encoded[name][-1]
+        if self.fusion is not None:
+            inputs = fusion_inputs(count, self.fusion.metadata["channels"], len(self.genres), encoded)
+            answers[FUSION] = run_fusion(self.fusion, inputs)
+        return answers
+
+    def decide(self, count, films):
+        """The answers to give a user: for each film those of the model that did best on validation films like it.
+
+        Args: as of `predict`.
+
+        Returns:
+            (probabilities, thresholds): float arrays of shape (count, genres); calibrated where the decisions say how, NaN
+            for a film that no model has anything to go by; thresholds are 0.5 where none are tuned.
+        """
+        answers = self.predict(count, films)
+        shown = {modality: np.any([films[name].present for name in self.of_modality(modality)], axis=0)
+                 for modality in (POSTER, OVERVIEW) if self.of_modality(modality)}
+        both = np.all(list(shown.values()), axis=0) & (len(shown) > 1)
+        probabilities, thresholds = np.full((2, count, len(self.genres)), np.nan)
+        for films_like_it, ranking in self.decisions.ranking.items():
+            rows = both if films_like_it == BOTH else shown.get(films_like_it, np.zeros(count, bool)) & ~both
+            for name in reversed([name for name in ranking if name in answers]):  # the best one last: it prevails
+                lines = np.flatnonzero(rows & ~np.isnan(answers[name][:, 0]))
+                decision = self.decisions.of(name, len(self.genres), films_like_it)
+                probabilities[lines], thresholds[lines] = decision.calibrate(answers[name][lines]), decision.thresholds
+        return probabilities, thresholds
+

@@ -1,0 +1,1 @@
+"""What models are worth: figures, baselines, thresholds, plots, reports, releases."""

@@ -1,0 +1,208 @@
+"""Pictures of results. Every function writes one PNG, the same bytes for the same figures."""
+
+import textwrap
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt  # noqa: E402
+import numpy as np  # noqa: E402
+
+COLORS = {"base_rate": "#999999", "cnn": "#d55e00", "lstm": "#0072b2", "fusion": "#009e73",
+          "tfidf": "#cc79a7"}  # Okabe and Ito (2008)
+MORE_COLORS = ("#e69f00", "#56b4e9", "#f0e442")
+STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
+         "grid.color": "#e6e6e6", "axes.axisbelow": True, "legend.frameon": False, "figure.constrained_layout.use": True}
+
+
+def _color(name, names):
+    others = [other for other in names if other not in COLORS]
+    return COLORS.get(name) or MORE_COLORS[others.index(name) % len(MORE_COLORS)]
+
+
+def _save(figure, path):
+    figure.savefig(path, dpi=100, metadata={"Software": None})
+    plt.close(figure)
+
+
+def training_curves(histories, path):
+    """Training and validation loss of every model over its epochs, with the base-rate loss.
+
+    Args:
+        histories: dict from model name to data frame with epoch, loss, val_loss and base_rate_loss, the loss of the
+            base rates on its validation films.
+        path: of the PNG.
+    """
+    with plt.rc_context(STYLE):
+        figure, panels = plt.subplots(1, len(histories), figsize=(3.6 * len(histories) + 0.6, 3.6), sharey=True,
+                                      squeeze=False)
+        for axes, (name, history) in zip(panels[0], histories.items()):
+            best = history.loc[history["val_loss"].idxmin()]
+            color = _color(name, histories)
+            axes.axhline(history["base_rate_loss"].iloc[0], color=COLORS["base_rate"], linestyle=":",
+                         label="base rates, validation")
+            axes.plot(history["epoch"], history["loss"], color=color, linestyle="--", label="training")
+            axes.plot(history["epoch"], history["val_loss"], color=color, label="validation")
+            axes.plot(best["epoch"], best["val_loss"], "o", color=color,
+                      label=f"best: {best['val_loss']:.4f} in epoch {best['epoch']:.0f}")
+            axes.set(title=name, xlabel="epoch")
+            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.legend(fontsize=8)
+        panels[0, 0].set_ylabel("binary cross-entropy")
+        _save(figure, path)
+
+
+def precision_recall(curves, base_share, path):
+    """Micro-averaged precision over recall, a line for each model.
+
+    Args:
+        curves: data frame as of `figures.precision_recall_curves`.
+        base_share: share of all (film, genre) pairs that are true: what guessing gets.
+        path: of the PNG.
+    """
+    names = list(curves.columns[1:])
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(6, 4.5))
+        for name in names:
+            axes.plot(curves["recall"], curves[name], color=_color(name, names), label=name)
+        axes.axhline(base_share, color="#cccccc", linestyle=":", label=f"guessing ({base_share:.2f})")
+        axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02),
+                 title="Precision and recall over all genres, test films")
+        axes.legend()
+        _save(figure, path)
+
+
+def per_genre(table, names, path):
+    """Precision, recall and F1 of each genre, most frequent genre on top; a gap where undefined.
+
+    Args:
+        table: data frame as of `figures.per_genre`.
+        names: models to show.
+        path: of the PNG.
+    """
+    table = table.sort_values("support", kind="stable")
+    lines = np.arange(len(table))
+    with plt.rc_context(STYLE):
+        figure, panels = plt.subplots(1, 3, figsize=(10, 0.26 * len(table) + 1.4), sharey=True)
+        for axes, metric in zip(panels, ("precision", "recall", "f1")):
+            for offset, name in zip(np.linspace(0.22, -0.22, len(names)), names):
+                values = table[f"{name}.{metric}"].astype(float)
+                axes.hlines(lines + offset, 0, values, color=_color(name, names), alpha=0.35, linewidth=2)
+                axes.plot(values, lines + offset, "o", color=_color(name, names), markersize=4, label=name)
+            axes.set(title="F1" if metric == "f1" else metric, xlim=(-0.02, 1.02), ylim=(-0.7, len(table) - 0.3))
+        labels = [f"{genre} ({support})" for genre, support in zip(table["genre"], table["support"])]
+        panels[0].set_yticks(lines, labels)
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=len(names))
+        figure.suptitle("Test films by genre (number of films)", x=0.01, ha="left", fontsize=10)
+        _save(figure, path)
+
+
+def intervals(table, path, shown=("skill", "f1", "macro_f1", "map", "recall_at_precision")):
+    """Metrics of every model with their 95 % intervals, a panel for each metric.
+
+    Args:
+        table: data frame as of `figures.intervals`.
+        path: of the PNG.
+        shown: the metrics to draw.
+    """
+    names = list(dict.fromkeys(table["model"]))
+    with plt.rc_context(STYLE):
+        figure, panels = plt.subplots(1, len(shown), figsize=(2.3 * len(shown) + 0.8, 0.35 * len(names) + 1.2), sharey=True)
+        for axes, metric in zip(panels, shown):
+            for line, name in enumerate(reversed(names)):
+                row = table[(table["model"] == name) & (table["metric"] == metric)].iloc[0]
+                axes.hlines(line, row["low"], row["high"], color=_color(name, names), linewidth=2)
+                axes.plot(row["value"], line, "o", color=_color(name, names))
+            axes.set(title=metric.replace("_", " "), ylim=(-0.6, len(names) - 0.4))
+        panels[0].set_yticks(range(len(names)), reversed(names))
+        figure.suptitle("Test films, with 95 % bootstrap intervals; decisions at tuned thresholds", x=0.01, ha="left",
+                        fontsize=10)
+        _save(figure, path)
+
+
+def reliability(curves, path):
+    """How often a genre is there by the probability it was given, before and after calibration.
+
+    Args:
+        curves: dict from model name to two of `measures.reliability`, before and after.
+        path: of the PNG.
+    """
+    with plt.rc_context(STYLE):
+        figure, panels = plt.subplots(1, max(len(curves), 1), figsize=(3.4 * max(len(curves), 1), 3.4), sharey=True,
+                                      squeeze=False)
+        for axes, (name, states) in zip(panels[0], curves.items()):
+            axes.plot([0, 1], [0, 1], color="#cccccc", linestyle=":")
+            for (_, _, means, shares), style, label in zip(states, ("--", "-"), ("before", "after")):
+                axes.plot(means, shares, style, marker="o", markersize=3, color=_color(name, curves), label=label)
+            axes.set(title=name, xlabel="probability", xlim=(0, 1), ylim=(0, 1))
+            axes.legend(title="calibration")
+        panels[0, 0].set_ylabel("share that is true")
+        _save(figure, path)
+
+
+def confusion(matrix, genres, title, path):
+    """A top-genre confusion matrix, each row as shares.
+
+    Args:
+        matrix: int array as of `figures.top_genre_confusion`.
+        genres: list of names.
+        title: text.
+        path: of the PNG.
+    """
+    totals = matrix.sum(axis=1)
+    shares = np.divide(matrix, totals[:, None], out=np.zeros(matrix.shape), where=totals[:, None] > 0)
+    with plt.rc_context({**STYLE, "axes.grid": False, "font.size": 8}):
+        side = 0.34 * len(genres) + 2
+        figure, axes = plt.subplots(figsize=(side, side))
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        for row, column in np.argwhere(shares >= 0.005):
+            axes.text(column, row, f"{100 * shares[row, column]:.0f}", ha="center", va="center", fontsize=7,
+                      color="white" if shares[row, column] > 0.55 else "black")
+        axes.set_xticks(range(len(genres)), genres, rotation=60, ha="right", rotation_mode="anchor")
+        axes.set_yticks(range(len(genres)), [f"{genre} ({total})" for genre, total in zip(genres, totals)])
+        axes.set(xlabel="genre named first", ylabel="films of the genre", title=title)
+        _save(figure, path)
+
+
+def film_sheet(films, path, columns=3):
+    """A sheet of sample films: poster, title, overview, true genres, and what each model says.
+
+    Args:
+        films: list of dicts with poster (uint8 array (height, width, 3), or None), title, overview, genres (list) and
+            answers (dict from model name to a list of (genre, probability)).
+        path: of the PNG.
+        columns: films side by side.
+    """
+    lines = -(-len(films) // columns)
+    with plt.rc_context({**STYLE, "axes.grid": False, "figure.constrained_layout.use": False}):
+        figure = plt.figure(figsize=(4.9 * columns, 2.75 * lines))
+        for index, film in enumerate(films):
+            left, top = (index % columns) / columns, 1 - (index // columns) / lines
+            _film(figure, film, left + 0.008, top - 0.02, 1 / columns - 0.016, 1 / lines - 0.03)
+        _save(figure, path)
+
+
+def _film(figure, film, left, top, width, height):
+    """Draws one film of a sheet into a box, all in shares of the figure."""
+    axes = figure.add_axes((left, top - height, 0.36 * width, height))
+    axes.axis("off")
+    if film["poster"] is None:
+        axes.text(0.5, 0.5, "no poster", ha="center", va="center", color="#999999")
+    else:
+        axes.imshow(film["poster"])
+    texts = figure.add_axes((left + 0.38 * width, top - height, 0.62 * width, height))
+    texts.axis("off")
+    overview = textwrap.wrap(film["overview"] or "(no overview)", 52, max_lines=8, placeholder=" …")
+    texts.text(0, 1, textwrap.shorten(film["title"], 44), va="top", weight="bold")
+    texts.text(0, 0.9, "\n".join(overview), va="top", fontsize=7.5, color="#333333", parse_math=False)
+    texts.text(0, 0.36, "true: " + ", ".join(film["genres"]), va="center", fontsize=8, weight="bold")
+    step = 0.28 / max(4, len(film["answers"]))
+    for line, (name, ranked) in enumerate(film["answers"].items()):
+        height_of_line = 0.24 - step * line
+        shown = name if len(name) < 8 else f"{name[:6]}…"
+        texts.text(0, height_of_line, shown, fontsize=8, color=_color(name, film["answers"]), va="center")
+        for place, (genre, probability) in enumerate(ranked):
+            right = genre in film["genres"]
+            texts.text(0.16 + 0.29 * place, height_of_line, f"{genre} {probability:.2f}", fontsize=6.5, va="center",
+                       color="#006d2c" if right else "#888888", weight="bold" if right else "normal")

@@ -1,0 +1,132 @@
+"""Fits temperatures, thresholds and the ranking of models, on validation films only."""
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from movie_genres.base.options import STRICT
+from movie_genres.ensemble.decisions import Decision, Decisions
+from movie_genres.inputs.modality import BOTH, MODALITIES
+from movie_genres.models.metrics import binary_cross_entropy
+
+
+@dataclass(config=STRICT, frozen=True)
+class TuneOptions:
+    """The `tune` section of `params.yaml`.
+
+    Attributes:
+        aim: `f1`, the highest F1 of each genre, or `recall`, the most recall at a precision.
+        precision: the precision to hold with the aim `recall`.
+        min_films: genres with fewer validation films take the shared threshold.
+    """
+
+    aim: Literal["f1", "recall"] = "f1"
+    precision: float = Field(default=0.61, gt=0, lt=1)
+    min_films: int = Field(default=10, ge=1)
+
+
+def fit_decision(labels, probabilities, options):
+    """Fits temperature and thresholds of a model on validation films.
+
+    The temperature minimises the cross-entropy (Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural
+    Networks", 2017).
+
+    Args:
+        labels: 0/1 array of shape (films, genres).
+        probabilities: float array of the same shape.
+        options: `TuneOptions`.
+
+    Returns:
+        `Decision`.
+    """
+    from scipy.optimize import minimize_scalar  # only tuning needs it, not scoring
+
+    thresholds = np.full(labels.shape[1], 0.5)
+
+    def loss(log_temperature):
+        return binary_cross_entropy(labels, Decision(np.exp(log_temperature), thresholds).calibrate(probabilities))
+
+    temperature = float(np.exp(minimize_scalar(loss, bounds=(-2, 2), method="bounded").x))
+    return Decision(temperature, fit_thresholds(labels, Decision(temperature, thresholds).calibrate(probabilities), options))
+
+
+def fit_thresholds(labels, probabilities, options):
+    """A threshold for each genre; one for all genres with too few films.
+
+    Args:
+        labels: 0/1 array of shape (films, genres).
+        probabilities: float array of the same shape.
+        options: `TuneOptions`.
+
+    Returns:
+        float array of shape (genres,).
+    """
+    shared = _best_threshold(labels.ravel(), probabilities.ravel(), options)
+    shared = 0.5 if shared is None else shared
+    found = (_best_threshold(labels[:, genre], probabilities[:, genre], options)
+             if labels[:, genre].sum() >= options.min_films else None for genre in range(labels.shape[1]))
+    return np.array([shared if threshold is None else threshold for threshold in found])
+
+
+def _best_threshold(labels, probabilities, options):
+    """The threshold that serves the aim on these films, None where none does."""
+    from sklearn.metrics import precision_recall_curve  # only tuning needs it, not scoring
+
+    if not labels.any():
+        return None
+    precision, recall, thresholds = precision_recall_curve(labels, probabilities)
+    precision, recall = precision[:-1], recall[:-1]  # the last point has no threshold
+    if options.aim == "f1":
+        score = 2 * precision * recall / np.maximum(precision + recall, 1e-9)
+    else:
+        score = np.where(precision >= options.precision, recall, -1.0)
+    best = int(score.argmax())
+    if score[best] <= 0:
+        return None
+    below = thresholds[best - 1] if best else 0.0
+    return float((below + thresholds[best]) / 2)  # between two films: no film lies on the edge
+
+
+def tune(answers, labels, rows, options):
+    """Fits the decisions of several models on validation films, and finds which model to believe.
+
+    Args:
+        answers: dict from model name to `answers.Answers`.
+        labels: 0/1 array of shape (films, genres).
+        rows: int array of the validation films.
+        options: `TuneOptions`.
+
+    Returns:
+        `Decisions`.
+    """
+    found = Decisions({}, {})
+    for name, of_model in answers.items():
+        alone = {f"{name}:{kind}": probabilities for kind, probabilities in of_model.alone.items()}
+        for key, probabilities in {name: of_model.probabilities, **alone}.items():
+            known = rows[~np.isnan(probabilities[rows, 0])]
+            if len(known):
+                found.models[key] = fit_decision(labels[known], probabilities[known], options)
+    for kind in (*MODALITIES, BOTH):
+        calibrated = {name: found.of(name, labels.shape[1], kind).calibrate(probabilities[rows])
+                      for name, probabilities in _answers_to(kind, answers).items()}
+        found.ranking[kind] = _rank(calibrated, labels[rows])
+    return found
+
+
+def _answers_to(kind, answers):
+    """What each model says of films that have only one modality, or both: dict from name to probabilities."""
+    if kind == BOTH:
+        return {name: of_model.probabilities for name, of_model in answers.items()}
+    return {name: of_model.alone.get(kind, of_model.probabilities) for name, of_model in answers.items()
+            if of_model.modality == kind or kind in of_model.alone}
+
+
+def _rank(answers, labels):
+    """The names of models from the lowest loss on, measured on films that all of them have something to go by."""
+    known = ~np.any([np.isnan(of_model[:, 0]) for of_model in answers.values()], axis=0) if answers else np.zeros(0, bool)
+    if not known.any():
+        return list(reversed(answers))
+    return sorted(answers, key=lambda name: binary_cross_entropy(labels[known], answers[name][known]))
+

@@ -1,0 +1,189 @@
+"""The one poster decoder, shared by training and scoring."""
+
+import errno
+import io
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from movie_genres.base.errors import InputError
+from movie_genres.base.files import is_of_machine, open_regular, read_capped
+
+DECODER = "pillow-1"  # recorded in every model; raise it whenever a change below changes pixels
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
+
+
+class Caps(NamedTuple):
+    """How large a poster may be.
+
+    Attributes:
+        bytes: of the file.
+        pixels: width times height of a JPEG; a quarter of that for other formats, which cannot be decoded at a reduced
+            scale: a few bytes of them can stand for gigabytes.
+    """
+
+    bytes: int = 50_000_000
+    pixels: int = 100_000_000
+
+
+Image.MAX_IMAGE_PIXELS = None  # our own check, made before any pixel is decoded, replaces Pillow's warning
+
+
+class PosterError(Exception):
+    """A poster that cannot be used. `kind` is one short word for tables and counts, the message is for people."""
+
+    def __init__(self, kind, message):
+        super().__init__(message)
+        self.kind = kind
+
+
+def read_poster(path, size, caps=Caps()):
+    """Reads and decodes one poster file; see `read_file` and `decode_poster`."""
+    return decode_poster(read_file(path, caps.bytes), size, caps.pixels)
+
+
+def read_file(path, max_bytes):
+    """The bytes of a regular file, and of nothing else: FIFOs and devices are not read.
+
+    Raises:
+        PosterError: of kind `missing`, `unreadable`, `not_a_file` or `too_large`.
+        OSError, MemoryError: the machine is out of something; the file may be well.
+    """
+    try:
+        with open_regular(path) as file:
+            check_bytes(os.fstat(file.fileno()).st_size, max_bytes)
+            data = read_capped(file, max_bytes)  # it may be growing
+    except FileNotFoundError:
+        raise PosterError("missing", "no such file") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        if is_of_machine(error):
+            raise
+        if getattr(error, "errno", None) == errno.ENOTSUP:
+            raise PosterError("not_a_file", "expected a regular file") from None
+        raise PosterError("unreadable", getattr(error, "strerror", None) or str(error)) from None
+    check_bytes(len(data), max_bytes)
+    return data
+
+
+def stamp_file(path):
+    """Text that changes when a file does, given by its path or its descriptor: its bytes and its time."""
+    try:
+        info = os.stat(path)
+    except (OSError, ValueError):
+        return "missing"
+    return f"{info.st_size} {info.st_mtime_ns}"
+
+
+def check_bytes(size, max_bytes):
+    """Raises `PosterError` of kind `too_large` for a file of more than `max_bytes`."""
+    if size > max_bytes:
+        raise PosterError("too_large", f"{size:,} bytes; at most {max_bytes:,} are read")
+
+
+def decode_poster(data, size, max_pixels=Caps().pixels):
+    """Decodes an image file's bytes, whatever its name says, to the array that the models take.
+
+    The first frame is used, EXIF rotation is applied, transparency is laid on white, 16-bit grey is scaled to 8 bits,
+    and large JPEGs are decoded at a reduced scale.
+
+    Args:
+        data: bytes of a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF file.
+        size: (height, width) of the result in pixels; the aspect ratio is not kept.
+        max_pixels: see `Caps`; larger images are refused before they are decoded.
+
+    Returns:
+        uint8 array of shape (height, width, 3), RGB, values 0 to 255.
+
+    Raises:
+        PosterError: of kind `empty`, `not_an_image`, `too_large` or `corrupt`.
+        MemoryError: no picture within `max_pixels` needs much, so that it is the machine that lacks it.
+    """
+    if not data:
+        raise PosterError("empty", "the file is empty")
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            width, height = image.size
+            most = max_pixels if image.format == "JPEG" else max_pixels // 4
+            if width * height > most:
+                raise PosterError("too_large", f"{width}x{height} pixels; at most {most:,} of a {image.format} are decoded")
+            # JPEGs are decoded no smaller than this; square, as EXIF may still turn the image.
+            image.draft("RGB", (max(size), max(size)))
+            image.load()
+            image = _to_rgb(_turned(image))
+            return np.asarray(image.resize(size[::-1], Image.Resampling.BILINEAR, reducing_gap=3.0))
+    except UnidentifiedImageError:
+        raise PosterError("not_an_image", "not an image in a known format") from None
+    except PosterError:
+        raise
+    except Exception as error:  # damaged files make Pillow raise nearly anything, with bytes of theirs in its messages
+        if is_of_machine(error):
+            raise
+        raise PosterError("corrupt", f"damaged or cut short ({type(error).__name__})") from None
+
+
+def is_picture(data):
+    """Whether bytes begin as an image file of a known format does."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS):
+            return True
+    except Exception as error:
+        if is_of_machine(error):
+            raise
+        return False
+
+
+def _turned(image):
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception as error:  # damaged EXIF data, of a picture that is whole
+        if is_of_machine(error):
+            raise
+        return image
+
+
+def _to_rgb(image):
+    if image.mode.startswith("I") or image.mode == "F":  # 16 and 32 bits a pixel: convert() would clip to white
+        pixels = np.nan_to_num(np.asarray(image, dtype=np.float64))
+        scale = 257.0 if image.mode.startswith("I") else max(pixels.max(), 1e-9) / 255.0
+        return Image.fromarray(np.clip(pixels / scale, 0, 255).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("RGB")
+
+
+class PosterFiles:
+    """Posters that are decoded when they are asked for, in place of an array that holds them all.
+
+    Args:
+        paths: list of files, one for each film; empty text for a film without one.
+        size: (height, width) in pixels.
+
+    `files[rows]`, with an int array, is a uint8 array of shape (rows, height, width, 3).
+
+    Raises:
+        InputError: on indexing, a poster that cannot be decoded.
+    """
+
+    def __init__(self, paths, size):
+        self._paths, self._size = paths, tuple(size)
+        self._pool = ThreadPoolExecutor()
+        self.shape = (len(paths), *self._size, 3)
+
+    def stamps(self):
+        """Texts that change when a poster does: path and `stamp_file` of each."""
+        return [f"{path} {stamp_file(path)}" for path in self._paths]
+
+    def __getitem__(self, rows):
+        return np.stack(list(self._pool.map(self._read, rows)))
+
+    def _read(self, row):
+        try:
+            return read_poster(self._paths[row], self._size)
+        except PosterError as error:
+            raise InputError(self._paths[row], "a poster that decodes as it did in vectorize", f"{error.kind}: {error}",
+                             "Run: dvc repro vectorize") from None

@@ -1,0 +1,217 @@
+"""Saves and loads models: `.keras` files that are byte-stable and carry all that scoring needs."""
+
+import importlib.metadata
+import io
+import json
+import lzma
+import math
+import os
+import re
+import tempfile
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from movie_genres.base.errors import InputError
+from movie_genres.base.files import SMALL, is_of_machine, open_regular, replacing
+from movie_genres.base.options import first_problem
+
+LARGEST_IMAGE = 640  # pixels a side that a model may ask for: half a thousand posters are in memory at once
+LARGEST_INPUT = 3 * LARGEST_IMAGE ** 2  # numbers a film that a network may take
+LARGEST_FILE = 4_000_000_000  # bytes of a model file when unpacked
+METADATA = "movie_genres.json"  # a member of the .keras archive beside Keras's own
+FORMAT = 1
+_EXPECTED = "a model file (.keras) that this toolkit wrote", "Train it again, or fetch it again."
+_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, KeyError, ValueError)
+_SHARED_OBJECT = re.compile(rb'(?<="shared_object_id": )\d+')
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip archive can hold
+
+
+Side = Annotated[int, Field(ge=1, le=LARGEST_IMAGE)]
+
+
+class Metadata(BaseModel):
+    """What a model file says of itself, as far as scoring uses it; the rest is for people."""
+
+    model_config = ConfigDict(extra="allow")
+
+    format: int
+    modality: Literal["poster", "overview"] | None
+    genres: Annotated[list[Annotated[str, Field(min_length=1, max_length=100)]], Field(min_length=1, max_length=10_000)]
+    image_size: tuple[Side, Side] | None = None
+    decoder: str | None = None
+    vocabulary: dict | None = None
+    inputs: dict[str, str] | None = None
+    channels: dict[str, Annotated[int, Field(ge=1, le=1_000_000)]] | None = None
+
+    @model_validator(mode="after")
+    def _belongs_together(self):
+        if len(set(self.genres)) < len(self.genres):
+            raise ValueError("a genre more than once")
+        return self
+
+
+def versions():
+    """The versions of the libraries that decide what a model computes, as a dict."""
+    return {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "numpy", "pillow")}
+
+
+def environment():
+    """What else decides the last bits of what is trained here: threads an operation, and oneDNN's kernels; a dict."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    threads = int(os.environ.get("TF_NUM_INTRAOP_THREADS") or cores)
+    return {"threads": threads, "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0"}
+
+
+def save(model, path, metadata):
+    """Writes a model and its metadata to one `.keras` file; the same weights and metadata give the same bytes.
+
+    The file is written under another name and renamed, so that a failure leaves an older one in place.
+
+    Args:
+        model: `keras.Model`.
+        path: where to; the folder is made.
+        metadata: dict that JSON can hold: what scoring needs beside the network.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as partial, tempfile.TemporaryDirectory(prefix="movie-genres-") as folder:
+        raw = Path(folder) / "raw.keras"
+        model.save(raw)
+        _rewrite(raw, partial, {"format": FORMAT, **metadata, "versions": versions(), "environment": environment()})
+
+
+def save_small(source, path, **changes):
+    """Copies a model file with weights of 16 bits, compressed; it loads like any other, to weights of 32 bits.
+
+    Args:
+        source: a model file.
+        path: where to; the folder is made.
+        changes: of its metadata.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as partial:
+        _rewrite(source, partial, {**read_metadata(source), **changes}, small=True)
+
+
+def _rewrite(source, target, metadata, small=False):
+    """Copies a `.keras` archive without the dates and memory addresses that Keras puts inside, and adds the metadata."""
+    compression = zipfile.ZIP_DEFLATED if small else zipfile.ZIP_STORED
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", compression) as new:
+        for name in sorted(set(old.namelist()) - {METADATA}):
+            content = old.read(name)
+            if small and name.endswith(".h5"):
+                content = _halve(content)
+            elif name == "metadata.json":
+                content = json.dumps({**json.loads(content), "date_saved": ""}).encode()
+            elif name == "config.json":
+                addresses = list(dict.fromkeys(_SHARED_OBJECT.findall(content)))
+                content = _SHARED_OBJECT.sub(lambda match: b"%d" % addresses.index(match[0]), content)
+            new.writestr(zipfile.ZipInfo(name, _EPOCH), content, compression)
+        new.writestr(zipfile.ZipInfo(METADATA, _EPOCH), json.dumps(metadata, ensure_ascii=False), compression)
+
+
+def _halve(content):
+    """The bytes of an HDF5 file with its 32-bit floats as 16-bit ones."""
+    import h5py  # Keras brings it along
+    import numpy as np
+
+    halved = io.BytesIO()
+    with h5py.File(io.BytesIO(content)) as old, h5py.File(halved, "w") as new:
+        def copy(name, entry):
+            if isinstance(entry, h5py.Group):
+                copied = new.require_group(name)
+            else:
+                copied = new.create_dataset(name, data=entry[()], dtype=np.float16 if entry.dtype == np.float32 else None)
+            copied.attrs.update(entry.attrs)
+
+        new.attrs.update(old.attrs)
+        old.visititems(copy)
+    return halved.getvalue()
+
+
+def read_metadata(path):
+    """Reads the metadata of a model file, without TensorFlow.
+
+    Raises:
+        InputError: no such file, or not a model file of this toolkit.
+    """
+    expected, again = _EXPECTED
+    try:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+            if sum(member.file_size for member in archive.infolist()) > LARGEST_FILE:
+                raise InputError(path, f"a model file of at most {LARGEST_FILE:,} bytes when unpacked", "more", again)
+            metadata = _member(archive, METADATA)
+            Metadata.model_validate(metadata)
+            _check_inputs(path, _member(archive, "config.json"))
+    except FileNotFoundError:
+        raise InputError(path, "a model file", "no such file", "Train one with: dvc repro") from None
+    except ValidationError as error:
+        raise InputError(path, expected, first_problem(error), again) from None
+    except OSError as error:
+        if is_of_machine(error):
+            raise
+        raise InputError(path, expected, error.strerror or str(error), again) from None
+    except _DAMAGED as error:
+        raise InputError(path, expected, str(error), again) from None
+    if metadata["format"] != FORMAT:
+        raise InputError(path, f"model format {FORMAT}", f"{metadata['format']}", "Train it again.")
+    return metadata
+
+
+def _member(archive, name):
+    with archive.open(name) as member:
+        data = member.read(SMALL + 1)
+    if len(data) > SMALL:
+        raise ValueError(f"{name} has more than {SMALL:,} bytes")
+    return json.loads(data)
+
+
+def _check_inputs(path, config):
+    """Refuses a network that takes more than any of ours, before Keras makes room for it."""
+    if isinstance(config, dict):
+        shape = config.get("batch_shape")
+        if isinstance(shape, list) and math.prod(size for size in shape if isinstance(size, int)) > LARGEST_INPUT:
+            raise InputError(path, f"a network that takes at most {LARGEST_INPUT:,} numbers a film", f"the input {shape}",
+                             _EXPECTED[1])
+    for part in config.values() if isinstance(config, dict) else config if isinstance(config, list) else ():
+        _check_inputs(path, part)
+
+
+def load(path):
+    """Loads a model file.
+
+    Returns:
+        (`keras.Model`, metadata dict).
+
+    Raises:
+        InputError: as `read_metadata`; or Keras cannot build the model, or refuses to since it holds code (a `Lambda`); or
+            a weight is not finite.
+    """
+    metadata = read_metadata(path)
+    import keras
+    import numpy as np
+
+    from movie_genres.models import layers  # noqa: F401  registers our layers with Keras
+
+    if "preset" in metadata:
+        try:
+            import keras_hub  # noqa: F401  registers its layers
+        except ImportError:
+            raise InputError(path, "KerasHub, as this is a pretrained encoder", "no keras-hub",
+                             "Install the extra: pip install -e '.[encoders]'") from None
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged or hostile file makes Keras, HDF5 and zipfile raise nearly anything
+        found = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
+        raise InputError(path, "a loadable Keras model", found, "Train it again, or fetch it again.") from None
+    broken = [weight.path for weight in model.weights if not np.isfinite(weight.numpy()).all()]
+    if broken:
+        raise InputError(path, "finite weights", f"NaN or infinity in {broken[0]}", "Train it again, or fetch it again.")
+    return model, metadata

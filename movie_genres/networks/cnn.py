@@ -1,0 +1,112 @@
+"""Networks that tell genres from a poster."""
+
+import functools
+from typing import Literal
+
+import keras
+from keras import layers
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from movie_genres.base.options import STRICT
+from movie_genres.models.layers import FEATURES, predictions
+from movie_genres.training.single import PosterTraining, poster_metadata, train_on_posters
+
+
+@dataclass(config=STRICT, frozen=True, kw_only=True)
+class CnnOptions(PosterTraining):
+    """The `cnn` section of `params.yaml`.
+
+    Attributes:
+        architecture: `residual` (see `residual_cnn`) or `plain`, the published one (see `plain_cnn`).
+        width: channels of the first stage of `residual`.
+        dropout: before the predictions of `residual`.
+    """
+
+    architecture: Literal["residual", "plain"] = "residual"
+    width: int = Field(default=32, ge=4)
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+
+
+def build_cnn(image_size, genres, options):
+    """Builds the network that `options` (a `CnnOptions`) names, for `genres` genres and (height, width) posters."""
+    if options.architecture == "plain":
+        return plain_cnn(image_size, genres)
+    return residual_cnn(image_size, genres, options.width, options.dropout)
+
+
+def plain_cnn(image_size, genres):
+    """The published network of the field's coursework projects: 3,464,601 parameters at 64x64 pixels and 25 genres.
+
+    Args:
+        image_size: (height, width) in pixels, each at least 16.
+        genres: int, number of outputs.
+
+    Returns:
+        `keras.Model` from uint8 (batch, height, width, 3), RGB, to float32 (batch, genres), probabilities.
+
+    >>> plain_cnn((64, 64), 25).count_params()
+    3464601
+    """
+    posters = keras.Input((*image_size, 3), dtype="uint8", name="poster")
+    x = layers.Rescaling(1 / 255)(posters)
+    x = layers.Conv2D(16, 3, strides=2, padding="same", activation="relu")(x)
+    for channels in (32, 64, 128):
+        x = layers.Conv2D(channels, 3, padding="same", activation="relu")(x)
+        x = layers.Conv2D(channels, 3, padding="same", activation="relu")(x)
+        x = layers.Dropout(0.2)(x)
+        x = layers.MaxPooling2D(2)(x)
+    x = layers.Flatten()(x)
+    x = layers.Dense(1024, activation="relu")(x)
+    x = layers.Dropout(0.5)(x)
+    x = layers.Dense(1024, activation="relu", name=FEATURES)(x)
+    x = layers.Dropout(0.5)(x)
+    return keras.Model(posters, predictions(genres)(x), name="plain_cnn")
+
+
+def residual_cnn(image_size, genres, width=32, dropout=0.5):
+    """A small residual network (He et al., "Deep Residual Learning for Image Recognition", 2016) with average pooling.
+
+    A strided convolution, then four residual blocks of `width` to 8 x `width` channels, each but the first at half the
+    resolution of the one before; shortcuts are averaged, not strided. 1.2 million parameters at width 32.
+
+    Args:
+        image_size: (height, width) in pixels, each at least 16.
+        genres: int, number of outputs.
+        width: channels of the first block.
+        dropout: before the predictions.
+
+    Returns:
+        `keras.Model` from uint8 (batch, height, width, 3), RGB, to float32 (batch, genres), probabilities.
+    """
+    posters = keras.Input((*image_size, 3), dtype="uint8", name="poster")
+    x = layers.Rescaling(1 / 127.5, offset=-1)(posters)
+    x = _convolution(x, width, strides=2)
+    x = layers.ReLU()(x)
+    for stage in range(4):
+        x = _residual_block(x, width * 2**stage, halve=stage > 0)
+    x = layers.GlobalAveragePooling2D(name=FEATURES)(x)
+    x = layers.Dropout(dropout)(x)
+    return keras.Model(posters, predictions(genres)(x), name="residual_cnn")
+
+
+def _residual_block(x, channels, halve):
+    shortcut = layers.AveragePooling2D(2, padding="same")(x) if halve else x
+    if shortcut.shape[-1] != channels:
+        shortcut = _convolution(shortcut, channels, size=1)
+    x = _convolution(x, channels, strides=2 if halve else 1)
+    x = layers.ReLU()(x)
+    x = _convolution(x, channels)
+    return layers.ReLU()(layers.Add()([shortcut, x]))
+
+
+def _convolution(x, channels, size=3, strides=1):
+    x = layers.Conv2D(channels, size, strides=strides, padding="same", use_bias=False)(x)
+    # A short memory: the statistics must follow the weights within the few hundred steps of a small dataset.
+    return layers.BatchNormalization(momentum=0.95)(x)
+
+
+def train_cnn(prepared, posters, options, outputs):
+    """Trains a network from scratch; see `single.train_on_posters` for the arguments and the result."""
+    build = functools.partial(build_cnn, posters.pixels.shape[1:3], len(prepared.genres), options)
+    return train_on_posters(build, prepared, posters, poster_metadata(prepared, posters), options, outputs)

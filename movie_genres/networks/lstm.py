@@ -1,0 +1,146 @@
+"""Networks that tell genres from an overview."""
+
+from typing import Literal
+
+import keras
+import numpy as np
+from keras import layers
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from scipy.sparse import csr_matrix
+from sklearn.preprocessing import normalize
+from sklearn.utils.extmath import randomized_svd
+
+from movie_genres.base.options import STRICT
+from movie_genres.models.layers import FEATURES, MaskedMean, lstm, predictions
+from movie_genres.training.single import OverviewTraining, overview_metadata, train_on_overviews
+
+EMBEDDING = "embedding"
+
+
+@dataclass(config=STRICT, frozen=True, kw_only=True)
+class LstmOptions(OverviewTraining):
+    """The `lstm` section of `params.yaml`.
+
+    Attributes:
+        architecture: `mean` (see `mean_lstm`) or `stacked`, the published one (see `stacked_lstm`).
+        embedding: channels of the word embedding of `mean`.
+        units: LSTM units of `mean` in each direction.
+        embedding_dropout: share of embedding channels dropped for a whole overview, in `mean`.
+        dropout: before the predictions of `mean`.
+        semantic_start: scale at which the embedding of `mean` starts from `semantic_embedding`; 0 starts at random.
+    """
+
+    architecture: Literal["mean", "stacked"] = "mean"
+    embedding: int = Field(default=128, ge=1)
+    units: int = Field(default=64, ge=1)
+    embedding_dropout: float = Field(default=0.3, ge=0, lt=1)
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+    semantic_start: float = Field(default=0.3, ge=0)
+
+
+def build_lstm(tokens, genres, options):
+    """Builds the network that `options` (an `LstmOptions`) names, for token ids below `tokens` and `genres` genres."""
+    if options.architecture == "stacked":
+        return stacked_lstm(tokens, genres)
+    return mean_lstm(tokens, genres, options.embedding, options.units, options.embedding_dropout, options.dropout)
+
+
+def stacked_lstm(tokens, genres):
+    """The published network of the field's coursework projects: 4,303,129 parameters at 10,000 tokens and 25 genres.
+
+    Args:
+        tokens: size of the vocabulary, with the reserved ids.
+        genres: int, number of outputs.
+
+    Returns:
+        `keras.Model` from int32 (batch, length), 0 where an overview has ended, to float32 (batch, genres),
+        probabilities.
+
+    >>> stacked_lstm(10_000, 25).count_params()
+    4303129
+    """
+    overviews = keras.Input((None,), dtype="int32", name="overview")
+    x = layers.Embedding(tokens, 256, mask_zero=True, name=EMBEDDING)(overviews)
+    x = lstm(256, return_sequences=True, dropout=0.5, recurrent_dropout=0.2)(x)
+    x = lstm(128, dropout=0.5, recurrent_dropout=0.2)(x)
+    x = layers.Dense(128, activation="relu", name=FEATURES)(x)
+    x = layers.Dropout(0.8)(x)
+    return keras.Model(overviews, predictions(genres)(x), name="stacked_lstm")
+
+
+def mean_lstm(tokens, genres, embedding=128, units=64, embedding_dropout=0.3, dropout=0.5):
+    """One bidirectional LSTM whose states are averaged over the overview.
+
+    Args:
+        tokens: size of the vocabulary, with the reserved ids.
+        genres: int, number of outputs.
+        embedding: channels of the word embedding.
+        units: LSTM units in each direction.
+        embedding_dropout: share of embedding channels dropped for a whole overview.
+        dropout: before the predictions.
+
+    Returns:
+        `keras.Model`, as of `stacked_lstm`.
+    """
+    overviews = keras.Input((None,), dtype="int32", name="overview")
+    words = layers.Embedding(tokens, embedding, mask_zero=True, name=EMBEDDING)(overviews)
+    words = layers.SpatialDropout1D(embedding_dropout)(words)
+    states = lstm(units, return_sequences=True)(words)
+    x = MaskedMean(name=FEATURES)(states)
+    x = layers.Dropout(dropout)(x)
+    return keras.Model(overviews, predictions(genres)(x), name="mean_lstm")
+
+
+def semantic_embedding(overviews, rows, tokens, channels, seed):
+    """Word vectors from latent semantic analysis of the training overviews, to start an embedding from.
+
+    Words that occur in the same overviews get similar vectors, which a few thousand overviews cannot teach by gradient
+    before the network has learned them by heart. A truncated singular value decomposition of the matrix of overviews and
+    words, weighted by inverse document frequency (Deerwester et al., "Indexing by Latent Semantic Analysis", 1990).
+
+    Args:
+        overviews: `features.Overviews`.
+        rows: int array, the training overviews.
+        tokens: size of the vocabulary.
+        channels: length of a vector.
+        seed: int.
+
+    Returns:
+        float32 array of shape (tokens, channels) of standard deviation about 1 over the words known from at least two
+        overviews; 0 for all others.
+    """
+    ids, starts = overviews
+    lengths = overviews.lengths[rows]
+    if not lengths.any():
+        return np.zeros((tokens, channels), np.float32)
+    columns = np.concatenate([ids[starts[row]:starts[row + 1]] for row in rows])
+    occurs = csr_matrix((np.ones(len(columns)), (np.repeat(np.arange(len(rows)), lengths), columns)),
+                        shape=(len(rows), tokens))
+    occurs.data[:] = 1  # whether, not how often
+    films = np.asarray(occurs.sum(axis=0))[0]
+    rarity = np.log((1 + len(rows)) / (1 + films))
+    size = min(channels, len(rows) - 1, tokens - 1)
+    _, _, components = randomized_svd(normalize(occurs.multiply(rarity[None]).tocsr()), size, random_state=seed)
+    vectors = np.zeros((tokens, channels), dtype=np.float32)
+    vectors[:, :size] = components.T * rarity[:, None]
+    known = films >= 2
+    vectors[~known] = 0
+    return vectors / max(vectors[known].std(), 1e-9) if known.any() else vectors
+
+
+def train_lstm(prepared, overviews, vocabulary, options, outputs):
+    """Trains a network from scratch; see `single.train_on_overviews` for the arguments and the result."""
+    tokens, vectors = len(vocabulary), None
+    if options.architecture == "mean" and options.semantic_start:
+        rows = prepared.rows("train", overviews.present)
+        vectors = semantic_embedding(overviews, rows, tokens, options.embedding, options.seed) * options.semantic_start
+
+    def build():
+        model = build_lstm(tokens, len(prepared.genres), options)
+        if vectors is not None:
+            model.get_layer(EMBEDDING).embeddings.assign(vectors)
+        return model
+
+    metadata = overview_metadata(prepared, vocabulary)
+    return train_on_overviews(build, prepared, overviews, vocabulary, metadata, options, outputs)

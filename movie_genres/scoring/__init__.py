@@ -1,0 +1,1 @@
+"""A scoring job: the films, their posters, chunks, rows, files and engines."""

@@ -1,0 +1,283 @@
+"""Posters in zip and tar archives, read without unpacking them."""
+
+import bz2
+import contextlib
+import functools
+import gzip
+import lzma
+import os
+import tarfile
+import zipfile
+import zlib
+from typing import NamedTuple
+
+from movie_genres.base.errors import InputError
+from movie_genres.base.files import is_of_machine, open_regular
+from movie_genres.data.access import is_special
+from movie_genres.inputs.posters import SUFFIXES, PosterError, check_bytes, stamp_file
+
+TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+MAX_HEADERS = 1_000_000  # bytes of the headers before one member of a tar archive; a hostile one may claim gigabytes
+STEP = 1 << 16  # bytes of a compressed tar archive that are passed over at once
+COMPRESSIONS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
+
+
+class FailedPoster(NamedTuple):
+    """A poster that is known not to be readable: it gets its row all the same."""
+
+    name: str
+    kind: str
+    message: str
+
+    def read(self, max_bytes):
+        raise PosterError(self.kind, self.message)
+
+    def stamp(self):
+        return f"{self.kind}: {self.message}"
+
+
+class LoadedPoster(NamedTuple):
+    """A poster whose bytes are here already, as they come in a stream; empty where they are too many."""
+
+    name: str
+    data: bytes
+    size: int
+
+    def read(self, max_bytes):
+        check_bytes(self.size, max_bytes)
+        return self.data
+
+    def stamp(self):
+        return f"{self.size} {zlib.crc32(self.data)}"
+
+
+class ZipPoster(NamedTuple):
+    """A member of a zip archive, which is told by its number: names may repeat."""
+
+    archive: str
+    member: str
+    number: int
+    checksum: str
+    archive_stamp: str
+
+    @property
+    def name(self):
+        return f"{self.archive}/{self.member}"
+
+    def read(self, max_bytes):
+        try:
+            archive = _open_zip(self.archive, self.archive_stamp)
+            member = archive.infolist()[self.number]
+            if trouble := _trouble_of(member):
+                raise PosterError(*trouble)
+            check_bytes(member.file_size, max_bytes)
+            with archive.open(member) as file:
+                data = file.read(max_bytes + 1)  # what the archive says of the size may be a lie
+        except PosterError:
+            raise
+        except Exception as error:  # a damaged archive makes the module raise nearly anything
+            raise _failure_in_archive(error) from None
+        check_bytes(len(data), max_bytes)
+        if len(data) != member.file_size:
+            raise PosterError("corrupt", "cut short in the archive")
+        return data
+
+    def stamp(self):
+        return self.checksum
+
+
+def _trouble_of(member):
+    """(kind, message) of a member of a zip archive that is not read, or None."""
+    if is_special(member):
+        return "not_a_file", "a link or another special file in the archive"
+    if member.flag_bits & 1:
+        return "unreadable", "encrypted"
+    # The module unfolds bzip2 and LZMA without a limit: a few kilobytes of them can fill all memory.
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "unreadable", "compressed by a method other than deflate"
+    return None
+
+
+def _failure_in_archive(error):
+    """The `PosterError` for an error of reading a member; troubles of the machine are raised."""
+    if is_of_machine(error):
+        raise error
+    if isinstance(error, OSError) and error.errno is not None:
+        return PosterError("unreadable", error.strerror)
+    return PosterError("corrupt", f"damaged in the archive ({type(error).__name__})")
+
+
+def _open_unchanged(path, stamp):
+    file = open_regular(path)
+    if stamp_file(file.fileno()) != stamp:
+        file.close()
+        raise PosterError("unreadable", "the archive has changed since it was listed")
+    return file
+
+
+@functools.lru_cache(maxsize=8)
+def _open_zip(path, stamp):
+    # As the file is opened here, the module never closes it, not even when threads confuse its count of readers.
+    return zipfile.ZipFile(_open_unchanged(path, stamp))
+
+
+class TarPoster(NamedTuple):
+    """A member of a tar archive that is not compressed: a stretch of the file."""
+
+    name: str
+    archive: str
+    offset: int
+    size: int
+    archive_stamp: str
+
+    def read(self, max_bytes):
+        check_bytes(self.size, max_bytes)
+        try:
+            with _open_unchanged(self.archive, self.archive_stamp) as file:
+                file.seek(self.offset)
+                data = file.read(self.size)
+        except OSError as error:
+            raise _failure_in_archive(error) from None
+        if len(data) != self.size:
+            raise PosterError("corrupt", "cut short in the archive")
+        return data
+
+    def stamp(self):
+        return f"{self.archive_stamp} {self.offset} {self.size}"
+
+
+def without_suffix(name):
+    """The id of a file: its path without extension."""
+    return os.path.splitext(name)[0].replace(os.sep, "/")
+
+
+def counts(name):
+    """Whether a file may be a poster: `.DS_Store` is none."""
+    name = os.path.basename(name)
+    return not name.startswith(".") or name.lower().endswith(SUFFIXES)
+
+
+def is_tar(file):
+    """Whether an open file is a tar archive, compressed or not."""
+    try:
+        start = _unfolded(file)[0].read(tarfile.BLOCKSIZE)
+        tarfile.TarInfo.frombuf(start, "utf-8", "surrogateescape")
+    except (tarfile.HeaderError, OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        if is_of_machine(error):
+            raise
+        return isinstance(error, tarfile.HeaderError) and start[257:262] == b"ustar"
+    return True
+
+
+def _unfolded(file):
+    """(an open file, decompressed if it is compressed; whether it is), from its start."""
+    file.seek(0)
+    start = file.read(6)
+    file.seek(0)
+    opener = next((opener for magic, opener in COMPRESSIONS.items() if start.startswith(magic)), None)
+    return (opener(file, mode="rb"), True) if opener else (file, False)
+
+
+def in_zip(path):
+    """Yields (id, poster) for each member of a zip archive but folders and hidden files that are no pictures.
+
+    Raises:
+        InputError: the archive is damaged.
+    """
+    with _whole_archive(path):
+        with open_regular(path) as file:
+            stamp = stamp_file(file.fileno())
+        for number, member in enumerate(_open_zip(path, stamp).infolist()):
+            if not member.is_dir() and counts(member.filename):
+                checksum = f"{member.CRC:x} {member.file_size}"
+                yield without_suffix(member.filename), ZipPoster(path, member.filename, number, checksum, stamp)
+
+
+def in_tar(path, max_bytes):
+    """Yields (id, poster) for each member of a tar archive but folders and hidden files that are no pictures.
+
+    Args:
+        path: of the archive.
+        max_bytes: larger posters of a compressed archive are not kept in memory.
+
+    Raises:
+        InputError: the archive is damaged.
+    """
+    with _whole_archive(path), open_regular(path) as file:
+        stamp = stamp_file(file.fileno())
+        unfolded, is_compressed = _unfolded(file)
+        stream = _Stream(unfolded, can_seek=not is_compressed)
+        archive = tarfile.TarFile(fileobj=stream, encoding="utf-8")
+        while member := archive.next():
+            archive.members.clear()  # flat in memory
+            stream.header_bytes = 0
+            if member.size < 0:
+                raise tarfile.ReadError("a negative size")
+            if member.isdir() or not counts(member.name):
+                continue
+            name = f"{path}/{member.name}"
+            if not member.isfile():
+                poster = FailedPoster(name, "not_a_file", "a link or another special file in the archive")
+            elif member.issparse():
+                poster = FailedPoster(name, "unreadable", "a sparse file in the archive")
+            elif not is_compressed:
+                poster = TarPoster(name, path, member.offset_data, member.size, stamp)
+            else:
+                data = stream.data(member.offset_data, member.size) if member.size <= max_bytes else b""
+                poster = LoadedPoster(name, data, member.size)
+            yield without_suffix(member.name), poster
+        if stream.last != bytes(tarfile.BLOCKSIZE):  # the module takes a damaged header for the end
+            raise tarfile.ReadError("no end mark after the last whole member")
+        while rest := unfolded.read(STEP):  # of a compressed archive, to its checksum
+            if rest.strip(b"\0"):  # a second archive, or members behind a folder that has content, would be lost
+                raise tarfile.ReadError("more after its end mark")
+
+
+class _Stream:
+    """What `tarfile` reads of an archive: forwards only, and with a limit to its headers."""
+
+    def __init__(self, file, can_seek):
+        self._file, self._can_seek, self._at = file, can_seek, 0
+        self.header_bytes = 0
+        self.last = b""  # block read
+
+    def tell(self):
+        return self._at
+
+    def seek(self, at):
+        if at < self._at:
+            raise tarfile.ReadError("a member that lies before the one before it")
+        if self._can_seek:
+            self._file.seek(at)
+            self._at = at
+        while self._at < at and (data := self._file.read(min(STEP, at - self._at))):
+            self._at += len(data)
+
+    def read(self, count):
+        self.header_bytes += count
+        if count < 0 or self.header_bytes > MAX_HEADERS:
+            raise tarfile.ReadError(f"headers of more than {MAX_HEADERS:,} bytes")
+        self.last = self._file.read(count)
+        self._at += len(self.last)
+        return self.last
+
+    def data(self, at, count):
+        """The bytes of a member."""
+        self.seek(at)
+        data = self._file.read(count)
+        self._at += len(data)
+        if len(data) != count:
+            raise tarfile.ReadError("unexpected end of data")
+        return data
+
+
+@contextlib.contextmanager
+def _whole_archive(path):
+    try:
+        yield
+    except Exception as error:  # a damaged archive makes the modules raise nearly anything
+        if is_of_machine(error):
+            raise
+        known = isinstance(error, (tarfile.ReadError, zipfile.BadZipFile, EOFError, OSError))
+        found = known and (getattr(error, "strerror", None) or str(error).partition(" (")[0])  # no bytes of it
+        raise InputError(path, "a whole archive", found or type(error).__name__, "It is damaged or cut short.") from None

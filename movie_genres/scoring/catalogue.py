@@ -1,0 +1,189 @@
+"""The films to score, as a stream: posters, overviews, or both joined by id."""
+
+import dataclasses
+import hashlib
+import pickle
+import sqlite3
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+from movie_genres.data.access import NAMED_BY_USER, Access
+from movie_genres.data.tables import ID_COLUMNS, TEXT_COLUMNS, open_table
+from movie_genres.scoring.listing import LocalPoster, list_posters
+
+
+class Entry(NamedTuple):
+    """One film to score.
+
+    Attributes:
+        id: text.
+        poster: a poster as of `listing`, or None.
+        overview: text, or None.
+        error: (kind, message) of a row that cannot be read.
+        kept: the film's row in an older output, which is taken over as it is; see `rows.read_rows`.
+        identity: bytes that change when anything does that decides the film's row; see `Catalogue`.
+    """
+
+    id: str
+    poster: object = None
+    overview: str | None = None
+    error: tuple | None = None
+    kept: tuple | None = None
+    identity: bytes = b""
+
+
+class Catalogue:
+    """The films that posters and a table of overviews make up; each iteration gives them anew, in the same order.
+
+    With both, they are joined by id: first the overviews in their order, each with its poster if it has one, then the other
+    posters. Where an id repeats on both sides, the first goes with the first and so on; where only on one, each has the
+    same partner. A blank overview of a film with a poster is no overview, and no failure.
+
+    Args:
+        posters: where they are, text; see `listing.list_posters`; or None.
+        overviews: path or URL of a table, or None.
+        max_bytes: of a poster; see `listing.list_posters`.
+        options: `tables.TableOptions`.
+        is_own: function of a path that tells whether it belongs to the job: that is no poster even where it stands among
+            them. See `job.Job.owns`.
+        access: `access.Access` of what lists and tables name.
+
+    Raises:
+        InputError: on iteration, an input that is not there or cannot be read to its end.
+    """
+
+    def __init__(self, posters, overviews, max_bytes, options, is_own=None, access=Access()):
+        self._posters, self._overviews = posters, overviews
+        self._max_bytes, self._options = max_bytes, options
+        self._is_own, self._access = is_own, access
+
+    def __iter__(self):
+        if self._overviews is None:
+            items = (Entry(film_id, poster) for film_id, poster in self._listed())
+        else:
+            overviews = read_overviews(self._overviews, self._options, dataclasses.replace(self._access, private_hosts=True))
+            items = overviews if self._posters is None else join(overviews, self._listed())
+        return (item._replace(identity=_identity(item)) for item in items)
+
+    def _listed(self):
+        for film_id, poster in list_posters(self._posters, self._max_bytes, self._options, self._access):
+            if not (self._is_own and isinstance(poster, LocalPoster) and self._is_own(poster.name)):
+                yield film_id, poster
+
+
+def _identity(item):
+    """A digest of a film's id, its overview, and its poster's place, size and time."""
+    poster = (item.poster.name, item.poster.stamp()) if item.poster else ()
+    digest = hashlib.blake2b(digest_size=16)
+    for part in (item.id, item.overview, *poster, item.error and item.error[1]):
+        data = "" if part is None else part
+        digest.update(data.encode("utf-8", "surrogatepass") + (b"\xff" if part is None else b"\xfe"))  # not in UTF-8
+    return digest.digest()
+
+
+class Survey(NamedTuple):
+    """What `survey` found.
+
+    Attributes:
+        films: their number.
+        posters, overviews, both: how many of them have a poster, an overview, both.
+        digest: text that changes when any of them does.
+    """
+
+    films: int
+    posters: int
+    overviews: int
+    both: int
+    digest: str
+
+
+def survey(films):
+    """Reads all films once, and returns a `Survey`.
+
+    Args:
+        films: iterable of `Entry`.
+
+    Raises:
+        InputError: an input that cannot be read to its end.
+    """
+    counts, digest = Counter(), hashlib.sha256()
+    for item in films:
+        counts[item.poster is not None, item.overview is not None] += 1
+        digest.update(item.identity)
+    return Survey(counts.total(), sum(count for (poster, _), count in counts.items() if poster),
+                  sum(count for (_, overview), count in counts.items() if overview), counts[True, True], digest.hexdigest())
+
+
+def read_overviews(path, options, access=NAMED_BY_USER):
+    """Yields an `Entry` for each row of a table, in order; one with missing, extra or far too long cells has an error.
+
+    Raises:
+        InputError: a needed column is missing, or the table cannot be read to its end.
+    """
+    table = open_table(path, options.encoding, options.delimiter, access)
+    identity = table.find(options.id_column, ID_COLUMNS, "--id-column")
+    text = table.find(options.text_column, TEXT_COLUMNS, "--text-column")
+    for number, (film_id, overview), problem in table.rows((identity, text)):
+        if problem:
+            yield Entry(film_id, error=("bad_row", f"row {number} {problem}"))
+        else:
+            yield Entry(film_id, overview=overview)
+
+
+def join(overviews, posters):
+    """Joins overviews with posters of the same id; see `Catalogue`. The posters are kept on disk meanwhile.
+
+    Args:
+        overviews: iterable of `Entry`.
+        posters: iterable of (id, poster).
+
+    Yields:
+        `Entry`.
+    """
+    with tempfile.TemporaryDirectory(prefix="movie-genres-", ignore_cleanup_errors=True) as folder:
+        index = sqlite3.connect(Path(folder) / "posters.sqlite", check_same_thread=False, isolation_level=None)
+        index.text_factory = bytes
+        try:
+            yield from _join(index, overviews, posters)
+        except sqlite3.Error as error:
+            raise OSError(f"{folder}: no room for an index of the posters ({error}); TMPDIR names another folder") from None
+        finally:
+            index.close()
+
+
+def _join(index, overviews, posters):
+    index.execute("PRAGMA synchronous = OFF")
+    index.execute("PRAGMA journal_mode = OFF")
+    index.execute("CREATE TABLE posters (id BLOB, poster BLOB)")
+    index.execute("CREATE TABLE films (id BLOB PRIMARY KEY, used INTEGER, overview BLOB) WITHOUT ROWID")
+    index.execute("BEGIN")
+    index.executemany("INSERT INTO posters VALUES (?, ?)", ((_key(name), pickle.dumps(poster)) for name, poster in posters))
+    index.execute("CREATE INDEX by_id ON posters (id)")  # within an id, by the order of the posters
+    for item in overviews:
+        key = _key(item.id)
+        used = next(iter(index.execute("SELECT used FROM films WHERE id = ?", (key,))), (0,))[0]
+        found = () if item.error else index.execute(
+            "SELECT poster FROM posters WHERE id = ? ORDER BY rowid LIMIT ?", (key, used + 1)).fetchall()
+        if found:
+            overview = item.overview if item.overview.strip() else None
+            item = Entry(item.id, pickle.loads(found[-1][0]), overview)
+            index.execute("REPLACE INTO films VALUES (?, ?, ?)", (key, used + 1, overview and _key(overview)))
+        yield item
+    rest = index.execute("SELECT id, poster, used, overview FROM posters LEFT JOIN films USING (id) "
+                         "ORDER BY id, posters.rowid")
+    previous, position = None, 0
+    for key, poster, used, overview in rest:
+        position = position + 1 if key == previous else 0
+        previous = key
+        if position >= (used or 0):
+            yield Entry(_text(key), pickle.loads(poster), overview and _text(overview))
+
+
+def _key(text):
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _text(key):
+    return key.decode("utf-8", "surrogatepass")

@@ -1,0 +1,106 @@
+"""What is written down of scoring jobs: of each shard that is done, and of an output that is complete."""
+
+import hashlib
+from collections import Counter
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
+
+from movie_genres.base.errors import InputError
+from movie_genres.base.files import read_small
+from movie_genres.base.options import first_problem
+from movie_genres.scoring.rows import OK
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class Shard(BaseModel):
+    """What is known of a shard that is done.
+
+    Attributes:
+        statuses: how many rows have each status.
+        films: digest of the identities of its films, in order.
+        kept: the same, without those of the films whose rows failed.
+        digest: SHA-256 of its file.
+        bytes: of its file.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    statuses: dict[str, Count]
+    films: str
+    kept: str
+    digest: str
+    bytes: Count
+
+
+class Binding(RootModel[dict]):
+    """All that decides the rows of an output."""
+
+
+class Record(BaseModel):
+    """What a complete output was made from, kept beside it.
+
+    Attributes:
+        binding: all that decides its rows.
+        statuses: how many rows have each status.
+        kept: of each shard, see `Shard`.
+        files: dict from the name of each of its files to their SHA-256.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    binding: dict
+    statuses: dict[str, Count]
+    kept: list[str]
+    files: dict[str, str]
+
+    def digest(self):
+        """SHA-256 of the record."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+class Tally:
+    """Counts the rows of a shard, and makes the digests of its films.
+
+    Attributes:
+        statuses: `collections.Counter` of the rows by status.
+    """
+
+    def __init__(self):
+        self.statuses, self._films, self._kept = Counter(), hashlib.sha256(), hashlib.sha256()
+
+    def add(self, status, identity):
+        """Adds a row's status and its film's `catalogue.Entry.identity`, in the order of the shard."""
+        self.statuses[status] += 1
+        self._films.update(identity)
+        self._kept.update(identity if status == OK else b"failed")  # a failed film may change before it is tried again
+
+    @property
+    def films(self):
+        """The digest of all films, as hexadecimal text."""
+        return self._films.hexdigest()
+
+    @property
+    def kept(self):
+        """The digest of the films whose rows are ok."""
+        return self._kept.hexdigest()
+
+
+def difference(made_with, given):
+    """Says in which entry two bindings differ."""
+    key = next(key for key in {**given, **made_with} if given.get(key) != made_with.get(key))
+    return f"begun with {key} {made_with.get(key)!r}; found {given.get(key)!r}"
+
+
+def read_record(path, kind):
+    """Reads a `Shard`, a `Binding` or a `Record`.
+
+    Raises:
+        InputError: the file cannot be read, or is damaged.
+    """
+    try:
+        return kind.model_validate_json(read_small(path, "a record of this toolkit"))
+    except ValidationError as error:
+        raise InputError(path, "a record of this toolkit", first_problem(error),
+                         "Score all anew, with --overwrite.") from None

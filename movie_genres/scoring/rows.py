@@ -1,0 +1,300 @@
+"""How scored films are written: as CSV, JSON Lines or Parquet, whole or in parts."""
+
+import contextlib
+import csv
+import gzip
+import importlib.util
+import io
+import json
+import re
+import shutil
+from typing import NamedTuple
+
+import numpy as np
+
+from movie_genres.base.errors import InputError, UserError, one_line
+
+SUFFIXES = {".csv": "csv", ".csv.gz": "csv.gz", ".jsonl": "jsonl", ".jsonl.gz": "jsonl.gz", ".parquet": "parquet"}
+FORMATS = tuple(SUFFIXES.values())
+OK = "ok"  # the status of a row without failure
+FORMULA = re.compile(r"[=+\-@\t\r]")  # how a cell begins that a spreadsheet may run
+
+
+class Row(NamedTuple):
+    """One scored film.
+
+    Attributes:
+        id: text.
+        source: what the probabilities come from: `poster`, `overview` or `both`; for a failed film, what was given.
+        status: `ok` or a short error kind.
+        error: a message, empty if ok.
+        file: the poster's path, empty if there is none.
+        probabilities: float array of shape (genres,), or None if nothing could be scored.
+        thresholds: float array of shape (genres,): from which probability on each genre counts as there.
+        kept: the film's cells in an older output, which are written as they are; all else but the status is empty then.
+        identity: see `catalogue.Entry`.
+    """
+
+    id: str
+    source: str
+    status: str
+    error: str = ""
+    file: str = ""
+    probabilities: np.ndarray | None = None
+    thresholds: np.ndarray | None = None
+    kept: tuple | None = None
+    identity: bytes = b""
+
+
+class RowFormat(NamedTuple):
+    """What is written of each film.
+
+    Attributes:
+        genres: tuple of names, the order of the probabilities.
+        columns: tuple of names, of those that `all_columns` gives; None for the usual ones.
+        format: one of `FORMATS`.
+        top: how many genres stand in `top`.
+        threshold: probability at or above which a genre stands in `genres`; None takes the models' own thresholds.
+        model: name and version of the models, for the column `model`.
+        excel_safe: whether text that a spreadsheet would run as a formula gets an apostrophe in front (CSV only).
+    """
+
+    genres: tuple
+    columns: tuple | None = None
+    format: str = "csv"
+    top: int = 3
+    threshold: float | None = None
+    model: str = ""
+    excel_safe: bool = False
+
+    @property
+    def shown(self):
+        """The columns that are written, a tuple."""
+        return self.columns or tuple(name for name in all_columns(self.genres) if name not in ("file", "model"))
+
+    def cells(self, row):
+        """The values of a `Row` in the order of `shown`: text, None, a number, or a list of text."""
+        if row.kept is not None:
+            return row.kept
+        values = {"id": escape_name(row.id), "source": row.source, "status": row.status, "error": one_line(row.error),
+                  "file": escape_name(row.file), "model": self.model, "genres": None, "top": None}
+        if row.probabilities is not None:
+            probabilities = row.probabilities.tolist()  # lists: NumPy is slow with a handful of numbers
+            thresholds = row.thresholds.tolist() if self.threshold is None else [self.threshold] * len(self.genres)
+            order = sorted(range(len(probabilities)), key=probabilities.__getitem__, reverse=True)
+            values["genres"] = [self.genres[index] for index in order if probabilities[index] >= thresholds[index]]
+            values["top"] = [f"{self.genres[index]}:{probabilities[index]:.3f}" for index in order[:self.top]]
+            values.update((f"p_{genre}", round(probability, 4)) for genre, probability in zip(self.genres, probabilities))
+        return list(map(values.get, self.shown))
+
+
+def all_columns(genres):
+    """The names of all columns that can be written.
+
+    `id`, `source`, `status`, `error`, `genres` (at or above their thresholds, most probable first), `top` (such as
+    `Drama:0.712`), `p_<Genre>` for each genre, with 4 decimals, `file` (the poster's path) and `model`.
+    """
+    return ("id", "source", "status", "error", "genres", "top", *(f"p_{genre}" for genre in genres), "file", "model")
+
+
+def format_of(path, given=None):
+    """The format that a name asks for by its suffix, unless one is given.
+
+    Raises:
+        UserError: the suffix says nothing; or there is no such format.
+    """
+    if given:
+        if given not in FORMATS:
+            raise UserError(f"--format: expected one of {', '.join(FORMATS)}; found {given}.")
+        return given
+    name = str(path).lower()
+    found = [format for suffix, format in SUFFIXES.items() if name.endswith(suffix)]
+    if not found:
+        raise UserError(f"{path}: expected a name that ends in one of {', '.join(SUFFIXES)}. Name the format with --format.")
+    return found[0]
+
+
+def escape_name(text):
+    """Text that any reader takes, for a file name that is not UTF-8: each odd byte as `\\xNN`, each backslash doubled.
+
+    Names without such bytes stay as they are, but for those that hold a backslash and an x themselves: `restore_name`
+    gives back every name.
+
+    >>> escape_name("caf\\udce9")
+    'caf\\\\xe9'
+    """
+    if "\\x" not in text and text.isprintable():  # surrogates are not printable
+        return text
+    try:
+        data = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half a surrogate pair, which no file name can hold
+        data = text.encode("utf-8", "surrogatepass")
+    try:
+        if "\\x" not in text:
+            return data.decode()
+    except UnicodeDecodeError:
+        pass
+    return data.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
+
+
+def restore_name(text):
+    """The name that `escape_name` made this text of."""
+    if "\\x" not in text:
+        return text
+    def byte(match):
+        return b"\\" if match[1] == b"\\" else bytes([int(match[1][1:], 16)])
+
+    return re.sub(rb"\\(\\|x[0-9a-f]{2})", byte, text.encode()).decode("utf-8", "surrogateescape")
+
+
+def write_part(rows, path, layout):
+    """Writes rows to a file, complete in itself; the same rows give the same bytes.
+
+    Args:
+        rows: iterable of `Row`.
+        path: where to.
+        layout: `RowFormat`.
+    """
+    if layout.format == "parquet":
+        with _parquet_writer(path, layout) as write:
+            write(_arrow_table(map(layout.cells, rows), layout))
+        return
+    as_text = _csv_line if layout.format.startswith("csv") else _json_line
+    with _create(path, layout) as file:
+        file.write(_header(layout))
+        for row in rows:
+            file.write(as_text(layout.cells(row), layout).encode())
+
+
+def merge_parts(parts, path, layout):
+    """Joins files by `write_part`, in order, to one; of no parts comes a file without rows.
+
+    Args:
+        parts: list of paths.
+        path: where to.
+        layout: `RowFormat`.
+    """
+    if layout.format == "parquet":
+        from pyarrow import parquet
+
+        with _parquet_writer(path, layout) as write:
+            for part in parts:
+                write(parquet.read_table(part))
+        return
+    with _create(path, layout) as file:
+        file.write(_header(layout))
+        for part in parts:
+            with _open(part, layout) as source:
+                source.read(len(_header(layout)))
+                shutil.copyfileobj(source, file, 1 << 20)
+
+
+def read_rows(paths, layout):
+    """Yields the cells of each row of some files by `write_part` or `merge_parts`, a tuple in the order of `layout.shown`.
+
+    Raises:
+        InputError: a file that has other columns, or that cannot be read.
+    """
+    for path in paths:
+        try:
+            yield from _read(path, layout)
+        except (OSError, EOFError, ValueError, csv.Error) as error:
+            raise InputError(path, f"{layout.format} as it was written", str(error)) from None
+
+
+def _read(path, layout):
+    if layout.format == "parquet":
+        from pyarrow import parquet
+
+        with parquet.ParquetFile(path) as file:
+            _check_columns(path, file.schema_arrow.names, layout)
+            for batch in file.iter_batches(batch_size=1024):
+                yield from zip(*(column.to_pylist() for column in batch.columns))
+        return
+    with _open(path, layout) as file, io.TextIOWrapper(file, "utf-8", newline="") as text:
+        if layout.format.startswith("csv"):
+            reader = csv.reader(text, strict=True)
+            _check_columns(path, next(reader, []), layout)
+            yield from map(tuple, reader)
+        else:
+            for line in text:
+                record = json.loads(line)
+                _check_columns(path, list(record), layout)
+                yield tuple(record.values())
+
+
+def _check_columns(path, found, layout):
+    if tuple(found) != layout.shown:
+        raise InputError(path, f"the columns {', '.join(layout.shown)}", ", ".join(found) or "none",
+                         "Give the options and models that it was written with.")
+
+
+def _open(path, layout):
+    return gzip.open(path, "rb") if layout.format.endswith(".gz") else open(path, "rb")
+
+
+@contextlib.contextmanager
+def _create(path, layout):
+    with open(path, "wb") as file:
+        if layout.format.endswith(".gz"):  # without time and name, so that the same rows give the same bytes
+            with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as compressed:
+                yield compressed
+        else:
+            yield file
+
+
+def _header(layout):
+    return _csv_line(layout.shown, layout).encode() if layout.format.startswith("csv") else b""
+
+
+def _csv_line(cells, layout):
+    line = io.StringIO()
+    # Told to end lines with both characters, the writer also quotes cells that hold one of them.
+    csv.writer(line, lineterminator="\r\n").writerow([_csv_cell(value, layout.excel_safe) for value in cells])
+    return line.getvalue()[:-2] + "\n"
+
+
+def _csv_cell(value, excel_safe):
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    if isinstance(value, list):
+        return "|".join(value)
+    return f"'{value}" if excel_safe and value and FORMULA.match(value) else value
+
+
+def _json_line(cells, layout):
+    return json.dumps(dict(zip(layout.shown, cells)), ensure_ascii=False) + "\n"
+
+
+def _arrow_table(rows, layout):
+    import pyarrow
+
+    columns = list(zip(*rows)) or [()] * len(layout.shown)
+    return pyarrow.Table.from_arrays([pyarrow.array(column, field.type) for column, field in zip(columns, _schema(layout))],
+                                     schema=_schema(layout))
+
+
+def _schema(layout):
+    import pyarrow
+
+    kinds = {"genres": pyarrow.list_(pyarrow.string()), "top": pyarrow.list_(pyarrow.string()),
+             **{f"p_{genre}": pyarrow.float64() for genre in layout.genres}}
+    return pyarrow.schema([(name, kinds.get(name, pyarrow.string())) for name in layout.shown])
+
+
+@contextlib.contextmanager
+def _parquet_writer(path, layout):
+    from pyarrow import parquet
+
+    with open(path, "wb") as file, parquet.ParquetWriter(file, _schema(layout)) as writer:
+        yield writer.write_table
+
+
+def check_writable(format):
+    """Looks whether the package that a format needs is there.
+
+    Raises:
+        UserError: it is not.
+    """
+    if format == "parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise UserError("Parquet needs the package pyarrow. Install it with: pip install 'movie-genres[parquet]'")

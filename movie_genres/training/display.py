@@ -1,0 +1,120 @@
+"""Shows a training as it runs: a live table on a terminal, a log line an epoch elsewhere."""
+
+import logging
+import time
+
+import keras
+from rich.console import Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from movie_genres.base.errors import UserError
+from movie_genres.base.progress import console
+
+logger = logging.getLogger(__name__)
+
+SHOWN_EPOCHS = 12
+
+
+class TrainingDisplay:
+    """A context manager around a training; `callback` counts its steps, `epoch_done` adds a line.
+
+    Args:
+        name: of the model.
+        epochs: at most so many.
+        steps: batches an epoch.
+        base_loss: validation loss of the base rates, shown for comparison.
+        done: epochs that an interrupted training has behind it.
+    """
+
+    def __init__(self, name, epochs, steps, base_loss, done=0):
+        self.name, self.epochs, self.steps, self.base_loss = name, epochs, steps, base_loss
+        self._rows = []
+        self._progress = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+                                  TextColumn("{task.fields[speed]}"), TimeElapsedColumn())
+        self._task = self._progress.add_task(f"{name} epoch {done + 1}/{epochs}", total=steps, speed="")
+        self._live = Live(self._render(), console=console, refresh_per_second=4) if console.is_terminal else None
+
+    def __enter__(self):
+        if self._live:
+            self._live.start()
+        else:
+            logger.info("%s: training for up to %d epochs of %d steps; base-rate validation loss %.4f", self.name,
+                        self.epochs, self.steps, self.base_loss)
+        return self
+
+    def __exit__(self, *exception):
+        if self._live:
+            self._live.stop()
+
+    def callback(self):
+        """A Keras callback that moves the bar."""
+        return keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: self._step_done(batch, logs))
+
+    def _step_done(self, batch, logs):
+        self._progress.update(self._task, completed=batch + 1, speed=f"loss {logs['loss']:.4f}")
+
+    def epoch_done(self, row, best, seconds, input_seconds):
+        """Adds an epoch's figures.
+
+        Args:
+            row: dict with epoch, loss, val_loss, val_precision and val_recall.
+            best: the row with the lowest validation loss so far.
+            seconds: how long the epoch took.
+            input_seconds: how long making its batches took; as long as the epoch where the training waits for them.
+        """
+        left = seconds * (self.epochs - row["epoch"])
+        cells = (f"{row['epoch']}/{self.epochs}", f"{row['loss']:.4f}", f"{row['val_loss']:.4f}",
+                 f"{1 - row['val_loss'] / self.base_loss:+.1%}", _share(row["val_precision"]), _share(row["val_recall"]),
+                 f"{best['val_loss']:.4f} ({best['epoch']})", f"{seconds:.1f} s", f"{input_seconds / seconds:.0%}",
+                 time.strftime("%H:%M:%S", time.gmtime(left)))
+        if self._live:
+            self._rows.append(cells)
+            if row["epoch"] < self.epochs:
+                self._progress.reset(self._task, description=f"{self.name} epoch {row['epoch'] + 1}/{self.epochs}")
+            self._live.update(self._render())
+        else:
+            logger.info("%s: epoch %s loss %s, validation loss %s skill %s precision %s recall %s, best %s, %s (input %s)",
+                        self.name, *cells[:9])
+
+    def _render(self):
+        table = Table("epoch", "loss", "val loss", "skill", "precision", "recall", "best (epoch)", "time", "input",
+                      "left at most",
+                      title=f"{self.name}: base-rate validation loss {self.base_loss:.4f}", title_justify="left")
+        for cells in self._rows[-SHOWN_EPOCHS:]:
+            table.add_row(*cells)
+        return Group(table, self._progress)
+
+
+class LiveLog:
+    """Hands the figures of epochs to DVCLive; needs the extra `dvclive`.
+
+    Args:
+        folder: where DVCLive writes; what an older training left there is replaced.
+        rows: those of the epochs that are done, where an interrupted training goes on.
+
+    Raises:
+        UserError: DVCLive is not installed.
+    """
+
+    def __init__(self, folder, rows):
+        try:
+            from dvclive import Live
+        except ImportError:
+            raise UserError("dvclive needs a package. Install it with: pip install -e '.[dvclive]'") from None
+        # Beside the folder: inside it, DVCLive would add its entries once more each epoch; in the root, edit our pipeline.
+        self._live = Live(str(folder), report=None, save_dvc_exp=False, dvcyaml=str(folder.parent / "dvc.yaml"))
+        for row in rows:
+            self.epoch_done(row)
+
+    def epoch_done(self, row):
+        """Adds an epoch's figures, a dict; None is left out."""
+        for name, value in row.items():
+            if name != "epoch" and value is not None:
+                self._live.log_metric(name, value)
+        self._live.next_step()
+
+
+def _share(value):
+    return "-" if value is None else f"{value:.3f}"

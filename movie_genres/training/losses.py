@@ -1,0 +1,73 @@
+"""Training losses for genres of very different frequency."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from movie_genres.models.layers import register
+
+MARGIN = 0.05  # of the asymmetric loss: negatives below this probability count as solved
+
+
+@register
+class WeightedCrossentropy(keras.losses.Loss):
+    """Binary cross-entropy in which the positives of each genre count more.
+
+    Args:
+        weights: list of floats, one for each genre.
+    """
+
+    def __init__(self, weights, name="weighted_crossentropy", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.weights = list(weights)
+
+    def call(self, y_true, y_pred):
+        positive, negative = _log_likelihoods(y_pred)
+        weights = ops.convert_to_tensor(self.weights, y_pred.dtype)
+        return -ops.mean(y_true * weights * positive + (1 - y_true) * negative, axis=-1)
+
+
+@register
+class AsymmetricLoss(keras.losses.Loss):
+    """Asymmetric loss (Ridnik et al., "Asymmetric Loss for Multi-Label Classification", 2021).
+
+    Negatives are focused with the exponent `focus` and shifted by a margin, positives count in full.
+
+    Args:
+        focus: the exponent, gamma minus in the paper.
+    """
+
+    def __init__(self, focus, name="asymmetric_loss", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.focus = focus
+
+    def call(self, y_true, y_pred):
+        positive, _ = _log_likelihoods(y_pred)
+        shifted = ops.maximum(y_pred - MARGIN, 0.0)
+        _, negative = _log_likelihoods(shifted)
+        return -ops.mean(y_true * positive + (1 - y_true) * shifted**self.focus * negative, axis=-1)
+
+
+def _log_likelihoods(probabilities):
+    p = ops.clip(probabilities, 1e-7, 1 - 1e-7)
+    return ops.log(p), ops.log1p(-p)
+
+
+def build_loss(name, focus, base_rates):
+    """The Keras loss of a name.
+
+    Args:
+        name: `crossentropy`; `weighted`, in which the positives of a genre of base rate r count sqrt((1 - r) / r) times,
+            at least once and at most 10 times; `focal` (Lin et al., "Focal Loss for Dense Object Detection", 2017); or
+            `asymmetric` (see `AsymmetricLoss`).
+        focus: exponent of `focal` and `asymmetric`.
+        base_rates: share of training films of each genre, shape (genres,).
+    """
+    if name == "weighted":
+        rates = np.clip(base_rates, 1e-4, 1 - 1e-4)
+        return WeightedCrossentropy(np.clip(np.sqrt((1 - rates) / rates), 1, 10).tolist())
+    if name == "focal":
+        return keras.losses.BinaryFocalCrossentropy(gamma=focus)
+    if name == "asymmetric":
+        return AsymmetricLoss(focus)
+    return keras.losses.BinaryCrossentropy()
