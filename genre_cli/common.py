@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from genre_cli.advice import explain
 from movie_genres.base.errors import LockedError, StoppedError, UserError, one_line
 
 # The first that fits an error decides; documented in the help of the commands.
@@ -72,11 +73,18 @@ class Messages(logging.Handler):
         return record.getMessage()
 
 
+def options_of(command):
+    """The options of a command, and of the commands below it: dict from the name of a setting to such as `--id-column`."""
+    commands = [command, *getattr(command, "commands", {}).values()]
+    return {param.name: param.opts[0] for each in commands for param in each.params}
+
+
 @contextlib.contextmanager
-def reporting(tell=say, interrupted="interrupted"):
+def reporting(command, tell=say, interrupted="interrupted"):
     """Ends the process with one line and the documented exit code where the block raises what the user should see.
 
     Args:
+        command: the `click.Command` whose options errors may name.
         tell: function that shows a message.
         interrupted: what to say after Ctrl-C.
     """
@@ -90,7 +98,7 @@ def reporting(tell=say, interrupted="interrupted"):
         tell(interrupted)
         sys.exit(INTERRUPTED)
     except tuple(EXIT_CODES) as error:
-        tell(f"Error: {error}" if str(error) else f"Error: {type(error).__name__}")
+        tell(f"Error: {explain(error, lambda setting: options_of(command).get(setting, setting))}")
         sys.exit(next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind)))
 
 
@@ -102,7 +110,7 @@ class Reporting:
         ensure_streams()
         with contextlib.redirect_stderr(Lenient(sys.stderr)):
             try:
-                with reporting():
+                with reporting(self):
                     code = super().main(*arguments, standalone_mode=False, **others)
                     sys.stdout.flush()
             except SystemExit:

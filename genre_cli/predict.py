@@ -106,7 +106,7 @@ def main(quiet, log_format, **options):
     disk or memory; 2 when the command could not be run; 75 when another process works on the output; 130 after Ctrl-C.
     """
     _set_up_logging(quiet, log_format == "json")
-    with reporting(logger.error, "interrupted; the same command goes on where this one stopped"):
+    with reporting(main, logger.error, "interrupted; the same command goes on where this one stopped"):
         from movie_genres.scoring.request import Request, predict
 
         statuses = predict(Request(**options))

@@ -13,6 +13,7 @@ import psutil
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from genre_cli.advice import explain
 from movie_genres.base.errors import UserError, one_line
 
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -87,4 +88,4 @@ def running():
     try:
         yield
     except UserError as error:
-        raise click.UsageError(one_line(str(error))) from None
+        raise click.UsageError(one_line(explain(error))) from None

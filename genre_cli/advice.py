@@ -1,0 +1,35 @@
+"""What the library's errors mean to somebody who has given a command: its options and what to run."""
+
+from collections.abc import Callable
+
+from movie_genres.base.errors import InputError, MissingPackageError, Remedy, SettingError, UserError
+
+ADVICE = {
+    Remedy.IMPORT: "Build it with: genre-data import SOURCE",
+    Remedy.VECTORIZE: "Run: dvc repro vectorize",
+    Remedy.TRAIN: "Train with: dvc repro",
+    Remedy.TRAIN_OTHERS: "Add them, or run only the stages of the other model, such as: dvc repro train_lstm",
+    Remedy.TUNE: "Run: dvc repro tune",
+    Remedy.REPLACE: "Give another name, or --overwrite to replace it, or --retry-failed to score its failed rows again.",
+    Remedy.SCORE_ANEW: "Score all anew, with --overwrite.",
+    Remedy.SAME_OR_ANEW: "Give the same options, models and inputs, or start anew with --overwrite.",
+}
+
+
+def explain(error: BaseException, option_of: Callable[[str], str] = str) -> str:
+    """The message of an error, with what to do about it.
+
+    Args:
+        error: what was raised.
+        option_of: function from the name of a setting to the option or parameter that sets it.
+    """
+    if isinstance(error, SettingError):
+        return f"{option_of(error.setting)}: {error.problem}"
+    parts = [str(error) or type(error).__name__]
+    if isinstance(error, MissingPackageError):
+        parts.append(f"Install it with: pip install 'movie-genres[{error.extra}]'")
+    if isinstance(error, InputError) and error.setting:
+        parts.append(f"Name it with {option_of(error.setting)}.")
+    if isinstance(error, UserError) and error.remedy:
+        parts.append(ADVICE[error.remedy])
+    return " ".join(parts)

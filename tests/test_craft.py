@@ -1,0 +1,52 @@
+"""What the code promises about itself, beside what ruff, mypy and import-linter hold."""
+
+import ast
+import re
+
+import pytest
+from conftest import REPOSITORY
+
+from genre_cli.advice import ADVICE, explain
+from movie_genres.base.errors import InputError, MissingPackageError, Remedy, SettingError, UserError
+
+LIBRARY = sorted((REPOSITORY / "movie_genres").rglob("*.py"))
+COMMANDS = re.compile(r"--[a-z]|\bdvc (repro|add|exp)|\bgenre-(data|predict)|\bpip install|params\.yaml|python -m")
+
+
+def texts(tree):
+    """All texts of a module but its docstrings."""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    docstrings = {id(node.body[0].value) for node in ast.walk(tree)
+                  if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)}
+    return [node.value for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings]
+
+
+@pytest.mark.parametrize("file", LIBRARY, ids=lambda file: str(file.relative_to(REPOSITORY)))
+def test_the_library_names_no_commands_in_its_messages(file):
+    assert [text for text in texts(ast.parse(file.read_text())) if COMMANDS.search(text)] == []
+
+
+@pytest.mark.parametrize("file", LIBRARY, ids=lambda file: str(file.relative_to(REPOSITORY)))
+def test_modules_and_functions_are_short(file):
+    source = file.read_text()
+    assert source.count("\n") <= 300
+    functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    assert [node.name for node in functions if node.end_lineno - node.lineno >= 60] == []
+
+
+@pytest.mark.parametrize("error, expected", [
+    (UserError("a: b.", Remedy.TUNE), "a: b. Run: dvc repro tune"),
+    (InputError("t.csv", "a column", "none", setting="id_column"), "t.csv: expected a column; found none. Name it with --ID."),
+    (InputError("t.csv", "a", "b", "Mend it."), "t.csv: expected a; found b. Mend it."),
+    (SettingError("num_shards", "one", "two"), "--NUM: expected one; found two."),
+    (MissingPackageError("Parquet", "pyarrow", "parquet"),
+     "Parquet needs the package pyarrow. Install it with: pip install 'movie-genres[parquet]'"),
+    (MemoryError(), "MemoryError"),
+])
+def test_errors_are_explained_in_terms_of_the_command(error, expected):
+    assert explain(error, {"id_column": "--ID", "num_shards": "--NUM"}.get) == expected
+
+
+def test_every_remedy_has_its_advice():
+    assert set(ADVICE) == set(Remedy)
