@@ -53,11 +53,27 @@ def training_outputs(name):
 
 def read_options(params, section, options_class):
     """Reads one section of the parameter file into the library's option class, which checks names, types and ranges."""
+    return _checked(params, section, _read_section(params, section), options_class)
+
+
+def read_encoders(params, options_class):
+    """Reads the section `encoders`, each entry of it completed by the section `encoder_defaults` for its modality."""
+    defaults = _read_section(params, "encoder_defaults")
+    encoders = {name: {**defaults.get(encoder.get("modality"), {}), **encoder}
+                for name, encoder in read_options(params, "encoders", dict[str, dict]).items()}
+    return _checked(params, "encoders", encoders, dict[str, options_class])
+
+
+def _read_section(params, section):
     content = yaml.safe_load(Path(params).read_text(encoding="utf-8")) or {}
     if section not in content:
         raise click.UsageError(f"{params}: expected a section {section!r}; found {', '.join(content) or 'nothing'}.")
+    return content[section]
+
+
+def _checked(params, section, content, options_class):
     try:
-        return TypeAdapter(options_class).validate_python(content[section])
+        return TypeAdapter(options_class).validate_python(content)
     except ValidationError as error:
         problems = (f"{section}.{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
         raise click.UsageError(f"{params}: " + "; ".join(problems)) from None

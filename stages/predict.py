@@ -8,13 +8,13 @@ from movie_genres.base.options import STRICT
 from stages.common import FILE, models_option, params_option, prepared_option, read_options, running
 
 
-@dataclass(config=STRICT, frozen=True)
+@dataclass(config=STRICT, frozen=True, kw_only=True)
 class PredictOptions:
     """The `predict` section of `params.yaml`: how many genres stand in `top`, and from which
     probability on a genre is named (none: the tuned thresholds)."""
 
-    top: int = Field(default=3, ge=1)
-    threshold: float | None = Field(default=None, ge=0, le=1)
+    top: int = Field(ge=1)
+    threshold: float | None = Field(ge=0, le=1)
 
 
 @click.command(help=__doc__)

@@ -5,7 +5,7 @@ import json
 import click
 
 from movie_genres.models.backend import import_tensorflow
-from stages.common import FOLDER, params_option, posters_option, prepared_option, read_options, running
+from stages.common import FOLDER, params_option, posters_option, prepared_option, read_encoders, read_options, running
 
 
 @click.command(help=__doc__)
@@ -23,7 +23,7 @@ from stages.common import FOLDER, params_option, posters_option, prepared_option
 @params_option
 def main(prepared, posters, models, history, metrics, out, state, live, params):
     with running():
-        named = list(read_options(params, "encoders", dict))
+        named = list(read_options(params, "encoders", dict[str, dict]))
         if taken := sorted({"cnn", "lstm", "fusion"} & set(named)):
             raise click.UsageError(f"{params}: expected other names in the section encoders; found {', '.join(taken)}, "
                                    "which models of the pipeline have.")
@@ -40,7 +40,7 @@ def main(prepared, posters, models, history, metrics, out, state, live, params):
         from movie_genres.networks.encoders import Encoder, train_encoder
         from movie_genres.training.loop import Outputs
 
-        encoders = read_options(params, "encoders", dict[str, Encoder])
+        encoders = read_encoders(params, Encoder)
         films, readable = load_prepared(prepared), load_posters(posters).present
         for name, options in encoders.items():
             summary = train_encoder(films, readable, options, Outputs(

@@ -1,12 +1,15 @@
 """Shared fixtures: a small data folder of synthetic films, and models trained on it for a moment."""
 
+import dataclasses
 import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from click.testing import CliRunner
 from PIL import Image
+from pydantic import TypeAdapter
 
 from demo.generate import write_demo
 from movie_genres.data.preparing import PrepareOptions, prepare
@@ -59,6 +62,19 @@ def mutated(data, generator, least=1):
     return bytes(data)
 
 
+SECTIONS = {"TrainingOptions": "cnn", "PosterEncoder": "encoder_defaults.poster",
+            "OverviewEncoder": "encoder_defaults.overview"}
+
+
+def options_of(kind, **changes):
+    """The options of a class as the committed `params.yaml` has them, with changes."""
+    content = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+    for key in SECTIONS.get(kind.__name__, kind.__name__.removesuffix("Options").lower()).split("."):
+        content = content[key]
+    fields = {field.name for field in dataclasses.fields(kind)}
+    return TypeAdapter(kind).validate_python({**{key: content[key] for key in fields & set(content)}, **changes})
+
+
 def outputs(folder, name="m"):
     """Where a training of a model writes, below a folder, as the stages have it."""
     from movie_genres.training.loop import Outputs
@@ -85,7 +101,7 @@ def small_data(tmp_path_factory):
 def arrays_folder(small_data, tmp_path_factory):
     """What the stages before training make of `small_data`: `prepared`, `posters` of 16x16 pixels, `overviews`."""
     folder = tmp_path_factory.mktemp("arrays")
-    prepare(small_data, folder / "prepared", PrepareOptions(min_films=10, validation=0.2, test=0.2))
+    prepare(small_data, folder / "prepared", options_of(PrepareOptions, min_films=10, validation=0.2, test=0.2))
     prepared = load_prepared(folder / "prepared")
     write_posters(prepared.films["poster"].tolist(), folder / "posters", (16, 16))
     vocabulary = Vocabulary.fit(prepared.films["overview"].iloc[prepared.rows("train")], 200, 64)
@@ -109,10 +125,10 @@ def models(small_arrays, tmp_path_factory):
 
     prepared, posters, overviews, vocabulary = small_arrays
     folder = tmp_path_factory.mktemp("trained")
-    train_cnn(prepared, posters, CnnOptions(width=4, epochs=2, batch_size=16, draws=2), outputs(folder, "cnn"))
-    train_lstm(prepared, overviews, vocabulary, LstmOptions(embedding=8, units=4, epochs=2, batch_size=16, draws=2),
-               outputs(folder, "lstm"))
-    train_fusion(prepared, load_answers(folder / "answers"), FusionOptions(units=8, epochs=2, batch_size=16),
+    train_cnn(prepared, posters, options_of(CnnOptions, width=4, epochs=2, batch_size=16, draws=2), outputs(folder, "cnn"))
+    train_lstm(prepared, overviews, vocabulary,
+               options_of(LstmOptions, embedding=8, units=4, epochs=2, batch_size=16, draws=2), outputs(folder, "lstm"))
+    train_fusion(prepared, load_answers(folder / "answers"), options_of(FusionOptions, units=8, epochs=2, batch_size=16),
                  outputs(folder, "fusion"))
     return folder / "models"
 

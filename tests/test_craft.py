@@ -4,12 +4,26 @@ import ast
 import re
 
 import pytest
+import yaml
 from conftest import REPOSITORY
+from pydantic import TypeAdapter, ValidationError
 
 from genre_cli.advice import ADVICE, explain
 from movie_genres.base.errors import InputError, MissingPackageError, Remedy, SettingError, UserError
+from movie_genres.data.preparing import PrepareOptions
+from movie_genres.data.vectorizing import VectorizeOptions
+from movie_genres.evaluation.baselines import BaselinesOptions
+from movie_genres.evaluation.report import EvaluateOptions
+from movie_genres.evaluation.tuning import TuneOptions
+from movie_genres.networks.cnn import CnnOptions
+from movie_genres.networks.fusion import FusionOptions
+from movie_genres.networks.lstm import LstmOptions
+from stages.predict import PredictOptions
 
 LIBRARY = sorted((REPOSITORY / "movie_genres").rglob("*.py"))
+SECTIONS = {"prepare": PrepareOptions, "vectorize": VectorizeOptions, "cnn": CnnOptions, "lstm": LstmOptions,
+            "fusion": FusionOptions, "baselines": BaselinesOptions, "tune": TuneOptions, "evaluate": EvaluateOptions,
+            "predict": PredictOptions}
 COMMANDS = re.compile(r"--[a-z]|\bdvc (repro|add|exp)|\bgenre-(data|predict)|\bpip install|params\.yaml|python -m")
 
 
@@ -37,7 +51,7 @@ def test_modules_and_functions_are_short(file):
 
 @pytest.mark.parametrize("error, expected", [
     (UserError("a: b.", Remedy.TUNE), "a: b. Run: dvc repro tune"),
-    (InputError("t.csv", "a column", "none", setting="id_column"), "t.csv: expected a column; found none. Name it with --ID."),
+    (InputError("t.csv", "a", "b", setting="id_column"), "t.csv: expected a; found b. Name it with --ID."),
     (InputError("t.csv", "a", "b", "Mend it."), "t.csv: expected a; found b. Mend it."),
     (SettingError("num_shards", "one", "two"), "--NUM: expected one; found two."),
     (MissingPackageError("Parquet", "pyarrow", "parquet"),
@@ -50,3 +64,12 @@ def test_errors_are_explained_in_terms_of_the_command(error, expected):
 
 def test_every_remedy_has_its_advice():
     assert set(ADVICE) == set(Remedy)
+
+
+@pytest.mark.parametrize("section, kind", SECTIONS.items())
+def test_a_key_that_is_missing_from_the_parameters_is_an_error(section, kind):
+    content = yaml.safe_load((REPOSITORY / "params.yaml").read_text())[section]
+    TypeAdapter(kind).validate_python(content)
+    for key in content:
+        with pytest.raises(ValidationError, match=key):
+            TypeAdapter(kind).validate_python({name: value for name, value in content.items() if name != key})

@@ -9,6 +9,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from conftest import options_of
 
 from movie_genres.base.errors import InputError
 from movie_genres.models import checkpoints
@@ -20,7 +21,8 @@ EVIL = "import pathlib; pathlib.Path('evil').touch()"
 @pytest.fixture(scope="module")
 def good(tmp_path_factory):
     path = tmp_path_factory.mktemp("good") / "m.keras"
-    checkpoints.save(build_cnn((16, 16), 3, CnnOptions(width=4)), path, {"modality": "poster", "genres": ["A", "B", "C"]})
+    network = build_cnn((16, 16), 3, options_of(CnnOptions, width=4))
+    checkpoints.save(network, path, {"modality": "poster", "genres": ["A", "B", "C"]})
     return path.read_bytes()
 
 

@@ -2,6 +2,7 @@ import shutil
 
 import numpy as np
 import pytest
+from conftest import options_of
 
 from movie_genres.base.errors import InputError
 from movie_genres.ensemble.decisions import Decision, choose_models, write_decisions
@@ -22,7 +23,7 @@ def sharpened(probabilities, factor):
 
 @pytest.mark.parametrize("factor", [0.5, 1.0, 2.0])
 def test_the_temperature_undoes_over_and_underconfidence(factor):
-    decision = fit_decision(LABELS, sharpened(TRUE, factor), TuneOptions())
+    decision = fit_decision(LABELS, sharpened(TRUE, factor), options_of(TuneOptions))
     assert decision.temperature == pytest.approx(factor, rel=0.1)
     assert binary_cross_entropy(LABELS, decision.calibrate(sharpened(TRUE, factor))) == pytest.approx(
         binary_cross_entropy(LABELS, TRUE), abs=1e-3)
@@ -34,7 +35,7 @@ def test_calibration_keeps_the_order_and_nan():
 
 
 def test_thresholds_for_f1_are_the_best_of_all():
-    thresholds = fit_thresholds(LABELS, TRUE, TuneOptions())
+    thresholds = fit_thresholds(LABELS, TRUE, options_of(TuneOptions))
 
     def f1(genre, threshold):
         named = TRUE[:, genre] >= threshold
@@ -45,7 +46,7 @@ def test_thresholds_for_f1_are_the_best_of_all():
 
 
 def test_thresholds_for_recall_hold_the_precision():
-    options = TuneOptions(aim="recall", precision=0.7)
+    options = options_of(TuneOptions, aim="recall", precision=0.7)
     for genre, threshold in enumerate(fit_thresholds(LABELS, TRUE, options)):
         named = TRUE[:, genre] >= threshold
         assert LABELS[named, genre].mean() >= 0.7 and named.sum() > 300
@@ -55,12 +56,12 @@ def test_rare_and_empty_genres_share_a_threshold():
     labels = LABELS.copy()
     labels[:, 1] = 0
     labels[5:, 2] = 0
-    thresholds = fit_thresholds(labels, TRUE, TuneOptions(min_films=10))
+    thresholds = fit_thresholds(labels, TRUE, options_of(TuneOptions, min_films=10))
     assert thresholds[1] == thresholds[2] != thresholds[0]
 
 
 def test_an_aim_out_of_reach_leaves_one_half():
-    assert fit_thresholds(np.zeros((20, 2)), TRUE[:20, :2], TuneOptions(aim="recall")).tolist() == [0.5, 0.5]
+    assert fit_thresholds(np.zeros((20, 2)), TRUE[:20, :2], options_of(TuneOptions, aim="recall")).tolist() == [0.5, 0.5]
 
 
 @pytest.fixture
@@ -69,9 +70,9 @@ def tuned(models, small_arrays, answers, tmp_path):
     prepared, *_ = small_arrays
     folder = tmp_path / "models"
     shutil.copytree(models, folder)
-    decisions = tune(answers, prepared.labels, prepared.rows("validation"), TuneOptions())
+    decisions = tune(answers, prepared.labels, prepared.rows("validation"), options_of(TuneOptions))
     digests = {name: of_model.digest for name, of_model in answers.items()}
-    write_decisions(decisions, digests, folder / "decisions.json", prepared.genres, TuneOptions())
+    write_decisions(decisions, digests, folder / "decisions.json", prepared.genres, options_of(TuneOptions))
     return folder
 
 
@@ -121,7 +122,7 @@ def test_models_are_ranked_by_validation_loss_for_each_kind_of_film():
     nothing = np.full_like(TRUE, LABELS.mean())
     answers = {"weak": made_up("poster", (TRUE + 2 * nothing) / 3), "text": made_up("overview", (TRUE + nothing) / 2),
                "fusion": made_up(None, TRUE, poster=nothing, overview=TRUE)}
-    ranking = tune(answers, LABELS, np.arange(len(LABELS)), TuneOptions()).ranking
+    ranking = tune(answers, LABELS, np.arange(len(LABELS)), options_of(TuneOptions)).ranking
     assert ranking == {"poster": ["weak", "fusion"], "overview": ["fusion", "text"], "both": ["fusion", "text", "weak"]}
 
 

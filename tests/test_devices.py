@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import REPOSITORY, outputs
+from conftest import REPOSITORY, options_of, outputs
 
 from movie_genres.base.errors import UserError
 from movie_genres.models import checkpoints
@@ -38,13 +38,13 @@ def test_each_device_gets_an_equal_part_of_a_batch(films, devices, expected):
 def test_more_devices_than_there_are_are_refused(small_arrays, tmp_path):
     prepared, posters, _, _ = small_arrays
     with pytest.raises(UserError, match="devices: expected at most 1, the number of .PUs here; found 64"):
-        train_cnn(prepared, posters, CnnOptions(width=4, devices=64), outputs(tmp_path))
+        train_cnn(prepared, posters, options_of(CnnOptions, width=4, devices=64), outputs(tmp_path))
 
 
 def test_mixed_precision_changes_a_little_and_the_checkpoint_stays_plain(small_arrays, tmp_path):
     prepared, _, overviews, vocabulary = small_arrays
     for mixed in (False, True):
-        options = LstmOptions(embedding=8, units=4, epochs=2, batch_size=16, draws=1, mixed_precision=mixed)
+        options = options_of(LstmOptions, embedding=8, units=4, epochs=2, batch_size=16, draws=1, mixed_precision=mixed)
         train_lstm(prepared, overviews, vocabulary, options, outputs(tmp_path / f"{mixed}"))
     plain, mixed = (pd.read_csv(tmp_path / name / "m.csv")["val_loss"] for name in ("False", "True"))
     assert np.allclose(plain, mixed, atol=0.01)

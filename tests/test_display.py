@@ -5,7 +5,7 @@ import sys
 
 import pandas as pd
 import pytest
-from conftest import outputs
+from conftest import options_of, outputs
 from rich.console import Console
 
 from movie_genres.base.errors import UserError
@@ -33,7 +33,7 @@ def test_dvclive_gets_the_epochs(small_arrays, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     prepared, posters, _, _ = small_arrays
     given = outputs(tmp_path)
-    train_cnn(prepared, posters, CnnOptions(width=4, batch_size=16, epochs=3, draws=0, dvclive=True), given)
+    train_cnn(prepared, posters, options_of(CnnOptions, width=4, batch_size=16, epochs=3, draws=0, dvclive=True), given)
     logged = pd.read_csv(given.live / "plots" / "metrics" / "val_loss.tsv", sep="\t")
     assert logged["val_loss"].round(5).tolist() == pd.read_csv(given.history)["val_loss"].tolist()
     assert (given.live.parent / "dvc.yaml").exists() and not (tmp_path / "dvc.yaml").exists()

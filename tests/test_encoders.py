@@ -4,7 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import outputs
+from conftest import REPOSITORY, options_of, outputs
 from pydantic import TypeAdapter, ValidationError
 
 from demo.generate import SHARED
@@ -23,7 +23,7 @@ from stages.train_encoders import main as stage
 
 keras_hub = pytest.importorskip("keras_hub", reason="the extra `encoders` is not installed")
 from movie_genres.models.subwords import Subwords  # noqa: E402
-from movie_genres.networks.encoders import Encoder, linear_probe, train_encoder  # noqa: E402
+from movie_genres.networks.encoders import Encoder, OverviewEncoder, PosterEncoder, linear_probe, train_encoder  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -42,10 +42,11 @@ def presets(tmp_path_factory):
 
 
 def options(presets, modality, **settings):
-    about = {"poster": {"pixels": [127, 128], "image_size": [32, 24]}, "overview": {"max_length": 30}}[modality]
+    kind, about = {"poster": (PosterEncoder, {"pixels": [127, 128], "image_size": [32, 24]}),
+                   "overview": (OverviewEncoder, {"max_length": 30})}[modality]
     content = {"modality": modality, "preset": presets[modality], "epochs": 2, "batch_size": 16, "draws": 1,
                "learning_rate": 0.01, **about, **settings}
-    return TypeAdapter(Encoder).validate_python(content)
+    return options_of(kind, **content)
 
 
 @pytest.mark.parametrize("fine_tune", [False, True])
@@ -79,7 +80,7 @@ def test_encoders_join_the_fusion_and_the_scoring(presets, small_arrays, models,
                       outputs(tmp_path, f"encoders/{modality}_encoder"))
     answers = load_answers(tmp_path / "answers")
     assert list(answers) == ["cnn", "poster_encoder", "overview_encoder", "lstm"]
-    train_fusion(prepared, answers, FusionOptions(inputs=tuple(answers), units=8, epochs=1),
+    train_fusion(prepared, answers, options_of(FusionOptions, inputs=tuple(answers), units=8, epochs=1),
                  outputs(tmp_path, "fusion"))
     rows = prepared.rows("test", posters.present & overviews.present)
     items = [Entry(film.id, LocalPoster(film.poster), film.overview) for film in prepared.films.iloc[rows].itertuples()]
@@ -123,7 +124,7 @@ def test_bad_settings_are_refused(content, message):
 
 def test_a_preset_that_is_none_is_named(small_arrays, tmp_path):
     prepared, posters, *_ = small_arrays
-    settings = TypeAdapter(Encoder).validate_python({"modality": "poster", "preset": str(tmp_path)})
+    settings = options_of(PosterEncoder, modality="poster", preset=str(tmp_path))
     with pytest.raises(UserError, match=f"{tmp_path}.* to be a KerasHub preset"):
         train_encoder(prepared, posters.present, settings, outputs(tmp_path, "x"))
 
@@ -134,13 +135,16 @@ def test_an_image_preset_must_say_how_it_wants_pixels(presets, small_arrays, tmp
         train_encoder(prepared, posters.present, options(presets, "poster", pixels=None), outputs(tmp_path, "x"))
 
 
+DEFAULTS = (REPOSITORY / "params.yaml").read_text().partition("encoders: {}")[2].partition("\nfusion:")[0]
+
+
 @pytest.mark.parametrize("section, code, message", [
     ("{}", 0, "no encoders are named"),
     ("{cnn: {modality: poster, preset: x}}", 2, "expected other names in the section encoders; found cnn"),
     ("{x: {modality: poster}}", 2, "encoders.x.poster.preset: Field required"),
 ])
 def test_the_stage_checks_its_section(tmp_path, run, small_data, section, code, message):
-    (tmp_path / "params.yaml").write_text(f"encoders: {section}\n")
+    (tmp_path / "params.yaml").write_text(f"encoders: {section}\n" + DEFAULTS)
     folders = [part for option in ("models", "history", "metrics", "out") for part in (f"--{option}", tmp_path / option)]
     result = run(stage, "--params", tmp_path / "params.yaml", "--prepared", small_data, "--posters", small_data, *folders)
     assert result.exit_code == code and message in " ".join(result.output.split())

@@ -5,7 +5,7 @@ import logging
 
 import numpy as np
 import pytest
-from conftest import outputs
+from conftest import options_of, outputs
 
 from demo.generate import write_demo
 from movie_genres.base.errors import UserError
@@ -29,7 +29,7 @@ def data(tmp_path):
 
 def pipeline(data, folder, **options):
     """Runs all trainings for an epoch; returns (summary of prepare, unreadable posters, metrics by model)."""
-    summary = prepare(data, folder / "prepared", PrepareOptions(validation=0.2, test=0.2, **options))
+    summary = prepare(data, folder / "prepared", options_of(PrepareOptions, validation=0.2, test=0.2, **options))
     prepared = load_prepared(folder / "prepared")
     unreadable = write_posters(prepared.films["poster"].tolist(), folder / "posters", (16, 16))
     vocabulary = Vocabulary.fit(prepared.films["overview"].iloc[prepared.rows("train")], 200, 64)
@@ -37,10 +37,11 @@ def pipeline(data, folder, **options):
 
     short = {"epochs": 1, "batch_size": 16, "draws": 1}
     metrics = {
-        "cnn": train_cnn(prepared, load_posters(folder / "posters"), CnnOptions(width=4, **short), outputs(folder, "cnn")),
+        "cnn": train_cnn(prepared, load_posters(folder / "posters"), options_of(CnnOptions, width=4, **short),
+                         outputs(folder, "cnn")),
         "lstm": train_lstm(prepared, load_overviews(folder / "overviews"), vocabulary,
-                           LstmOptions(embedding=8, units=4, **short), outputs(folder, "lstm")),
-        "fusion": train_fusion(prepared, load_answers(folder / "answers"), FusionOptions(units=8, epochs=1),
+                           options_of(LstmOptions, embedding=8, units=4, **short), outputs(folder, "lstm")),
+        "fusion": train_fusion(prepared, load_answers(folder / "answers"), options_of(FusionOptions, units=8, epochs=1),
                                outputs(folder, "fusion"))}
     return summary, unreadable, metrics
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from conftest import options_of
 from sklearn.metrics import average_precision_score, f1_score, hamming_loss, log_loss
 
 from movie_genres.evaluation import figures as evaluation
@@ -66,20 +67,20 @@ def answer(probabilities, thresholds=None):
 
 def test_figures_are_flat_rounded_and_beside_the_base_rates():
     answers = {"base_rate": answer(np.tile(BASE, (80, 1))), "cnn": answer(PROBABILITIES, np.full(4, 0.7))}
-    figures = evaluation.figures(LABELS, answers, BASE, EvaluateOptions())
+    figures = evaluation.figures(LABELS, answers, BASE, options_of(EvaluateOptions))
     assert figures["base_rate.skill"] == 0 and figures["cnn.loss"] == round(figures["cnn.loss"], 4)
     assert figures["cnn.tuned_precision"] > figures["cnn.precision"] and "base_rate.tuned_f1" not in figures
 
 
 def test_nothing_predicted_gives_null_precision():
-    figures = evaluation.figures(LABELS, {"cnn": answer(np.full((80, 4), 0.01))}, BASE, EvaluateOptions())
+    figures = evaluation.figures(LABELS, {"cnn": answer(np.full((80, 4), 0.01))}, BASE, options_of(EvaluateOptions))
     assert figures["cnn.precision"] is None
 
 
 def test_intervals_hold_the_value_and_shrink_with_more_films():
-    few = evaluation.intervals(LABELS, {"cnn": answer(PROBABILITIES)}, BASE, EvaluateOptions(resamples=50))
+    few = evaluation.intervals(LABELS, {"cnn": answer(PROBABILITIES)}, BASE, options_of(EvaluateOptions, resamples=50))
     many = evaluation.intervals(np.tile(LABELS, (9, 1)), {"cnn": answer(np.tile(PROBABILITIES, (9, 1)))}, BASE,
-                                EvaluateOptions(resamples=50))
+                                options_of(EvaluateOptions, resamples=50))
     row, other = (table[table["metric"] == "loss"].iloc[0] for table in (few, many))
     assert row["low"] < row["value"] < row["high"]
     assert 2 < (row["high"] - row["low"]) / (other["high"] - other["low"]) < 4.5

@@ -3,6 +3,7 @@ import zipfile
 import keras
 import numpy as np
 import pytest
+from conftest import options_of
 
 from movie_genres.base.errors import InputError
 from movie_genres.inputs.features import Overviews
@@ -21,11 +22,12 @@ FEATURE_INPUTS = {"cnn": RNG(1).normal(size=(4, 6)).astype(np.float32),
                   "present": np.float32([[1, 1], [1, 0], [0, 1], [1, 1]])}
 
 BUILDERS = {
-    "plain": (lambda: build_cnn((32, 16), 5, CnnOptions(architecture="plain")), POSTERS),
-    "residual": (lambda: build_cnn((32, 16), 5, CnnOptions(width=4)), POSTERS),
-    "stacked": (lambda: build_lstm(20, 5, LstmOptions(architecture="stacked")), TOKENS),
-    "mean": (lambda: build_lstm(20, 5, LstmOptions(embedding=8, units=4)), TOKENS),
-    **{name: (lambda name=name: build_fusion(STATISTICS, 5, FusionOptions(architecture=name, units=8)), FEATURE_INPUTS)
+    "plain": (lambda: build_cnn((32, 16), 5, options_of(CnnOptions, architecture="plain")), POSTERS),
+    "residual": (lambda: build_cnn((32, 16), 5, options_of(CnnOptions, width=4)), POSTERS),
+    "stacked": (lambda: build_lstm(20, 5, options_of(LstmOptions, architecture="stacked")), TOKENS),
+    "mean": (lambda: build_lstm(20, 5, options_of(LstmOptions, embedding=8, units=4)), TOKENS),
+    **{name: (lambda name=name: build_fusion(STATISTICS, 5, options_of(FusionOptions, architecture=name, units=8)),
+              FEATURE_INPUTS)
        for name in ("concat", "gated", "attention")},
 }
 

@@ -52,7 +52,7 @@ def test_a_stage_depends_on_the_files_that_it_runs_and_no_others(stage):
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_names_its_files_in_its_command_and_tracks_its_own_section(stage):
     definition = STAGES[stage]
-    assert definition["desc"] and definition["params"] == [stage.removeprefix("train_")]
+    assert definition["desc"] and definition["params"][0] == stage.removeprefix("train_")
     for kind in ("outs", "metrics"):
         for entry in definition.get(kind, []):
             path = entry if isinstance(entry, str) else next(iter(entry))

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from conftest import REAL_DATA, image_bytes
+from conftest import REAL_DATA, image_bytes, options_of
 
 from movie_genres.base.errors import UserError
 from movie_genres.base.files import file_digest
@@ -36,7 +36,7 @@ def folder(tmp_path):
 
 
 def test_counts_what_is_left_out_and_what_stays(folder, tmp_path):
-    summary = prepare(folder, tmp_path / "out", PrepareOptions(min_films=3))
+    summary = prepare(folder, tmp_path / "out", options_of(PrepareOptions, min_films=3))
     assert summary["left_out"] == {"repeated_id": 1, "neither_poster_nor_overview": 1, "genres_unknown": 1}
     assert summary["genres"] == ["A", "B"]
     assert sum(summary["films"].values()) == 37 and summary["without_poster"] == 27
@@ -45,14 +45,14 @@ def test_counts_what_is_left_out_and_what_stays(folder, tmp_path):
 
 
 def test_keeps_only_the_years_asked_for(folder, tmp_path):
-    prepare(folder, tmp_path / "out", PrepareOptions(min_films=3, min_year=1990, max_year=2009))
+    prepare(folder, tmp_path / "out", options_of(PrepareOptions, min_films=3, min_year=1990, max_year=2009))
     years = load_prepared(tmp_path / "out").films["year"].astype(int)
     assert years.min() == 1990 and years.max() == 2009
 
 
 def test_is_the_same_for_the_same_seed(folder, tmp_path):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        prepare(folder, tmp_path / name, PrepareOptions(min_films=3, seed=seed))
+        prepare(folder, tmp_path / name, options_of(PrepareOptions, min_films=3, seed=seed))
     first, same, other = ((tmp_path / name / "films.csv").read_bytes() for name in "abc")
     assert first == same != other
 
@@ -60,7 +60,7 @@ def test_is_the_same_for_the_same_seed(folder, tmp_path):
 def test_too_few_films_are_refused(folder, tmp_path):
     write_films(folder / "films.csv", read_films(folder)[:2])
     with pytest.raises(UserError, match="expected films enough for a"):
-        prepare(folder, tmp_path / "out", PrepareOptions(min_films=1))
+        prepare(folder, tmp_path / "out", options_of(PrepareOptions, min_films=1))
 
 
 def test_labels_follow_the_genre_list(small_arrays):
@@ -78,7 +78,7 @@ def test_real_films_do_not_leak(tmp_path):
     layout, summary = import_films(REAL_DATA, tmp_path / "data")
     assert (layout, summary.films, summary.posters, len(summary.genres)) == ("multimodal-imdb", 5060, 5060, 20)
     assert "150 posters belong to no row and were not imported" in summary.notes
-    prepare(tmp_path / "data", tmp_path / "prepared", PrepareOptions())
+    prepare(tmp_path / "data", tmp_path / "prepared", options_of(PrepareOptions))
     prepared = load_prepared(tmp_path / "prepared")
     assert_no_leaks(prepared)
     for split in ("train", "validation", "test"):

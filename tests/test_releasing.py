@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import image_bytes
+from conftest import image_bytes, options_of
 
 from genre_cli.predict import main as genre_predict
 from movie_genres.ensemble.decisions import choose_models, write_decisions
@@ -18,9 +18,9 @@ def released(models, answers, small_arrays, tmp_path_factory):
     prepared, *_ = small_arrays
     folder = tmp_path_factory.mktemp("release")
     shutil.copytree(models, folder / "models")
-    decisions = tune(answers, prepared.labels, prepared.rows("validation"), TuneOptions())
+    decisions = tune(answers, prepared.labels, prepared.rows("validation"), options_of(TuneOptions))
     write_decisions(decisions, {name: of_model.digest for name, of_model in answers.items()},
-                    folder / "models" / "decisions.json", prepared.genres, TuneOptions())
+                    folder / "models" / "decisions.json", prepared.genres, options_of(TuneOptions))
     counts = {"train": 70, "validation": 25, "test": 25}
     summary = {"genres": prepared.genres, "films": counts, "films_by_genre": {genre: counts for genre in prepared.genres}}
     intervals = pd.DataFrame([{"model": "fusion", "metric": "skill", "value": 0.25, "low": 0.2, "high": 0.3}])

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pandas as pd
+from conftest import options_of
 from PIL import Image
 
 from movie_genres.evaluation.report import EvaluateOptions, write_report
@@ -12,11 +13,11 @@ def test_writes_figures_tables_and_pictures(models, answers, small_arrays, tmp_p
     prepared, *_ = small_arrays
     histories = {name: pd.read_csv(models.parent / f"{name}.csv") for name in ("cnn", "lstm", "fusion")}
     for copy in "ab":
-        decisions = tune(answers, prepared.labels, prepared.rows("validation"), TuneOptions())
+        decisions = tune(answers, prepared.labels, prepared.rows("validation"), options_of(TuneOptions))
         baseline = np.tile(prepared.base_rates(), (len(prepared.films), 1))
         figures = write_report(prepared, answers, decisions, {"tfidf": baseline}, histories,
                                tmp_path / copy / "evaluate.json", tmp_path / copy / "plots",
-                               EvaluateOptions(sheet_films=14, resamples=20))
+                               options_of(EvaluateOptions, sheet_films=14, resamples=20))
     assert json.loads((tmp_path / "a" / "evaluate.json").read_text()) == figures
     assert figures["films"] == len(prepared.rows("test"))
     assert {name.split(".")[0] for name in figures} == {"films", "base_rate", "tfidf", "cnn", "lstm", "fusion",

@@ -7,7 +7,7 @@ import filelock
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import outputs
+from conftest import options_of, outputs
 
 from movie_genres.base import files
 from movie_genres.base.errors import LockedError
@@ -18,8 +18,8 @@ from movie_genres.networks.lstm import LstmOptions, train_lstm
 from movie_genres.training import loop as training
 from movie_genres.training import state as resuming
 
-CNN = CnnOptions(width=4, batch_size=16, epochs=4, draws=1)
-FUSION = FusionOptions(units=8, epochs=4)
+CNN = options_of(CnnOptions, width=4, batch_size=16, epochs=4, draws=1)
+FUSION = options_of(FusionOptions, units=8, epochs=4)
 
 
 class Killed(BaseException):
@@ -33,7 +33,7 @@ def content(folder):
 @pytest.fixture
 def trainings(small_arrays, models):
     prepared, posters, overviews, vocabulary = small_arrays
-    lstm = LstmOptions(embedding=8, units=4, batch_size=16, epochs=4, draws=1)
+    lstm = options_of(LstmOptions, embedding=8, units=4, batch_size=16, epochs=4, draws=1)
     return {
         "cnn": lambda folder: train_cnn(prepared, posters, CNN, outputs(folder)),
         "lstm": lambda folder: train_lstm(prepared, overviews, vocabulary, lstm, outputs(folder)),
@@ -147,7 +147,8 @@ def test_the_state_of_another_training_is_never_used(small_arrays, epochs, tmp_p
         train_cnn(prepared, posters, CNN, outputs(tmp_path))
     del epochs[:]
     prepared, posters, options = change(small_arrays)
-    train_cnn(prepared, posters, CnnOptions(**{"width": 4, "batch_size": 16, "epochs": 4, "draws": 1, **options}),
+    options = {"width": 4, "batch_size": 16, "epochs": 4, "draws": 1, **options}
+    train_cnn(prepared, posters, options_of(CnnOptions, **options),
               outputs(tmp_path))
     assert epochs == [0, 1, 2, 3]
 

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from conftest import REPOSITORY, outputs
+from conftest import REPOSITORY, options_of, outputs
 
 from movie_genres.base.errors import UserError
 from movie_genres.networks.cnn import CnnOptions, train_cnn
@@ -27,13 +27,13 @@ TINY = {"width": 4, "batch_size": 16, "epochs": 3}
     ("published", 19, 0.1 * math.exp(-0.1)),
 ])
 def test_learning_rate(schedule, epoch, expected):
-    options = TrainingOptions(schedule=schedule, learning_rate=0.1, epochs=20)
+    options = options_of(TrainingOptions, schedule=schedule, learning_rate=0.1, epochs=20)
     assert learning_rate(options, epoch) == pytest.approx(expected)
 
 
 def test_writes_checkpoint_history_and_metrics_beside_the_base_rates(small_arrays, tmp_path):
     prepared, posters, _, _ = small_arrays
-    summary = train_cnn(prepared, posters, CnnOptions(**TINY), outputs(tmp_path))
+    summary = train_cnn(prepared, posters, options_of(CnnOptions, **TINY), outputs(tmp_path))
     history = pd.read_csv(tmp_path / "m.csv")
     best = history.loc[history["val_loss"].idxmin()]
     assert json.loads((tmp_path / "m.json").read_text()) == summary
@@ -47,7 +47,8 @@ def test_the_checkpoint_is_the_best_epoch(small_arrays, tmp_path):
     from movie_genres.models.network import Network
 
     prepared, posters, _, _ = small_arrays
-    summary = train_cnn(prepared, posters, CnnOptions(**{**TINY, "learning_rate": 0.5, "patience": 2}), outputs(tmp_path))
+    options = options_of(CnnOptions, **{**TINY, "learning_rate": 0.5, "patience": 2})
+    summary = train_cnn(prepared, posters, options, outputs(tmp_path))
     rows = prepared.rows("validation", posters.present)
     _, probabilities = Network(tmp_path / "models" / "m.keras").encode(rows, posters)
     assert binary_cross_entropy(prepared.labels[rows], probabilities) == pytest.approx(summary["best_val_loss"], abs=1e-4)
@@ -55,7 +56,7 @@ def test_the_checkpoint_is_the_best_epoch(small_arrays, tmp_path):
 
 def test_stops_after_patience_epochs_without_gain(small_arrays, tmp_path):
     prepared, posters, _, _ = small_arrays
-    options = CnnOptions(**{**TINY, "epochs": 40, "learning_rate": 3.0, "schedule": "constant", "patience": 2})
+    options = options_of(CnnOptions, **{**TINY, "epochs": 40, "learning_rate": 3.0, "schedule": "constant", "patience": 2})
     summary = train_cnn(prepared, posters, options, outputs(tmp_path))
     epochs = len(pd.read_csv(tmp_path / "m.csv"))
     assert epochs == summary["epoch"] + 2 < 40
@@ -68,9 +69,9 @@ def test_the_same_seed_gives_the_same_bytes(small_arrays, tmp_path, train):
     def run(name, seed):
         (tmp_path / name).mkdir()
         if train == "cnn":
-            train_cnn(prepared, posters, CnnOptions(**TINY, mixup=0.2, seed=seed), outputs(tmp_path / name))
+            train_cnn(prepared, posters, options_of(CnnOptions, **TINY, mixup=0.2, seed=seed), outputs(tmp_path / name))
         else:
-            options = LstmOptions(embedding=8, units=4, epochs=2, batch_size=16, seed=seed)
+            options = options_of(LstmOptions, embedding=8, units=4, epochs=2, batch_size=16, seed=seed)
             train_lstm(prepared, overviews, vocabulary, options, outputs(tmp_path / name))
         return [(tmp_path / name / file).read_bytes() for file in ("models/m.keras", "m.csv", "m.json")]
 
@@ -81,7 +82,8 @@ def test_the_same_seed_gives_the_same_bytes(small_arrays, tmp_path, train):
 def test_films_without_posters_are_refused_with_advice(small_arrays, tmp_path):
     prepared, posters, _, _ = small_arrays
     with pytest.raises(UserError, match="no training film or no validation film has what this model looks at"):
-        train_cnn(prepared, posters._replace(present=np.zeros_like(posters.present)), CnnOptions(**TINY), outputs(tmp_path))
+        train_cnn(prepared, posters._replace(present=np.zeros_like(posters.present)), options_of(CnnOptions, **TINY),
+                  outputs(tmp_path))
 
 
 def test_a_nan_loss_ends_the_training_and_replaces_no_checkpoint(small_arrays, tmp_path):
@@ -91,7 +93,7 @@ def test_a_nan_loss_ends_the_training_and_replaces_no_checkpoint(small_arrays, t
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "m.keras").write_bytes(b"an older one")
     with pytest.raises(UserError, match="training loss became nan in epoch 1; lower the learning rate"):
-        train_cnn(prepared._replace(labels=labels), posters, CnnOptions(**TINY), outputs(tmp_path))
+        train_cnn(prepared._replace(labels=labels), posters, options_of(CnnOptions, **TINY), outputs(tmp_path))
     assert (tmp_path / "models" / "m.keras").read_bytes() == b"an older one"
 
 
@@ -125,7 +127,7 @@ def test_the_committed_parameters_are_valid():
 
 @pytest.mark.parametrize("position, expected", [(0.0, 0.0), (1.0, 0.05), (2.0, 0.1), (15.0, 0.1)])
 def test_the_learning_rate_rises_during_the_warmup(position, expected):
-    options = TrainingOptions(schedule="constant", learning_rate=0.1, epochs=20, warmup=0.1)
+    options = options_of(TrainingOptions, schedule="constant", learning_rate=0.1, epochs=20, warmup=0.1)
     assert learning_rate(options, position) == pytest.approx(expected)
 
 
@@ -150,4 +152,4 @@ def test_fusion_says_what_it_makes_of_one_modality_alone(small_arrays, answers):
 
 def test_a_fusion_input_without_a_model_is_named(small_arrays, answers, tmp_path):
     with pytest.raises(UserError, match="fusion.inputs: expected names among cnn, lstm, fusion; found minilm"):
-        train_fusion(small_arrays[0], answers, FusionOptions(inputs=("cnn", "minilm")), outputs(tmp_path))
+        train_fusion(small_arrays[0], answers, options_of(FusionOptions, inputs=("cnn", "minilm")), outputs(tmp_path))

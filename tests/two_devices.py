@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import tensorflow as tf
-from conftest import outputs
+from conftest import options_of, outputs
 
 from movie_genres.inputs.features import load_overviews, load_posters, load_vocabulary
 from movie_genres.inputs.prepared import load_prepared
@@ -27,12 +27,12 @@ def main(arrays, folder):
     short = {"epochs": 2, "batch_size": 15, "draws": 1}
     without_chance = {"embedding_dropout": 0, "dropout": 0, "word_dropout": 0}
     for devices in (1, 2):
-        options = LstmOptions(embedding=8, units=4, **without_chance, **short, devices=devices)
+        options = options_of(LstmOptions, embedding=8, units=4, **without_chance, **short, devices=devices)
         train_lstm(prepared, overviews, vocabulary, options, outputs(folder / f"{devices}", "lstm"))
-    posters, options = load_posters(arrays / "posters"), CnnOptions(width=4, **short, devices=2)
+    posters, options = load_posters(arrays / "posters"), options_of(CnnOptions, width=4, **short, devices=2)
     train_cnn(prepared, posters, options, outputs(folder / "2", "cnn"))
     answers = load_answers(folder / "2" / "answers")
-    train_fusion(prepared, answers, FusionOptions(units=8, epochs=2, devices=2), outputs(folder / "2", "fusion"))
+    train_fusion(prepared, answers, options_of(FusionOptions, units=8, epochs=2, devices=2), outputs(folder / "2", "fusion"))
 
 
 if __name__ == "__main__":

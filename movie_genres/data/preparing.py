@@ -20,7 +20,7 @@ from movie_genres.inputs.text import normalise
 logger = logging.getLogger(__name__)
 
 
-@dataclass(config=STRICT, frozen=True)
+@dataclass(config=STRICT, frozen=True, kw_only=True)
 class PrepareOptions:
     """Which films and genres to use and how to split them.
 
@@ -35,15 +35,15 @@ class PrepareOptions:
             share of them; None drops none. Validation and test films stay as they are.
     """
 
-    seed: int = 0
-    validation: float = Field(default=0.1, gt=0, lt=0.5)
-    test: float = Field(default=0.1, gt=0, lt=0.5)
-    min_films: int = Field(default=3, ge=1)
-    top_genres: int | None = Field(default=None, ge=2)
-    genres: tuple[str, ...] = ()
-    min_year: int | None = None
-    max_year: int | None = None
-    max_share: float | None = Field(default=None, gt=0, lt=1)
+    seed: int
+    validation: float = Field(gt=0, lt=0.5)
+    test: float = Field(gt=0, lt=0.5)
+    min_films: int = Field(ge=1)
+    top_genres: int | None = Field(ge=2)
+    genres: tuple[str, ...]
+    min_year: int | None
+    max_year: int | None
+    max_share: float | None = Field(gt=0, lt=1)
 
 
 def prepare(data, out, options):

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 Side = Annotated[int, Field(ge=16)]  # pixels; the networks halve it four times
 
 
-@dataclass(config=STRICT, frozen=True)
+@dataclass(config=STRICT, frozen=True, kw_only=True)
 class VectorizeOptions:
     """The `vectorize` section of `params.yaml`.
 
@@ -31,9 +31,9 @@ class VectorizeOptions:
         max_length: overviews are cut after this many words.
     """
 
-    image_size: tuple[Side, Side] = (64, 64)
-    max_tokens: int = Field(default=10_000, ge=3)
-    max_length: int = Field(default=256, ge=1)
+    image_size: tuple[Side, Side]
+    max_tokens: int = Field(ge=3)
+    max_length: int = Field(ge=1)
 
 
 def write_posters(paths, out, image_size, workers=None):

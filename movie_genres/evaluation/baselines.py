@@ -10,7 +10,7 @@ from movie_genres.base.options import STRICT
 from movie_genres.inputs.text import normalise
 
 
-@dataclass(config=STRICT, frozen=True)
+@dataclass(config=STRICT, frozen=True, kw_only=True)
 class BaselinesOptions:
     """The `baselines` section of `params.yaml`.
 
@@ -20,9 +20,9 @@ class BaselinesOptions:
         inverse_regularisation: C of the logistic regression.
     """
 
-    longest_phrase: int = Field(default=2, ge=1)
-    min_films: int = Field(default=2, ge=1)
-    inverse_regularisation: float = Field(default=3.0, gt=0)
+    longest_phrase: int = Field(ge=1)
+    min_films: int = Field(ge=1)
+    inverse_regularisation: float = Field(gt=0)
 
 
 def tfidf_probabilities(prepared, options):

@@ -17,7 +17,7 @@ FILMS_ON_A_SHEET = 12
 SHEET_POSTER = (240, 160)  # height, width in pixels
 
 
-@dataclass(config=STRICT, frozen=True)
+@dataclass(config=STRICT, frozen=True, kw_only=True)
 class EvaluateOptions:
     """The `evaluate` section of `params.yaml`.
 
@@ -29,11 +29,11 @@ class EvaluateOptions:
         seed: decides the samples and which films the sheets show.
     """
 
-    threshold: float = Field(default=0.5, gt=0, lt=1)
-    precision: float = Field(default=0.61, gt=0, lt=1)
-    resamples: int = Field(default=300, ge=1)
-    sheet_films: int = Field(default=24, ge=0)
-    seed: int = 0
+    threshold: float = Field(gt=0, lt=1)
+    precision: float = Field(gt=0, lt=1)
+    resamples: int = Field(ge=1)
+    sheet_films: int = Field(ge=0)
+    seed: int
 
 
 def write_report(prepared, answers, decisions, baselines, histories, metrics, folder, options):

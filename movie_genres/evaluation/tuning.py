@@ -12,7 +12,7 @@ from movie_genres.inputs.modality import BOTH, MODALITIES
 from movie_genres.models.metrics import binary_cross_entropy
 
 
-@dataclass(config=STRICT, frozen=True)
+@dataclass(config=STRICT, frozen=True, kw_only=True)
 class TuneOptions:
     """The `tune` section of `params.yaml`.
 
@@ -22,9 +22,9 @@ class TuneOptions:
         min_films: genres with fewer validation films take the shared threshold.
     """
 
-    aim: Literal["f1", "recall"] = "f1"
-    precision: float = Field(default=0.61, gt=0, lt=1)
-    min_films: int = Field(default=10, ge=1)
+    aim: Literal["f1", "recall"]
+    precision: float = Field(gt=0, lt=1)
+    min_films: int = Field(ge=1)
 
 
 def fit_decision(labels, probabilities, options):

@@ -23,9 +23,9 @@ class CnnOptions(PosterTraining):
         dropout: before the predictions of `residual`.
     """
 
-    architecture: Literal["residual", "plain"] = "residual"
-    width: int = Field(default=32, ge=4)
-    dropout: float = Field(default=0.5, ge=0, lt=1)
+    architecture: Literal["residual", "plain"]
+    width: int = Field(ge=4)
+    dropout: float = Field(ge=0, lt=1)
 
 
 def build_cnn(image_size, genres, options):

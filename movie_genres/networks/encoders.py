@@ -44,14 +44,11 @@ class Pretrained:
             `hf://sentence-transformers/all-MiniLM-L6-v2`, or a local folder.
         fine_tune: train the encoder; otherwise only a logistic regression over its features is fitted.
         strengths: values of C that are tried for this regression; validation films choose.
-        warmup, draws: as in `TrainingOptions` and `PosterTraining`, with other defaults.
     """
 
     preset: str
-    fine_tune: bool = False
-    strengths: tuple[float, ...] = (3e-4, 1e-3, 3e-3, 1e-2)
-    warmup: float = Field(default=0.1, ge=0, lt=1)
-    draws: int = Field(default=2, ge=0)
+    fine_tune: bool
+    strengths: tuple[float, ...]
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
@@ -66,12 +63,9 @@ class PosterEncoder(Pretrained, PosterTraining):
     """
 
     modality: Literal["poster"]
-    image_size: tuple[Annotated[int, Field(ge=16)], Annotated[int, Field(ge=16)]] = (240, 160)
-    pixels: tuple[float, float] | None = None
-    dropout: float = Field(default=0.3, ge=0, lt=1)
-    epochs: int = Field(default=6, ge=1)
-    learning_rate: float = Field(default=3e-4, gt=0)
-    weight_decay: float = Field(default=0.05, ge=0)
+    image_size: tuple[Annotated[int, Field(ge=16)], Annotated[int, Field(ge=16)]]
+    pixels: tuple[float, float] | None
+    dropout: float = Field(ge=0, lt=1)
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
@@ -85,13 +79,8 @@ class OverviewEncoder(Pretrained, OverviewTraining):
     """
 
     modality: Literal["overview"]
-    max_length: int = Field(default=256, ge=3)
-    dropout: float = Field(default=0.1, ge=0, lt=1)
-    epochs: int = Field(default=3, ge=1)
-    batch_size: int = Field(default=32, ge=1)
-    learning_rate: float = Field(default=1e-4, gt=0)
-    weight_decay: float = Field(default=0.01, ge=0)
-    draw_word_dropout: float = Field(default=0.1, ge=0, lt=1)
+    max_length: int = Field(ge=3)
+    dropout: float = Field(ge=0, lt=1)
 
 
 Encoder = Annotated[PosterEncoder | OverviewEncoder, Field(discriminator="modality")]

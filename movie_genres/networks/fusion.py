@@ -38,12 +38,12 @@ class FusionOptions(TrainingOptions):
         modality_dropout: in training, the share of films with both modalities of which one is hidden at random.
     """
 
-    inputs: tuple[str, ...] = ("cnn", "lstm")
-    architecture: Literal["concat", "gated", "attention"] = "gated"
-    units: int = Field(default=128, ge=1)
-    dropout: float = Field(default=0.5, ge=0, lt=1)
-    heads: int = Field(default=4, ge=1)
-    modality_dropout: float = Field(default=0.5, ge=0, le=1)
+    inputs: tuple[str, ...]
+    architecture: Literal["concat", "gated", "attention"]
+    units: int = Field(ge=1)
+    dropout: float = Field(ge=0, lt=1)
+    heads: int = Field(ge=1)
+    modality_dropout: float = Field(ge=0, le=1)
 
 
 def build_fusion(statistics, genres, options):

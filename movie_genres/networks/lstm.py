@@ -31,12 +31,12 @@ class LstmOptions(OverviewTraining):
         semantic_start: scale at which the embedding of `mean` starts from `semantic_embedding`; 0 starts at random.
     """
 
-    architecture: Literal["mean", "stacked"] = "mean"
-    embedding: int = Field(default=128, ge=1)
-    units: int = Field(default=64, ge=1)
-    embedding_dropout: float = Field(default=0.3, ge=0, lt=1)
-    dropout: float = Field(default=0.5, ge=0, lt=1)
-    semantic_start: float = Field(default=0.3, ge=0)
+    architecture: Literal["mean", "stacked"]
+    embedding: int = Field(ge=1)
+    units: int = Field(ge=1)
+    embedding_dropout: float = Field(ge=0, lt=1)
+    dropout: float = Field(ge=0, lt=1)
+    semantic_start: float = Field(ge=0)
 
 
 def build_lstm(tokens, genres, options):

@@ -53,21 +53,21 @@ class TrainingOptions:
         dvclive: hand each epoch's figures to DVCLive as well, for `dvc exp show` and editors to follow.
     """
 
-    epochs: int = Field(default=20, ge=1)
-    batch_size: int = Field(default=64, ge=1)
-    optimizer: Literal["adam", "adamw"] = "adamw"
-    learning_rate: float = Field(default=1e-3, gt=0)
-    schedule: Literal["constant", "cosine", "published"] = "cosine"
-    warmup: float = Field(default=0.0, ge=0, lt=1)
-    weight_decay: float = Field(default=0.0, ge=0)
-    loss: Literal["crossentropy", "weighted", "focal", "asymmetric"] = "crossentropy"
-    focus: float = Field(default=2.0, ge=0)
-    oversample: float = Field(default=0.0, ge=0, le=1)
-    patience: int = Field(default=5, ge=1)
-    seed: int = 0
-    mixed_precision: bool = False
-    devices: int = Field(default=1, ge=1)
-    dvclive: bool = False
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    optimizer: Literal["adam", "adamw"]
+    learning_rate: float = Field(gt=0)
+    schedule: Literal["constant", "cosine", "published"]
+    warmup: float = Field(ge=0, lt=1)
+    weight_decay: float = Field(ge=0)
+    loss: Literal["crossentropy", "weighted", "focal", "asymmetric"]
+    focus: float = Field(ge=0)
+    oversample: float = Field(ge=0, le=1)
+    patience: int = Field(ge=1)
+    seed: int
+    mixed_precision: bool
+    devices: int = Field(ge=1)
+    dvclive: bool
 
 
 class Data(NamedTuple):

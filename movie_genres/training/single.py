@@ -29,12 +29,12 @@ class PosterTraining(TrainingOptions):
             `answering.write_answers`.
     """
 
-    flip: bool = True
-    shift: float = Field(default=0.1, ge=0, le=0.5)
-    brightness: float = Field(default=0.1, ge=0, le=1)
-    erase: float = Field(default=0.5, ge=0, le=1)
-    mixup: float = Field(default=0.2, ge=0)
-    draws: int = Field(default=8, ge=0)
+    flip: bool
+    shift: float = Field(ge=0, le=0.5)
+    brightness: float = Field(ge=0, le=1)
+    erase: float = Field(ge=0, le=1)
+    mixup: float = Field(ge=0)
+    draws: int = Field(ge=0)
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
@@ -47,9 +47,9 @@ class OverviewTraining(TrainingOptions):
         draw_word_dropout: like `word_dropout`, for these. More than in training, as the network knows the films by heart.
     """
 
-    word_dropout: float = Field(default=0.1, ge=0, lt=1)
-    draws: int = Field(default=8, ge=0)
-    draw_word_dropout: float = Field(default=0.4, ge=0, lt=1)
+    word_dropout: float = Field(ge=0, lt=1)
+    draws: int = Field(ge=0)
+    draw_word_dropout: float = Field(ge=0, lt=1)
 
 
 def poster_metadata(prepared, posters):
