@@ -6,6 +6,7 @@
 import contextlib
 import errno
 import hashlib
+import io
 import os
 import stat
 import uuid
@@ -38,7 +39,7 @@ def is_below(path: StrPath, root: StrPath) -> bool:
     return path == root or path.startswith(root.rstrip(os.sep) + os.sep)
 
 
-def open_regular(path: StrPath) -> BinaryIO:
+def open_regular(path: StrPath) -> io.BufferedReader:
     """Opens a regular file of this machine for reading bytes; nothing else is opened, and opening never waits.
 
     Raises:
