@@ -66,16 +66,13 @@ def import_films(source: StrPath, target: StrPath, layout: str | None = None, op
     """Reads a source of films and puts it in place of the data folder `target`.
 
     Everything is checked first, then written to the folder `.NAME-import` beside `target`, and swapped in at the end; a
-    failure leaves `target` as it was, and `recover` mends what a sudden end left.
+    failure leaves `target` as it was, and `recover` mends what a sudden end left. Gives the layout's name, and what is in
+    the new folder.
 
     Args:
-        source: a folder, zip archive or table; see `layouts.read_source`.
+        source, layout, options: as in `layouts.read_source`.
         target: the data folder to make, or to replace where import made it and nobody changed it. Of a link, the folder
             that it leads to.
-        layout, options: as in `layouts.read_source`.
-
-    Returns:
-        The name of the layout, and what is in the new folder.
 
     Raises:
         InputError: the source cannot be used, or the target must not be replaced.
@@ -116,12 +113,10 @@ def _checked(source: StrPath, target: StrPath, folder: Path, layout: str | None,
              ) -> tuple[str, Source]:
     """What `read_source` gives, where all that can be known before anything is written is in order."""
     for place in (source, options.posters):
-        if place:
-            _refuse_overlap(target, folder, place)
+        _refuse_overlap(target, folder, place)
     _refuse_foreign(target, folder)
     name, content = read_source(source, layout, options)
-    if content.origin is not None:
-        _refuse_overlap(target, folder, content.origin)
+    _refuse_overlap(target, folder, content.origin)
     if not content.films:
         raise InputError(source, "at least one film", "none", "; ".join(content.notes))
     for film in content.films:
@@ -148,8 +143,8 @@ def _staging(folder: Path) -> Path:
     return folder.parent / f".{folder.name}-import"
 
 
-def _refuse_overlap(target: StrPath, folder: Path, place: StrPath) -> None:
-    if is_below(place, folder):
+def _refuse_overlap(target: StrPath, folder: Path, place: StrPath | None) -> None:
+    if place and is_below(place, folder):
         raise InputError(target, "a folder apart from what is imported", f"one that is, or holds, {place}",
                          "Give another folder.")
 

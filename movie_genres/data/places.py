@@ -122,14 +122,19 @@ class Place:
             OSError: it is not, or it is not there; `reason_of` puts it in words.
         """
         if isinstance(self.path, Member):
-            size = _checked(self.path).file_size
+            if self.is_dir():
+                raise OSError(errno.ENOTSUP, "not a regular file")
+            info = self.path.root.getinfo(self.path.at)
+            if is_special(info):
+                raise OSError(errno.ENOTSUP, "a link or no regular file")
+            size = info.file_size
         else:
             if os.path.islink(self.path) and self.leads_out():
                 raise OSError(errno.EXDEV, "a link that leads out of the folder")
-            info = os.stat(self.path)
-            if not stat.S_ISREG(info.st_mode):
+            status = os.stat(self.path)
+            if not stat.S_ISREG(status.st_mode):
                 raise OSError(errno.ENOTSUP, "not a regular file")
-            size = info.st_size
+            size = status.st_size
         if most is not None and size > most:
             raise _too_large(most)
 
@@ -164,15 +169,6 @@ class Place:
         return Table(self.path)
 
 
-def _checked(member: Member) -> zipfile.ZipInfo:
-    if member.is_dir():
-        raise OSError(errno.ENOTSUP, "not a regular file")
-    info = member.root.getinfo(member.at)
-    if is_special(info):
-        raise OSError(errno.ENOTSUP, "a link or no regular file")
-    return info
-
-
 def reason_of(error: OSError) -> str:
     """Why a file was not read, in words. An error that is this machine's and not the file's is raised again."""
     if is_of_machine(error):
@@ -198,10 +194,7 @@ def folder_place(path: StrPath) -> Place:
 
 
 def open_source(path: Path) -> tuple[list[Place], list[str]]:
-    """What a path holds as places in which films may lie: itself, and the folders directly inside.
-
-    Returns:
-        The places, and sentences on what is peculiar.
+    """The places at a path in which films may lie, itself and the folders directly inside, and notes on what is peculiar.
 
     Raises:
         InputError: no such path, or it is none of these.

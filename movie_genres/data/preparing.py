@@ -50,12 +50,10 @@ class PrepareOptions:
 
 
 def prepare(data: StrPath, out: StrPath, options: PrepareOptions) -> dict[str, Any]:
-    """Validates the data folder, drops duplicates, fixes the genres and splits the films.
-
-    `data` is a canonical folder, see `films`; `out` is written as of `prepared.save_prepared`.
+    """Validates the data folder, drops duplicates, fixes the genres, splits the films, and saves them in the folder `out`.
 
     Returns:
-        The summary of `out`: the genres, films by split and genre, and what was left out.
+        The summary saved with them: the genres, films by split and genre, and what was left out.
 
     Raises:
         InputError: the data folder cannot be used.

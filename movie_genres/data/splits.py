@@ -14,16 +14,12 @@ SPLITS = ("train", "validation", "test")
 
 
 def choose_genres(films: Sequence[Film], min_films: int = 3, top: int | None = None, only: Sequence[str] = ()) -> list[str]:
-    """Fixes the genre list.
+    """Fixes the genre list, alphabetical unless `only` gives the order.
 
     Args:
-        films: all of them.
         min_films: genres with fewer films are left out.
         top: keep only the most frequent ones, this many; None keeps all.
-        only: an explicit list, used in its order in place of the rules above.
-
-    Returns:
-        Their names, alphabetical unless `only` gives the order.
+        only: an explicit list, used in place of the rules above.
 
     Raises:
         UserError: a genre of `only` occurs nowhere, or fewer than two genres are left.
@@ -44,10 +40,8 @@ def choose_genres(films: Sequence[Film], min_films: int = 3, top: int | None = N
 def group_duplicates(films: Sequence[Film], digests: Mapping[str, str]) -> NDArray[np.intp]:
     """Groups films that are the same for a model: equal normalised overview or equal poster bytes, also in chains.
 
-    `digests` are those of the posters by film id, for films that have one.
-
-    Returns:
-        Of shape (films,): the index of the first film of each film's group.
+    `digests` are those of the posters by film id, for films that have one. Gives the index of the first film of each film's
+    group, of shape (films,).
     """
     parent = list(range(len(films)))
 

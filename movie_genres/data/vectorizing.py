@@ -44,12 +44,11 @@ def write_posters(paths: Sequence[str], out: StrPath, image_size: tuple[int, int
 
     Args:
         paths: of the posters, in the order of the films; empty text for a film without one.
-        out: the folder.
         image_size: (height, width) in pixels.
         workers: number of decoding threads; by default as many as there are cores, and a few more.
 
     Returns:
-        The reason for each poster that could not be decoded, by path.
+        The reason for each that could not be decoded, by path.
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
