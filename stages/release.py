@@ -1,11 +1,10 @@
 """Writes small, versioned copies of the trained models and their model card; run by hand, not part of the pipeline."""
 
-import json
-
 import click
 import pandas as pd
 
 from movie_genres.evaluation.releasing import release
+from movie_genres.inputs.prepared import load_summary
 from stages.common import EXISTING_FILE, FILE, FOLDER, models_option, prepared_option, running
 
 
@@ -21,8 +20,7 @@ from stages.common import EXISTING_FILE, FILE, FOLDER, models_option, prepared_o
 @click.option("--data", required=True, help="A sentence on the films, for the model card.")
 def main(models, prepared, intervals, out, card, name, version, data):
     with running():
-        summary = json.loads((prepared / "summary.json").read_text(encoding="utf-8"))
-        release(models, out, card, name, version, data, summary, pd.read_csv(intervals))
+        release(models, out, card, name, version, data, load_summary(prepared), pd.read_csv(intervals))
         size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
         click.echo(f"{out}: {name} {version}, {size / 1e6:.1f} MB")
 
