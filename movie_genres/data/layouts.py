@@ -274,9 +274,9 @@ def _is_table(place):
 
 def _read_table(place, options):
     (table,), notes, genres = _tables(place), [], Genres(options.genre_separator)
-    id_column = table.find(options.id_column, ID_COLUMNS, "--id-column")
-    text_column = table.find(options.text_column, TEXT_COLUMNS, "--text-column")
-    genres_column = table.find(options.genres_column, GENRES_COLUMNS, "--genres-column")
+    id_column = table.find(options.id_column, ID_COLUMNS, "id_column")
+    text_column = table.find(options.text_column, TEXT_COLUMNS, "text_column")
+    genres_column = table.find(options.genres_column, GENRES_COLUMNS, "genres_column")
     title, year = (_optional(table, name) for name in ("title", "year"))
     films = [Film(cells[id_column].strip(), title(cells), year(cells), cells[text_column].strip(),
                   genres.parse(cells[genres_column]))
