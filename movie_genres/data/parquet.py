@@ -75,8 +75,8 @@ class ParquetTable(AnyTable):
 
         if types.is_nested(field.type):
             raise InputError(self.path, f"single values in the column {cut(field.name)!r}", "lists or structures")
-        return any(check(field.type) for check in (types.is_string, types.is_large_string,
-                                                   types.is_binary, types.is_large_binary))
+        checks = types.is_string, types.is_large_string, types.is_binary, types.is_large_binary
+        return any(check(field.type) for check in checks)
 
     def _rows_at_once(self, metadata: Any) -> int:
         """How many rows fit into `BLOCK_BYTES`, going by what the file says of its row groups."""

@@ -35,15 +35,10 @@ csv.field_size_limit(MAX_ROW + 1)  # the module stops at 131,072 characters a fi
 
 
 class AnyTable(ABC):
-    """A table of named columns. Cells are text, never numbers or NaN.
-
-    Attributes:
-        path: as it was given: a path, a member of an archive or a URL.
-        columns: their names.
-    """
+    """A table of named columns. Cells are text, never numbers or NaN."""
 
     path: Any  # a `TablePath`; whoever gave it knows which
-    columns: list[str]
+    columns: list[str]  # their names
 
     def _check_columns(self) -> None:
         if len(self.columns) > MAX_COLUMNS:

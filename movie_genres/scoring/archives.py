@@ -17,7 +17,7 @@ from movie_genres.base.errors import InputError
 from movie_genres.base.files import is_of_machine, open_regular
 from movie_genres.data.access import is_special
 from movie_genres.inputs.posters import SUFFIXES, PosterError, check_bytes, stamp_file
-from movie_genres.scoring.poster_sources import FailedPoster, LoadedPoster, PosterSource
+from movie_genres.scoring.poster_sources import FailedPoster, Listed, LoadedPoster, PosterSource
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 MAX_HEADERS = 1_000_000  # bytes of the headers before one member of a tar archive; a hostile one may claim gigabytes
@@ -123,7 +123,7 @@ class TarPoster(NamedTuple):
         return f"{self.archive_stamp} {self.offset} {self.size}"
 
 
-def without_suffix(name: str) -> str:
+def id_of(name: str) -> str:
     """The id of a file: its path without extension."""
     return os.path.splitext(name)[0].replace(os.sep, "/")
 
@@ -155,7 +155,7 @@ def _unfolded(file: IO[bytes]) -> tuple[IO[bytes] | io.BufferedIOBase, bool]:
     return (opener(file), True) if opener else (file, False)
 
 
-def in_zip(path: str) -> Iterator[tuple[str, PosterSource]]:
+def in_zip(path: str) -> Listed:
     """Yields (id, poster) for each member of a zip archive but folders and hidden files that are no pictures.
 
     Raises:
@@ -167,10 +167,10 @@ def in_zip(path: str) -> Iterator[tuple[str, PosterSource]]:
         for number, member in enumerate(_open_zip(path, stamp).infolist()):
             if not member.is_dir() and counts(member.filename):
                 checksum = f"{member.CRC:x} {member.file_size}"
-                yield without_suffix(member.filename), ZipPoster(path, member.filename, number, checksum, stamp)
+                yield id_of(member.filename), ZipPoster(path, member.filename, number, checksum, stamp)
 
 
-def in_tar(path: str, max_bytes: int) -> Iterator[tuple[str, PosterSource]]:
+def in_tar(path: str, max_bytes: int) -> Listed:
     """Yields (id, poster) for each member of a tar archive but folders and hidden files that are no pictures.
 
     Posters of more than `max_bytes` in a compressed archive are not kept in memory.
@@ -201,7 +201,7 @@ def in_tar(path: str, max_bytes: int) -> Iterator[tuple[str, PosterSource]]:
             else:
                 data = stream.data(member.offset_data, member.size) if member.size <= max_bytes else b""
                 poster = LoadedPoster(name, data, member.size)
-            yield without_suffix(member.name), poster
+            yield id_of(member.name), poster
         if stream.last != bytes(tarfile.BLOCKSIZE):  # the module takes a damaged header for the end
             raise tarfile.ReadError("no end mark after the last whole member")
         while rest := unfolded.read(STEP):  # of a compressed archive, to its checksum

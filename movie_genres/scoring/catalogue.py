@@ -13,8 +13,8 @@ from typing import NamedTuple
 from movie_genres.data.access import NAMED_BY_USER, Access, TablePath
 from movie_genres.data.parquet import open_table
 from movie_genres.data.tables import ID_COLUMNS, TEXT_COLUMNS, TableOptions
-from movie_genres.scoring.listing import Listed, list_posters
-from movie_genres.scoring.poster_sources import LocalPoster, PosterSource
+from movie_genres.scoring.listing import list_posters
+from movie_genres.scoring.poster_sources import Listed, LocalPoster, PosterSource
 
 
 class Entry(NamedTuple):
@@ -58,7 +58,7 @@ class Catalogue:
         self._is_own, self._access = is_own, access
 
     def __iter__(self) -> Iterator[Entry]:
-        posters = iter(()) if self._posters is None else self._listed(self._posters)
+        posters = () if self._posters is None else self._listed(self._posters)
         if self._overviews is None:
             items: Iterator[Entry] = (Entry(film_id, poster) for film_id, poster in posters)
         else:
@@ -127,7 +127,7 @@ def read_overviews(path: TablePath, options: TableOptions, access: Access = NAME
             yield Entry(film_id, overview=overview)
 
 
-def join(overviews: Iterable[Entry], posters: Iterable[tuple[str, PosterSource]]) -> Iterator[Entry]:
+def join(overviews: Iterable[Entry], posters: Listed) -> Iterator[Entry]:
     """Joins overviews with posters of the same id; see `Catalogue`. The posters are kept on disk meanwhile."""
     with tempfile.TemporaryDirectory(prefix="movie-genres-", ignore_cleanup_errors=True) as folder:
         index = sqlite3.connect(Path(folder) / "posters.sqlite", check_same_thread=False, isolation_level=None)
@@ -140,8 +140,7 @@ def join(overviews: Iterable[Entry], posters: Iterable[tuple[str, PosterSource]]
             index.close()
 
 
-def _join(index: sqlite3.Connection, overviews: Iterable[Entry],
-          posters: Iterable[tuple[str, PosterSource]]) -> Iterator[Entry]:
+def _join(index: sqlite3.Connection, overviews: Iterable[Entry], posters: Listed) -> Iterator[Entry]:
     index.execute("PRAGMA synchronous = OFF")
     index.execute("PRAGMA journal_mode = OFF")
     index.execute("CREATE TABLE posters (id BLOB, poster BLOB)")

@@ -13,24 +13,8 @@ from movie_genres.data.access import HTTP, Access, describe, is_url, list_remote
 from movie_genres.data.parquet import PARQUET_MAGIC, TABLE_SUFFIXES, ParquetTable, open_table
 from movie_genres.data.tables import ID_COLUMNS, POSTER_COLUMNS, AnyTable, TableOptions
 from movie_genres.inputs.posters import SUFFIXES, is_picture
-from movie_genres.scoring.archives import (
-    COMPRESSIONS,
-    TAR_SUFFIXES,
-    ZIP_MAGIC,
-    counts,
-    in_tar,
-    in_zip,
-    is_tar,
-    without_suffix,
-)
-from movie_genres.scoring.poster_sources import (
-    FailedPoster,
-    LoadedPoster,
-    LocalPoster,
-    PosterSource,
-    RemotePoster,
-    poster_at,
-)
+from movie_genres.scoring.archives import COMPRESSIONS, TAR_SUFFIXES, ZIP_MAGIC, counts, id_of, in_tar, in_zip, is_tar
+from movie_genres.scoring.poster_sources import FailedPoster, Listed, LoadedPoster, LocalPoster, RemotePoster, poster_at
 
 WILDCARDS = re.compile(r"[*?\[]")
 HTTP_WILDCARDS = re.compile(r"[*\[]")  # a question mark begins a query there
@@ -38,13 +22,11 @@ MAX_LINE = 65_536  # bytes of a line of a list
 SAMPLE = 1000  # lines of a list that are looked at, if one of them is a file or a URL
 HEAD = 65_536  # bytes by which a file is recognised
 PLACES = "a folder, a glob, an archive, a table or a list of posters"
-LISTED = "a list of posters, a path or URL on each line"
+A_LIST = "a list of posters, a path or URL on each line"
 FOREIGN = {b"Rar!\x1a\x07": "a RAR archive", b"7z\xbc\xaf\x27\x1c": "a 7-Zip archive", b"%PDF": "a PDF document",
-           b"\x28\xb5\x2f\xfd": "a Zstandard file",
-           codecs.BOM_UTF16_LE: "text in UTF-16 or UTF-32", codecs.BOM_UTF16_BE: "text in UTF-16",
+           b"\x28\xb5\x2f\xfd": "a Zstandard file", codecs.BOM_UTF16_LE: "text in UTF-16 or UTF-32",
+           codecs.BOM_UTF16_BE: "text in UTF-16",
            **{magic: f"{kind} that is no tar archive" for magic, (kind, _) in COMPRESSIONS.items()}}
-
-Listed = Iterator[tuple[str, PosterSource]]  # ids and posters
 
 
 def list_posters(where: str, max_bytes: int, options: TableOptions = TableOptions(), access: Access = Access()) -> Listed:
@@ -113,7 +95,7 @@ def _in_folder(folder: str, root: str | None, inside: str = "") -> Listed:
         if is_folder:
             yield from _in_folder(folder, root, path)
         elif not leads_to_folder and counts(name):
-            yield without_suffix(path), LocalPoster(os.path.join(folder, path), root)
+            yield id_of(path), LocalPoster(os.path.join(folder, path), root)
 
 
 def _matching(pattern: str, access: Access) -> Listed:
@@ -131,7 +113,7 @@ def _matching(pattern: str, access: Access) -> Listed:
     for path in sorted(found):
         inside = os.path.relpath(path, base or os.curdir)
         if hidden.search(rest) or not hidden.search(inside):
-            yield without_suffix(inside), LocalPoster(path, root)
+            yield id_of(inside), LocalPoster(path, root)
 
 
 def _in_file(path: str, max_bytes: int, options: TableOptions, access: Access) -> Listed:
@@ -147,7 +129,7 @@ def _in_file(path: str, max_bytes: int, options: TableOptions, access: Access) -
             raise
         raise InputError(path, "a readable file", error.strerror or str(error)) from None
     if picture or (lower.endswith(SUFFIXES) and not tar and not zipped):
-        return iter([(without_suffix(os.path.basename(path)), LocalPoster(path))])
+        return iter([(id_of(os.path.basename(path)), LocalPoster(path))])
     if tar or (lower.endswith(TAR_SUFFIXES) and not zipped):
         return _some(path, in_tar(path, max_bytes))
     if zipped or lower.endswith(".zip"):
@@ -173,7 +155,7 @@ def _lines(path: str) -> Iterator[str]:
             file.seek(0)
         for line in iter(lambda: file.readline(MAX_LINE + 1), b""):
             if len(line) > MAX_LINE:
-                raise InputError(path, LISTED, f"a line of more than {MAX_LINE:,} bytes", "Is it a list?")
+                raise InputError(path, A_LIST, f"a line of more than {MAX_LINE:,} bytes", "Is it a list?")
             if listed := os.fsdecode(line.rstrip(b"\r\n")):
                 yield listed
 
@@ -188,7 +170,7 @@ def _refuse_other_text(path: str, access: Access) -> None:
         if found and number >= SAMPLE:
             break
     if number and (not found or 2 * likely < number):
-        raise InputError(path, LISTED, f"{number:,} lines, {found:,} of them a file or URL",
+        raise InputError(path, A_LIST, f"{number:,} lines, {found:,} of them a file or URL",
                          "Paths in a list start at the current folder.")
 
 
@@ -201,13 +183,13 @@ def _is_place(listed: str, access: Access) -> bool:
 
 def _in_list(path: str, access: Access) -> Listed:
     for listed in _lines(path):
-        yield without_suffix(listed), poster_at(listed, access)
+        yield id_of(listed), poster_at(listed, access)
 
 
 def _in_table(table: AnyTable, path: str, options: TableOptions, access: Access) -> Listed:
     identity = table.find(options.id_column, ID_COLUMNS, "id_column")
     poster = table.find(options.poster_column, POSTER_COLUMNS, "poster_column")
-    root = access.root if access.root is not None else os.path.dirname(path) or os.curdir
+    root = os.path.dirname(path) or os.curdir if access.root is None else access.root
     access = replace(access, root=root)
     for number, (film_id, given), problem in table.rows((identity, poster), raw=poster):
         if problem:
@@ -250,4 +232,4 @@ def _remote(url: str, access: Access) -> Listed:
         if about.get("type", "file") == "file" and counts(name):
             version = " ".join(str(about.get(key, "")) for key in ("size", "mtime", "LastModified", "ETag"))
             inside = name[len(base):].lstrip("/") or os.path.basename(name)
-            yield without_suffix(inside), RemotePoster(store.unstrip_protocol(name), version, trusted)
+            yield id_of(inside), RemotePoster(store.unstrip_protocol(name), version, trusted)

@@ -2,6 +2,7 @@
 
 import os
 import zlib
+from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from movie_genres.base.files import is_below, is_of_machine
@@ -26,6 +27,9 @@ class PosterSource(Protocol):
 
     def stamp(self) -> str:
         """Text that changes when the poster does."""
+
+
+Listed = Iterable[tuple[str, PosterSource]]  # by the films' ids
 
 
 class LocalPoster(NamedTuple):
