@@ -29,7 +29,7 @@ def main(prepared, models, out, params):
         from movie_genres.inputs.prepared import load_prepared
         from movie_genres.scoring.catalogue import Entry
         from movie_genres.scoring.engine import score_anew
-        from movie_genres.scoring.listing import LocalPoster
+        from movie_genres.scoring.poster_sources import LocalPoster
         from movie_genres.scoring.rows import RowFormat
 
         options = read_options(params, "predict", PredictOptions)

@@ -18,7 +18,7 @@ from movie_genres.models.network import Network, restore_vocabulary
 from movie_genres.networks.fusion import FusionOptions, train_fusion
 from movie_genres.scoring.catalogue import Entry
 from movie_genres.scoring.chunks import score
-from movie_genres.scoring.listing import LocalPoster
+from movie_genres.scoring.poster_sources import LocalPoster
 from stages.train_encoders import main as stage
 
 keras_hub = pytest.importorskip("keras_hub", reason="the extra `encoders` is not installed")

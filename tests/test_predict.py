@@ -20,7 +20,7 @@ from movie_genres.ensemble.scorer import Models
 from movie_genres.models.checkpoints import read_metadata
 from movie_genres.scoring.catalogue import Entry
 from movie_genres.scoring.chunks import score
-from movie_genres.scoring.listing import LocalPoster
+from movie_genres.scoring.poster_sources import LocalPoster
 
 GOOD = image_bytes(size=(30, 40))
 

@@ -15,7 +15,7 @@ from movie_genres.base.errors import InputError, Remedy
 from movie_genres.base.files import StrPath, is_of_machine, open_regular, read_capped
 
 DECODER = "pillow-1"  # recorded in every model; raise it whenever a change below changes pixels
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
 
 
@@ -107,7 +107,7 @@ def decode_poster(data: bytes, size: tuple[int, int], max_pixels: int = Caps().p
     if not data:
         raise PosterError("empty", "the file is empty")
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with Image.open(io.BytesIO(data), formats=PICTURE_FORMATS) as image:
             width, height = image.size
             most = max_pixels if image.format == "JPEG" else max_pixels // 4
             if width * height > most:
@@ -130,7 +130,7 @@ def decode_poster(data: bytes, size: tuple[int, int], max_pixels: int = Caps().p
 def is_picture(data: bytes) -> bool:
     """Whether bytes begin as an image file of a known format does."""
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS):
+        with Image.open(io.BytesIO(data), formats=PICTURE_FORMATS):
             return True
     except Exception as error:
         if is_of_machine(error):
