@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 class Posters(NamedTuple):
@@ -18,6 +19,12 @@ class Posters(NamedTuple):
 
     pixels: np.ndarray
     present: np.ndarray
+
+    def order(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        return np.arange(len(rows))
+
+    def batch(self, rows: NDArray[np.intp]) -> NDArray[np.uint8]:
+        return np.asarray(self.pixels[rows])
 
 
 class Overviews(NamedTuple):
@@ -40,6 +47,12 @@ class Overviews(NamedTuple):
     def present(self):
         """Whether the film has an overview with at least one token, bool array of shape (films,)."""
         return self.lengths > 0
+
+    def order(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        return np.argsort(self.lengths[rows], kind="stable")  # like lengths together: little padding
+
+    def batch(self, rows: NDArray[np.intp]) -> NDArray[np.int32]:
+        return pad(self, rows)
 
 
 def load_posters(folder):
