@@ -21,7 +21,7 @@ import yaml
 STAGES = {"cnn": "posters", "lstm": "overviews", "fusion": "answers"}  # and what they read
 
 
-def repeat(prepared, features, times, folder):
+def repeat(prepared: Path, features: Path, times: int, folder: Path) -> None:
     """Writes what the trainings read, of every film `times` times, below `folder`."""
     films = pd.read_csv(prepared / "films.csv", dtype=str, keep_default_na=False)
     copies = [films.assign(id=films["id"] + f"-{number}") for number in range(times)]
@@ -41,7 +41,7 @@ def repeat(prepared, features, times, folder):
     shutil.copy(features / "overviews" / "vocabulary.json", folder / "overviews")
 
 
-def peaks(*command):
+def peaks(*command: object) -> tuple[float, float]:
     """Runs a command; returns the peaks of its own and of its whole resident memory, in MB."""
     process = subprocess.Popen([sys.executable, "-m", *map(str, command)])
     own = whole = 0
@@ -57,7 +57,7 @@ def peaks(*command):
 @click.option("--prepared", type=Path, default="prepared", show_default=True, help="Output of the stage prepare.")
 @click.option("--features", type=Path, default="features", show_default=True, help="Outputs of the stage vectorize.")
 @click.option("--times", type=int, default=10, show_default=True, help="How often each film is repeated.")
-def main(prepared, features, times):
+def main(prepared: Path, features: Path, times: int) -> None:
     params = yaml.safe_load(Path("params.yaml").read_text())
     short = {name: {**params[name], "epochs": 1} for name in STAGES}
     short["cnn"]["draws"] = short["lstm"]["draws"] = 1
