@@ -5,6 +5,8 @@ vectorize, and draws batches from the array on disk. Same layers, batch size, fi
 Time spent on input is measured by an epoch of batches that nothing is done with.
 """
 
+from collections.abc import Callable, Iterator
+
 import click
 import keras
 import numpy as np
@@ -24,16 +26,16 @@ BATCH_SIZE = 64
 @click.option("--prepared", default="prepared", show_default=True, help="Output of the stage prepare.")
 @click.option("--posters", default="features/posters", show_default=True, help="Output of the stage vectorize.")
 @click.option("--rounds", type=int, default=5, show_default=True, help="How often each way runs, in turn.")
-def main(prepared, posters, rounds):
+def main(prepared: str, posters: str, rounds: int) -> None:
     films, decoded = load_prepared(prepared), load_posters(posters)
     rows, size = films.rows("train", decoded.present), decoded.pixels.shape[1:3]
     labels, genres = films.labels, len(films.genres)
 
-    def batches():
+    def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for batch in shuffled(rows, BATCH_SIZE, np.random.default_rng(0)):
             yield decoded.pixels[batch], labels[batch]
 
-    def load(path, label):
+    def load(path: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         image = tf.io.decode_image(tf.io.read_file(path), channels=3, expand_animations=False)
         return tf.cast(tf.image.resize(image, size), tf.uint8), label
 
@@ -42,7 +44,7 @@ def main(prepared, posters, rounds):
     notebook = tf.data.Dataset.from_tensor_slices((paths, labels[rows])).shuffle(len(rows))
     notebook = notebook.map(load, num_parallel_calls=tf.data.AUTOTUNE).batch(BATCH_SIZE).prefetch(tf.data.AUTOTUNE)
 
-    def training(dataset, policy="float32"):
+    def training(dataset: tf.data.Dataset, policy: str = "float32") -> Callable[[], object]:
         keras.config.set_dtype_policy(policy)
         model = plain_cnn(size, genres)
         model.compile("adam", "binary_crossentropy", jit_compile=False)

@@ -18,18 +18,18 @@ import click
 from movie_genres.base.files import file_digest
 
 
-def train(stage, folder):
+def train(stage: str, folder: Path) -> subprocess.Popen[str]:
     outputs = {"--model": "m.keras", "--history": "h.csv", "--metrics": "m.json", "--out": "answers", "--state": "state"}
     arguments = [part for option, name in outputs.items() for part in (option, str(folder / name))]
     return subprocess.Popen([sys.executable, "-m", f"stages.train_{stage}", *arguments], stderr=subprocess.PIPE, text=True)
 
 
-def digest_of(folder):
+def digest_of(folder: Path) -> str:
     digests = {str(path.relative_to(folder)): file_digest(path) for path in sorted(folder.rglob("*")) if path.is_file()}
     return hashlib.sha256(json.dumps(digests).encode()).hexdigest()
 
 
-def epochs_in(messages):
+def epochs_in(messages: str) -> int:
     return sum(": epoch " in line for line in messages.splitlines())
 
 
@@ -37,7 +37,7 @@ def epochs_in(messages):
 @click.option("--stage", default="lstm", show_default=True, help="cnn, lstm or fusion.")
 @click.option("--kills", default=50, show_default=True, help="How often to kill.")
 @click.option("--seed", default=0, show_default=True, help="Decides the moments.")
-def main(stage, kills, seed):
+def main(stage: str, kills: int, seed: int) -> None:
     chance, killed, runs = random.Random(seed), 0, 0
     with tempfile.TemporaryDirectory() as folder:
         started, undisturbed = time.monotonic(), train(stage, Path(folder, "undisturbed"))

@@ -4,13 +4,15 @@ The notebooks' way pads every overview to 100 tokens, vectorises inside the mode
 token ids in batches of like length to layers that compute the same. Same sizes, batch size, films and optimizer.
 """
 
+from collections.abc import Iterator
+
 import click
 import keras
 import numpy as np
 import tensorflow as tf
 
 from benchmarks.timing import compare
-from movie_genres.inputs.features import load_overviews, pad
+from movie_genres.inputs.features import load_overviews
 from movie_genres.inputs.prepared import load_prepared
 from movie_genres.inputs.vocabulary import load_vocabulary
 from movie_genres.networks.lstm import stacked_lstm
@@ -20,7 +22,7 @@ from movie_genres.training.loop import stream
 BATCH_SIZE = 64
 
 
-def notebook_lstm(vectorise, tokens, genres):
+def notebook_lstm(vectorise: keras.layers.Layer, tokens: int, genres: int) -> keras.Model:
     """The published network as it was written, from text to probabilities."""
     layers = keras.layers
     overviews = keras.Input((), dtype="string")
@@ -35,7 +37,7 @@ def notebook_lstm(vectorise, tokens, genres):
 @click.option("--prepared", default="prepared", show_default=True, help="Output of the stage prepare.")
 @click.option("--overviews", default="features/overviews", show_default=True, help="Output of the stage vectorize.")
 @click.option("--rounds", type=int, default=3, show_default=True, help="How often each way runs, in turn.")
-def main(prepared, overviews, rounds):
+def main(prepared: str, overviews: str, rounds: int) -> None:
     films, encoded = load_prepared(prepared), load_overviews(overviews)
     tokens = len(load_vocabulary(overviews))
     rows = films.rows("train", encoded.present)
@@ -44,10 +46,10 @@ def main(prepared, overviews, rounds):
     ours = stacked_lstm(tokens, genres)
     ours.compile("adam", "binary_crossentropy")
 
-    def batches():
+    def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         rng = np.random.default_rng(0)
         for batch in by_length(rows, encoded.lengths, BATCH_SIZE, rng):
-            yield pad(encoded, batch), labels[batch]
+            yield encoded.batch(batch), labels[batch]
 
     signature = (tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None, genres), tf.float32))
     bucketed = stream(batches, signature)

@@ -9,7 +9,9 @@ import json
 import statistics
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 import pandas as pd
@@ -21,20 +23,20 @@ from movie_genres.base.files import replacing
 SHOWN = ("loss", "skill", "precision", "recall", "recall_at_precision", "f1", "map", "tuned_macro_f1")
 
 
-def git(*arguments):
+def git(*arguments: str) -> str | None:
     """What a git command prints, or None where it fails."""
     result = subprocess.run(["git", *arguments], capture_output=True, text=True)
     return result.stdout.strip() if result.returncode == 0 else None
 
 
-def figures_of(name):
+def figures_of(name: str) -> Any:
     """The content of `metrics/evaluate.json` in an experiment of the current commit, or None where there is none."""
     commit = git("rev-parse", "HEAD")
     content = git("show", f"refs/exps/{commit[:2]}/{commit[2:]}/{name}:metrics/evaluate.json")
     return content and json.loads(content)
 
 
-def run_split(seed, settings):
+def run_split(seed: int, settings: Sequence[str]) -> dict[str, Any]:
     """Runs the pipeline on the split of a seed, unless that has been done, and returns its figures."""
     digest = hashlib.sha256("\n".join(settings).encode()).hexdigest()[:8]
     name = f"split-{seed}-{digest}" if settings else f"split-{seed}"
@@ -45,14 +47,10 @@ def run_split(seed, settings):
     return figures_of(name)
 
 
-def summarise(figures):
-    """Means and standard deviations over splits.
+def summarise(figures: list[dict[str, Any]]) -> pd.DataFrame:
+    """Means and standard deviations over splits of figures by `model.metric`.
 
-    Args:
-        figures: list of dicts from `model.metric` to float or None.
-
-    Returns:
-        data frame with the columns model, metric, mean, spread and splits.
+    Returns columns model, metric, mean, spread and splits.
     """
     lines = []
     for key in (key for key in figures[0] if "." in key):
@@ -68,7 +66,7 @@ def summarise(figures):
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), default="predictions/split_seeds.csv",
               show_default=True, help="The CSV file to write.")
 @click.option("-S", "--set-param", "settings", multiple=True, help="A parameter to change, as for `dvc exp run`.")
-def main(seeds, out, settings):
+def main(seeds: int, out: Path, settings: Sequence[str]) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     summary = summarise([run_split(seed, settings) for seed in range(seeds)])
     with replacing(out) as partial:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -10,7 +11,7 @@ import click
 from benchmarks.timing import compare
 
 
-def command(*arguments):
+def command(*arguments: str) -> Callable[[], object]:
     return lambda: subprocess.run([sys.executable, "-c", *arguments], check=True, capture_output=True)
 
 
@@ -18,7 +19,7 @@ def command(*arguments):
 @click.option("--poster", default="data/posters/demo0000.jpg", show_default=True, help="An image file.")
 @click.option("--models", default="released", show_default=True, help="Folder with the trained models.")
 @click.option("--rounds", type=int, default=5, show_default=True, help="How often each is started, in turn.")
-def main(poster, models, rounds):
+def main(poster: str, models: str, rounds: int) -> None:
     predict = "from genre_cli.predict import main; main()"
     with tempfile.TemporaryDirectory() as folder:
         compare({

@@ -3,21 +3,18 @@
 import gc
 import statistics
 import time
+from collections.abc import Callable, Mapping
 
 from rich.console import Console
 from rich.table import Table
 
 
-def compare(ways, rounds, count, unit):
+def compare(ways: Mapping[str, Callable[[], object]], rounds: int, count: int, unit: str) -> None:
     """Times each way in turn, `rounds` times, and prints a table; the first way is the yardstick.
 
-    Args:
-        ways: dict from name to a function without arguments.
-        rounds: int.
-        count: how many things each way handles.
-        unit: what they are called.
+    `count` is how many things each way handles, `unit` what they are called.
     """
-    seconds = {name: [] for name in ways}
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, way in ways.items():
             gc.collect()  # what one way leaves behind must not run beside the next

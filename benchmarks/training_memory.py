@@ -24,7 +24,7 @@ from movie_genres.inputs.vocabulary import load_vocabulary, save_vocabulary
 STAGES = {"cnn": "posters", "lstm": "overviews", "fusion": "answers"}  # and what they read
 
 
-def repeat(prepared, features, times, folder):
+def repeat(prepared: Path, features: Path, times: int, folder: Path) -> None:
     """Writes what the trainings read, of every film `times` times, below `folder`."""
     for name in ("posters", "overviews"):
         (folder / name).mkdir(parents=True)
@@ -41,7 +41,7 @@ def repeat(prepared, features, times, folder):
     save_vocabulary(load_vocabulary(features / "overviews"), folder / "overviews")
 
 
-def peaks(*command):
+def peaks(*command: object) -> tuple[float, float]:
     """Runs a command; returns the peaks of its own and of its whole resident memory, in MB."""
     process = subprocess.Popen([sys.executable, "-m", *map(str, command)])
     own = whole = 0
@@ -57,7 +57,7 @@ def peaks(*command):
 @click.option("--prepared", type=Path, default="prepared", show_default=True, help="Output of the stage prepare.")
 @click.option("--features", type=Path, default="features", show_default=True, help="Outputs of the stage vectorize.")
 @click.option("--times", type=int, default=10, show_default=True, help="How often each film is repeated.")
-def main(prepared, features, times):
+def main(prepared: Path, features: Path, times: int) -> None:
     params = yaml.safe_load(Path("params.yaml").read_text())
     short = {name: {**params[name], "epochs": 1} for name in STAGES}
     short["cnn"]["draws"] = short["lstm"]["draws"] = 1

@@ -1,5 +1,7 @@
 """Trains the poster network and keeps its best checkpoint."""
 
+from pathlib import Path
+
 import click
 
 from movie_genres.models.backend import import_tensorflow
@@ -11,13 +13,14 @@ from stages.common import params_option, posters_option, prepared_option, read_o
 @posters_option
 @training_outputs("cnn")
 @params_option
-def main(prepared, posters, model, history, metrics, out, state, live, params):
+def main(prepared: Path, posters: Path, model: Path, history: Path, metrics: Path, out: Path, state: Path, live: Path,
+         params: Path) -> None:
     with running():
         import_tensorflow()
         from movie_genres.inputs.features import load_posters
         from movie_genres.inputs.prepared import load_prepared
         from movie_genres.networks.cnn import CnnOptions, train_cnn
-        from movie_genres.training.loop import Outputs
+        from movie_genres.training.outputs import Outputs
 
         options = read_options(params, "cnn", CnnOptions)
         train_cnn(load_prepared(prepared), load_posters(posters), options,

@@ -1,6 +1,7 @@
 """Runs or fine-tunes the pretrained encoders that the section `encoders` names, and keeps what they say of all films."""
 
 import json
+from pathlib import Path
 
 import click
 
@@ -21,7 +22,8 @@ from stages.common import FOLDER, params_option, posters_option, prepared_option
 @click.option("--live", type=FOLDER, default="live/encoders", show_default=True,
               help="Folder for DVCLive, if the parameters ask for it.")
 @params_option
-def main(prepared, posters, models, history, metrics, out, state, live, params):
+def main(prepared: Path, posters: Path, models: Path, history: Path, metrics: Path, out: Path, state: Path, live: Path,
+         params: Path) -> None:
     with running():
         named = list(read_options(params, "encoders", dict[str, dict]))
         if taken := sorted({"cnn", "lstm", "fusion"} & set(named)):
@@ -38,7 +40,7 @@ def main(prepared, posters, models, history, metrics, out, state, live, params):
         from movie_genres.inputs.features import load_posters
         from movie_genres.inputs.prepared import load_prepared
         from movie_genres.networks.encoders import Encoder, train_encoder
-        from movie_genres.training.loop import Outputs
+        from movie_genres.training.outputs import Outputs
 
         encoders = read_encoders(params, Encoder)
         films, readable = load_prepared(prepared), load_posters(posters).present

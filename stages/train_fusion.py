@@ -1,5 +1,7 @@
 """Trains the joint head over the features that the trained models give and keeps its best checkpoint."""
 
+from pathlib import Path
+
 import click
 
 from movie_genres.models.backend import import_tensorflow
@@ -11,13 +13,14 @@ from stages.common import answers_option, params_option, prepared_option, read_o
 @answers_option
 @training_outputs("fusion")
 @params_option
-def main(prepared, answers, model, history, metrics, out, state, live, params):
+def main(prepared: Path, answers: Path, model: Path, history: Path, metrics: Path, out: Path, state: Path, live: Path,
+         params: Path) -> None:
     with running():
         import_tensorflow()
         from movie_genres.inputs.prepared import load_prepared
         from movie_genres.models.answers import load_answers
         from movie_genres.networks.fusion import FusionOptions, train_fusion
-        from movie_genres.training.loop import Outputs
+        from movie_genres.training.outputs import Outputs
 
         options = read_options(params, "fusion", FusionOptions)
         train_fusion(load_prepared(prepared), load_answers(answers), options,

@@ -1,5 +1,7 @@
 """Trains the overview network and keeps its best checkpoint."""
 
+from pathlib import Path
+
 import click
 
 from movie_genres.models.backend import import_tensorflow
@@ -11,14 +13,15 @@ from stages.common import overviews_option, params_option, prepared_option, read
 @overviews_option
 @training_outputs("lstm")
 @params_option
-def main(prepared, overviews, model, history, metrics, out, state, live, params):
+def main(prepared: Path, overviews: Path, model: Path, history: Path, metrics: Path, out: Path, state: Path, live: Path,
+         params: Path) -> None:
     with running():
         import_tensorflow()
         from movie_genres.inputs.features import load_overviews
         from movie_genres.inputs.prepared import load_prepared
         from movie_genres.inputs.vocabulary import load_vocabulary
         from movie_genres.networks.lstm import LstmOptions, train_lstm
-        from movie_genres.training.loop import Outputs
+        from movie_genres.training.outputs import Outputs
 
         options = read_options(params, "lstm", LstmOptions)
         train_lstm(load_prepared(prepared), load_overviews(overviews), load_vocabulary(overviews), options,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from movie_genres.inputs.features import Overviews, pad
+from movie_genres.inputs.features import Overviews
 from movie_genres.training.batches import augment, by_length, drop_words, erase, mixup
 
 RNG = np.random.default_rng
@@ -9,7 +9,7 @@ RNG = np.random.default_rng
 
 def test_pad_gives_each_overview_a_line():
     overviews = Overviews(np.array([5, 6, 7, 8], np.int32), np.array([0, 1, 1, 4]))
-    assert pad(overviews, np.array([2, 0, 1])).tolist() == [[6, 7, 8], [5, 0, 0], [0, 0, 0]]
+    assert overviews.batch(np.array([2, 0, 1])).tolist() == [[6, 7, 8], [5, 0, 0], [0, 0, 0]]
 
 
 def test_by_length_uses_every_row_once_and_mixes_lengths_little():

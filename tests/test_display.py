@@ -8,7 +8,7 @@ import pytest
 from conftest import options_of, outputs
 from rich.console import Console
 
-from movie_genres.base.errors import UserError
+from movie_genres.base.errors import MissingPackageError
 from movie_genres.networks.cnn import CnnOptions, train_cnn
 from movie_genres.training import display
 from movie_genres.training.display import LiveLog, TrainingDisplay
@@ -52,5 +52,5 @@ def test_dvclive_gets_the_epochs_before_an_interruption_once(tmp_path, monkeypat
 
 def test_a_missing_dvclive_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "dvclive", None)
-    with pytest.raises(UserError, match=r"pip install -e '.\[dvclive\]'"):
+    with pytest.raises(MissingPackageError, match="needs the package dvclive"):
         LiveLog(tmp_path, [])

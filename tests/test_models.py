@@ -1,14 +1,18 @@
+import sys
 import zipfile
 
 import keras
 import numpy as np
 import pytest
 from conftest import options_of
+from test_damaged_models import altered
+from test_pipeline import blob, listing
 
-from movie_genres.base.errors import InputError
+from movie_genres.base.errors import InputError, MissingPackageError
 from movie_genres.inputs.features import Overviews
 from movie_genres.models import checkpoints
 from movie_genres.models.layers import FEATURES, lstm
+from movie_genres.models.network import Network
 from movie_genres.networks.cnn import CnnOptions, build_cnn, plain_cnn
 from movie_genres.networks.fusion import FusionOptions, build_fusion, hide_modality
 from movie_genres.networks.lstm import LstmOptions, build_lstm, semantic_embedding, stacked_lstm
@@ -49,6 +53,48 @@ def test_gives_finite_probabilities_that_survive_saving(name, tmp_path):
     loaded, metadata = checkpoints.load(tmp_path / "m.keras")
     assert metadata["genres"] == ["ä"]
     assert np.array_equal(loaded.predict_on_batch(inputs), answers)
+
+
+@pytest.mark.parametrize("name", ["plain", "residual", "stacked", "mean"])
+def test_a_network_with_constant_weights_answers_as_its_model_does(name, tmp_path):
+    build, inputs = BUILDERS[name]
+    model, genres = build(), ["A", "B", "C", "D", "E"]
+    about = {"modality": "poster", "image_size": (32, 16)} if inputs is POSTERS else {
+        "modality": "overview", "vocabulary": {"tokens": ["a"], "max_length": 9}}
+    checkpoints.save(model, tmp_path / "m.keras", {"genres": genres, **about})
+    features, answers = Network(tmp_path / "m.keras")(inputs)
+    assert np.allclose(answers, model.predict_on_batch(inputs), atol=1e-5) and len(features) == len(inputs)
+
+
+@pytest.mark.parametrize("name", ["mean", "gated"])
+def test_a_file_of_when_our_modules_stood_elsewhere_loads_and_answers_the_same(name, tmp_path):
+    build, inputs = BUILDERS[name]
+    model = build()
+    checkpoints.save(model, tmp_path / "m.keras", {"modality": None, "genres": ["A"]})
+
+    def move(members):
+        assert b"movie_genres.models.layers" in members["config.json"]
+        members["config.json"] = members["config.json"].replace(b"movie_genres.models.layers", b"movie_genres.layers")
+
+    (tmp_path / "old.keras").write_bytes(altered((tmp_path / "m.keras").read_bytes(), move))
+    loaded, _ = checkpoints.load(tmp_path / "old.keras")
+    assert np.array_equal(loaded.predict_on_batch(inputs), model.predict_on_batch(inputs))
+
+
+def test_the_released_models_load(tmp_path):
+    _, entries = listing("released.dvc")
+    for entry in entries:
+        if entry["relpath"].endswith(".keras"):
+            (tmp_path / "m.keras").write_bytes(blob(entry["md5"]).read_bytes())
+            network = Network(tmp_path / "m.keras")
+            assert network.model.output_shape == (None, len(network.metadata["genres"]))
+
+
+def test_a_pretrained_encoder_without_kerashub_names_it(tmp_path, monkeypatch):
+    checkpoints.save(BUILDERS["mean"][0](), tmp_path / "m.keras", {"modality": "overview", "genres": ["A"], "preset": "x"})
+    monkeypatch.setitem(sys.modules, "keras_hub", None)
+    with pytest.raises(MissingPackageError, match="m.keras: a pretrained encoder needs the package keras-hub"):
+        checkpoints.load(tmp_path / "m.keras")
 
 
 @pytest.mark.parametrize("name", ["plain", "residual", "stacked", "mean"])

@@ -2,12 +2,14 @@
 
 import dataclasses
 import os
+import shutil
 
 import filelock
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import options_of, outputs
+from conftest import REPOSITORY, options_of, outputs
+from test_pipeline import files_of
 
 from movie_genres.base import files
 from movie_genres.base.errors import LockedError
@@ -17,6 +19,7 @@ from movie_genres.networks.fusion import FusionOptions, train_fusion
 from movie_genres.networks.lstm import LstmOptions, train_lstm
 from movie_genres.training import loop as training
 from movie_genres.training import state as resuming
+from movie_genres.training import trainer
 
 CNN = options_of(CnnOptions, width=4, batch_size=16, epochs=4, draws=1)
 FUSION = options_of(FusionOptions, units=8, epochs=4)
@@ -125,10 +128,8 @@ def count_writes(patch, target):
 
 
 def test_a_training_that_was_killed_after_its_last_epoch_trains_no_more(trainings, epochs, tmp_path, monkeypatch):
-    from movie_genres.training import single as modalities
-
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(modalities, "write_answers", lambda *_: (_ for _ in ()).throw(Killed))
+        patch.setattr(trainer, "run_on_films", lambda *_: (_ for _ in ()).throw(Killed))
         trainings["cnn"](tmp_path)
     del epochs[:]
     trainings["cnn"](tmp_path)
@@ -174,3 +175,21 @@ def test_two_trainings_do_not_share_a_state(trainings, tmp_path):
     lock = filelock.FileLock(tmp_path / "state" / "m" / "lock")
     with lock, pytest.raises(LockedError, match="another process is training"):
         trainings["fusion"](tmp_path)
+
+
+@pytest.mark.parametrize("file, decides", [
+    ("evaluation/plots.py", False), ("scoring/job.py", False), ("networks/lstm.py", False),
+    ("networks/cnn.py", True), ("training/loop.py", True), ("models/layers.py", True)])
+def test_the_state_is_bound_to_the_code_that_decides_the_training(tmp_path, monkeypatch, file, decides):
+    package = tmp_path / "movie_genres"
+    shutil.copytree(REPOSITORY / "movie_genres", package, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(resuming, "PACKAGE", package)
+    before = resuming.fingerprint(CNN)
+    (package / file).write_text((package / file).read_text() + "\n# edited\n")
+    assert (resuming.fingerprint(CNN) != before) is decides
+
+
+@pytest.mark.parametrize("network", ["cnn", "lstm", "fusion", "encoders"])
+def test_that_code_is_what_the_stage_imports_of_the_library(network):
+    run = {REPOSITORY / file for file in files_of(f"train_{network}") if file.startswith("movie_genres/")}
+    assert run <= {*resuming.code_files(f"movie_genres.networks.{network}")}

@@ -11,7 +11,7 @@ from movie_genres.base.errors import UserError
 from movie_genres.networks.cnn import CnnOptions, train_cnn
 from movie_genres.networks.fusion import FusionOptions, train_fusion
 from movie_genres.networks.lstm import LstmOptions, train_lstm
-from movie_genres.training.loop import TrainingOptions, learning_rate
+from movie_genres.training.options import TrainingOptions, learning_rate
 from stages.common import read_options
 from stages.train_lstm import main as train_lstm_stage
 
@@ -39,7 +39,7 @@ def test_writes_checkpoint_history_and_metrics_beside_the_base_rates(small_array
     assert json.loads((tmp_path / "m.json").read_text()) == summary
     assert summary["epoch"] == best["epoch"] and summary["best_val_loss"] == pytest.approx(best["val_loss"], abs=1e-4)
     assert summary["skill"] == pytest.approx(1 - summary["best_val_loss"] / summary["base_rate_loss"], abs=1e-3)
-    assert (tmp_path / "models" / "m.keras").exists()
+    assert (tmp_path / "models" / "m.keras").exists() and not (tmp_path / "state" / "m").exists()
 
 
 def test_the_checkpoint_is_the_best_epoch(small_arrays, tmp_path):
@@ -151,5 +151,5 @@ def test_fusion_says_what_it_makes_of_one_modality_alone(small_arrays, answers):
 
 
 def test_a_fusion_input_without_a_model_is_named(small_arrays, answers, tmp_path):
-    with pytest.raises(UserError, match="fusion.inputs: expected names among cnn, lstm, fusion; found minilm"):
+    with pytest.raises(UserError, match="fusion.inputs: expected names among cnn, lstm; found minilm"):
         train_fusion(small_arrays[0], answers, options_of(FusionOptions, inputs=("cnn", "minilm")), outputs(tmp_path))

@@ -1,9 +1,13 @@
 """Models that belong together, run on films: from decoded posters and token ids to the answers to give."""
 
-import numpy as np
+from collections.abc import Mapping, Sequence
 
-from movie_genres.ensemble.folder import FUSION
-from movie_genres.inputs.modality import BOTH, OVERVIEW, POSTER
+import numpy as np
+from numpy.typing import NDArray
+
+from movie_genres.ensemble.decisions import Decisions
+from movie_genres.ensemble.folder import FUSION, ModelFile
+from movie_genres.inputs.modality import BOTH, MODALITIES, FilmArrays
 from movie_genres.models.network import BATCH_SIZE, Network, fusion_inputs, run_fusion
 
 
@@ -11,41 +15,41 @@ class Models:
     """Models that belong together: those of single modalities, and the fusion model over them.
 
     Args:
-        files: list of `folder.ModelFile`.
-        decisions: `decisions.Decisions`: which model to believe, and how to calibrate its answers.
+        files: of the models.
+        decisions: which model to believe, and how to calibrate its answers.
         batch_size: films a step.
 
     Attributes:
-        genres: list of names, the order of all probabilities.
-        networks: dict from name to `Network`, those of single modalities.
-        fusion: `Network`, or None.
+        genres: names, the order of all probabilities.
+        networks: those of single modalities, by name.
+        fusion: where there is one.
 
     Raises:
         InputError: a model cannot be loaded.
     """
 
-    def __init__(self, files, decisions, batch_size=BATCH_SIZE):
+    def __init__(self, files: Sequence[ModelFile], decisions: Decisions, batch_size: int = BATCH_SIZE):
         networks = {file.name: Network(file.path, batch_size) for file in files}
         self.networks = {name: network for name, network in networks.items() if network.modality is not None}
         self.fusion, self.decisions = networks.get(FUSION), decisions
-        self.genres = next(iter(networks.values())).metadata["genres"]
+        self.genres: list[str] = next(iter(networks.values())).metadata["genres"]
 
-    def of_modality(self, modality):
-        """The networks of a modality, a dict from name to `Network`."""
+    def of_modality(self, modality: str) -> dict[str, Network]:
+        """The networks of a modality, by name."""
         return {name: network for name, network in self.networks.items() if network.modality == modality}
 
-    def predict(self, count, films):
+    def predict(self, count: int, films: Mapping[str, FilmArrays]) -> dict[str, NDArray[np.float32]]:
         """Probabilities of some films by each model, as it gives them.
 
         Args:
             count: number of films.
-            films: dict from the name of each model of one modality to the `features.Posters` or `features.Overviews` that it
-                takes.
+            films: what each model of one modality takes, by its name.
 
         Returns:
-            dict from model name to float32 array of shape (count, genres); NaN where a model has nothing to go by.
+            by model name, of shape (count, genres); NaN where a model has nothing to go by.
         """
-        answers, encoded = {}, {}
+        answers: dict[str, NDArray[np.float32]] = {}
+        encoded: dict[str, tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]] = {}
         for name, network in self.networks.items():
             answers[name] = np.full((count, len(self.genres)), np.nan, np.float32)
             rows = np.flatnonzero(films[name].present)
@@ -57,18 +61,19 @@ class Models:
             answers[FUSION] = run_fusion(self.fusion, inputs)
         return answers
 
-    def decide(self, count, films):
+    def decide(self, count: int, films: Mapping[str, FilmArrays]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The answers to give a user: for each film those of the model that did best on validation films like it.
 
         Args: as of `predict`.
 
         Returns:
-            (probabilities, thresholds): float arrays of shape (count, genres); calibrated where the decisions say how, NaN
-            for a film that no model has anything to go by; thresholds are 0.5 where none are tuned.
+            probabilities and thresholds, of shape (count, genres); calibrated where the decisions say how, NaN for a film
+            that no model has anything to go by; thresholds are 0.5 where none are tuned.
         """
         answers = self.predict(count, films)
-        shown = {modality: np.any([films[name].present for name in self.of_modality(modality)], axis=0)
-                 for modality in (POSTER, OVERVIEW) if self.of_modality(modality)}
+        shown: dict[str, NDArray[np.bool_]] = {
+            modality: np.any([films[name].present for name in self.of_modality(modality)], axis=0)
+            for modality in MODALITIES if self.of_modality(modality)}
         both = np.all(list(shown.values()), axis=0) & (len(shown) > 1)
         probabilities, thresholds = np.full((2, count, len(self.genres)), np.nan)
         for films_like_it, ranking in self.decisions.ranking.items():

@@ -100,7 +100,7 @@ def compare(prepared: Prepared, answers: Mapping[str, Answers], decisions: Decis
         alone = {modality: known(decisions.of(name, len(base_rates), modality).calibrate(probabilities[rows]))
                  for modality, probabilities in of_model.alone.items()}
         candidates[name] = Candidate(decision.calibrate(raw), raw, decision.thresholds, alone)
-    specialists = {modality: name for modality in MODALITIES for name in reversed(decisions.ranking[modality])
+    specialists = {str(modality): name for modality in MODALITIES for name in reversed(decisions.ranking[modality])
                    if answers[name].modality == modality}  # the best one last: it stays
     return Comparison(rows, prepared.labels[rows], base_rates, candidates, specialists)
 

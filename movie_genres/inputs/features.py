@@ -24,6 +24,12 @@ class Posters(NamedTuple):
     pixels: NDArray[np.uint8] | LazyPixels
     present: NDArray[np.bool_]
 
+    def order(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        return np.arange(len(rows))
+
+    def batch(self, rows: NDArray[np.intp]) -> NDArray[np.uint8]:
+        return np.asarray(self.pixels[rows])
+
 
 class Overviews(NamedTuple):
     """Token ids of the overviews of a number of films.
@@ -45,6 +51,17 @@ class Overviews(NamedTuple):
     def present(self) -> NDArray[np.bool_]:
         """Whether the film has an overview with at least one token, of shape (films,)."""
         return self.lengths > 0
+
+    def order(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        return np.argsort(self.lengths[rows], kind="stable")  # like lengths together: little padding
+
+    def batch(self, rows: NDArray[np.intp]) -> NDArray[np.int32]:
+        """Token ids of these overviews, of shape (rows, length): 0 where one has ended; length is at least 1."""
+        lengths = self.starts[rows + 1] - self.starts[rows]
+        batch = np.zeros((len(rows), lengths.max(initial=1)), dtype=np.int32)
+        for line, (row, length) in enumerate(zip(rows, lengths)):
+            batch[line, :length] = self.ids[self.starts[row]:self.starts[row] + length]
+        return batch
 
 
 @contextlib.contextmanager
@@ -75,16 +92,6 @@ def save_overviews(overviews: Overviews, folder: StrPath) -> None:
 def load_overviews(folder: StrPath) -> Overviews:
     """Reads what `save_overviews` wrote."""
     return Overviews(np.load(Path(folder) / "ids.npy"), np.load(Path(folder) / "starts.npy"))
-
-
-def pad(overviews: Overviews, rows: NDArray[np.intp]) -> NDArray[np.int32]:
-    """Token ids of the overviews of these indices, of shape (rows, length): 0 where one has ended; length is at least 1."""
-    ids, starts = overviews
-    lengths = starts[rows + 1] - starts[rows]
-    batch = np.zeros((len(rows), lengths.max(initial=1)), dtype=np.int32)
-    for line, (row, length) in enumerate(zip(rows, lengths)):
-        batch[line, :length] = ids[starts[row]:starts[row] + length]
-    return batch
 
 
 def in_order(rows: NDArray[np.intp], batch_size: int) -> list[NDArray[np.intp]]:

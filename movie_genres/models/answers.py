@@ -1,52 +1,66 @@
-"""What models say of all prepared films: what training, tuning and evaluation hand to each other."""
+"""What models say of all prepared films: the folders that training, tuning and evaluation hand to each other."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from movie_genres.inputs.modality import MODALITIES
+from movie_genres.inputs.modality import MODALITIES, Modality
 
 
 class Answers(NamedTuple):
     """What one model says of all prepared films.
 
     Attributes:
-        modality: `poster` or `overview`, or None for a fusion model.
+        modality: None for a fusion model.
         digest: SHA-256 of the model's file.
-        probabilities: float32 array of shape (films, genres), uncalibrated; NaN where the model has nothing to go by.
-        features: float16 array of shape (draws, films, channels), mapped from disk, what the model's penultimate layer
-            gives: in draw 0 of the films as they are, in the others of distorted ones; None for a fusion model.
-        alone: dict from modality to the probabilities of a fusion model that is shown this modality only.
+        probabilities: of shape (films, genres), uncalibrated; NaN where the model has nothing to go by.
+        features: of shape (draws, films, channels), mapped from disk, what the model's penultimate layer gives: in draw 0 of
+            the films as they are, in the others of distorted ones; None for a fusion model.
+        alone: probabilities of a fusion model that is shown one modality only, by that modality.
     """
 
-    modality: str | None
+    modality: Modality | None
     digest: str
-    probabilities: np.ndarray
-    features: np.ndarray | None
-    alone: dict
+    probabilities: NDArray[np.float32]
+    features: NDArray[np.float16] | None
+    alone: dict[str, NDArray[np.float32]]
 
     @property
-    def present(self):
-        """Whether the model has something to go by, bool array of shape (films,)."""
+    def present(self) -> NDArray[np.bool_]:
+        """Whether the model has something to go by, of shape (films,)."""
         return ~np.isnan(self.probabilities[:, 0])
 
 
-def load_answers(folder):
-    """Reads what `answering.write_answers` and `fusion.train_fusion` wrote, in any folder below `folder`.
+def features_on_disk(folder: Path, shape: tuple[int, int, int]) -> np.memmap:
+    """A new array for the `features` of a model in its folder, to be filled piece by piece and flushed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return np.lib.format.open_memmap(folder / "features.npy", "w+", np.float16, shape)
 
-    Returns:
-        dict from model name to `Answers`: models of posters, then of overviews, then the fusion model.
-    """
+
+def save_answers(folder: Path, modality: Modality | None, digest: str, probabilities: NDArray[np.float32],
+                 alone: Mapping[Modality, NDArray[np.float32]] = {}) -> None:
+    """Writes what a model says to its folder; the features of one of a single modality are there already."""
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(folder / "probabilities.npy", probabilities)
+    for name, shown in alone.items():
+        np.save(folder / f"{name}_alone.npy", shown)
+    about = {"modality": modality, "digest": digest, "alone": list(alone)}
+    (folder / "answers.json").write_text(json.dumps(about, indent=2) + "\n")
+
+
+def load_answers(folder: str | Path) -> dict[str, Answers]:
+    """Reads the folders of all models below a folder, by name: models of posters, then of overviews, then the fusion."""
     found = {}
     for file in sorted(Path(folder).glob("**/answers.json")):
         about, of_model = json.loads(file.read_text()), file.parent
+        modality = about["modality"] and Modality(about["modality"])
         found[of_model.name] = Answers(
-            about["modality"], about["digest"], np.load(of_model / "probabilities.npy"),
-            np.load(of_model / "features.npy", mmap_mode="r") if about["modality"] else None,
-            {modality: np.load(of_model / f"{modality}_alone.npy") for modality in about.get("alone", [])})
+            modality, about["digest"], np.load(of_model / "probabilities.npy"),
+            np.load(of_model / "features.npy", mmap_mode="r") if modality else None,
+            {name: np.load(of_model / f"{name}_alone.npy") for name in about["alone"]})
     order = [*MODALITIES, None]
     return {name: found[name] for name in sorted(found, key=lambda name: order.index(found[name].modality))}
-
-

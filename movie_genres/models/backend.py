@@ -3,7 +3,7 @@
 import os
 
 
-def import_tensorflow(threads=None):
+def import_tensorflow(threads: int | None = None) -> None:
     """Imports TensorFlow with its own logging at errors only; stderr is closed to it meanwhile.
 
     What TensorFlow says at import (which CPU features it uses, that there is no GPU) hides what a user should read. A

@@ -11,20 +11,24 @@ import tempfile
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from movie_genres.base.errors import InputError
+from movie_genres.base.errors import InputError, MissingPackageError, Remedy
 from movie_genres.base.files import SMALL, is_of_machine, open_regular, replacing
 from movie_genres.base.options import first_problem
+from movie_genres.inputs.modality import Modality
+
+if TYPE_CHECKING:
+    import keras
 
 LARGEST_IMAGE = 640  # pixels a side that a model may ask for: half a thousand posters are in memory at once
 LARGEST_INPUT = 3 * LARGEST_IMAGE ** 2  # numbers a film that a network may take
 LARGEST_FILE = 4_000_000_000  # bytes of a model file when unpacked
 METADATA = "movie_genres.json"  # a member of the .keras archive beside Keras's own
 FORMAT = 1
-_EXPECTED = "a model file (.keras) that this toolkit wrote", "Train it again, or fetch it again."
+EXPECTED, AGAIN = "a model file (.keras) that this toolkit wrote", "Train it again, or fetch it again."
 _DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, KeyError, ValueError)
 _SHARED_OBJECT = re.compile(rb'(?<="shared_object_id": )\d+')
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip archive can hold
@@ -39,44 +43,43 @@ class Metadata(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     format: int
-    modality: Literal["poster", "overview"] | None
+    modality: Modality | None
     genres: Annotated[list[Annotated[str, Field(min_length=1, max_length=100)]], Field(min_length=1, max_length=10_000)]
     image_size: tuple[Side, Side] | None = None
     decoder: str | None = None
-    vocabulary: dict | None = None
+    vocabulary: dict[str, Any] | None = None
     inputs: dict[str, str] | None = None
     channels: dict[str, Annotated[int, Field(ge=1, le=1_000_000)]] | None = None
 
     @model_validator(mode="after")
-    def _belongs_together(self):
+    def _belongs_together(self) -> Self:
         if len(set(self.genres)) < len(self.genres):
             raise ValueError("a genre more than once")
         return self
 
 
-def versions():
-    """The versions of the libraries that decide what a model computes, as a dict."""
+def versions() -> dict[str, str]:
+    """The versions of the libraries that decide what a model computes."""
     return {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "numpy", "pillow")}
 
 
-def environment():
-    """What else decides the last bits of what is trained here: threads an operation, and oneDNN's kernels; a dict."""
+def environment() -> dict[str, int | bool]:
+    """What else decides the last bits of what is trained here: threads an operation, and oneDNN's kernels."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    threads = int(os.environ.get("TF_NUM_INTRAOP_THREADS") or cores)
+    threads = int(os.environ.get("TF_NUM_INTRAOP_THREADS") or cores or 1)
     return {"threads": threads, "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0"}
 
 
-def save(model, path, metadata):
+def save(model: "keras.Model", path: Path, metadata: dict[str, Any]) -> None:
     """Writes a model and its metadata to one `.keras` file; the same weights and metadata give the same bytes.
 
     The file is written under another name and renamed, so that a failure leaves an older one in place.
 
     Args:
-        model: `keras.Model`.
+        model: a built one.
         path: where to; the folder is made.
-        metadata: dict that JSON can hold: what scoring needs beside the network.
+        metadata: what scoring needs beside the network, as JSON can hold it.
     """
-    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial, tempfile.TemporaryDirectory(prefix="movie-genres-") as folder:
         raw = Path(folder) / "raw.keras"
@@ -84,21 +87,17 @@ def save(model, path, metadata):
         _rewrite(raw, partial, {"format": FORMAT, **metadata, "versions": versions(), "environment": environment()})
 
 
-def save_small(source, path, **changes):
+def save_small(source: Path, path: Path, **changes: Any) -> None:
     """Copies a model file with weights of 16 bits, compressed; it loads like any other, to weights of 32 bits.
 
-    Args:
-        source: a model file.
-        path: where to; the folder is made.
-        changes: of its metadata.
+    `changes` are of its metadata; the folder of `path` is made.
     """
-    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial:
         _rewrite(source, partial, {**read_metadata(source), **changes}, small=True)
 
 
-def _rewrite(source, target, metadata, small=False):
+def _rewrite(source: Path, target: Path, metadata: dict[str, Any], small: bool = False) -> None:
     """Copies a `.keras` archive without the dates and memory addresses that Keras puts inside, and adds the metadata."""
     compression = zipfile.ZIP_DEFLATED if small else zipfile.ZIP_STORED
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", compression) as new:
@@ -115,14 +114,14 @@ def _rewrite(source, target, metadata, small=False):
         new.writestr(zipfile.ZipInfo(METADATA, _EPOCH), json.dumps(metadata, ensure_ascii=False), compression)
 
 
-def _halve(content):
+def _halve(content: bytes) -> bytes:
     """The bytes of an HDF5 file with its 32-bit floats as 16-bit ones."""
     import h5py  # Keras brings it along
     import numpy as np
 
     halved = io.BytesIO()
     with h5py.File(io.BytesIO(content)) as old, h5py.File(halved, "w") as new:
-        def copy(name, entry):
+        def copy(name: str, entry: Any) -> None:
             if isinstance(entry, h5py.Group):
                 copied = new.require_group(name)
             else:
@@ -134,36 +133,35 @@ def _halve(content):
     return halved.getvalue()
 
 
-def read_metadata(path):
+def read_metadata(path: str | Path) -> dict[str, Any]:
     """Reads the metadata of a model file, without TensorFlow.
 
     Raises:
         InputError: no such file, or not a model file of this toolkit.
     """
-    expected, again = _EXPECTED
     try:
         with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             if sum(member.file_size for member in archive.infolist()) > LARGEST_FILE:
-                raise InputError(path, f"a model file of at most {LARGEST_FILE:,} bytes when unpacked", "more", again)
+                raise InputError(path, f"a model file of at most {LARGEST_FILE:,} bytes when unpacked", "more", AGAIN)
             metadata = _member(archive, METADATA)
             Metadata.model_validate(metadata)
             _check_inputs(path, _member(archive, "config.json"))
     except FileNotFoundError:
-        raise InputError(path, "a model file", "no such file", "Train one with: dvc repro") from None
+        raise InputError(path, "a model file", "no such file", remedy=Remedy.TRAIN) from None
     except ValidationError as error:
-        raise InputError(path, expected, first_problem(error), again) from None
+        raise InputError(path, EXPECTED, first_problem(error), AGAIN) from None
     except OSError as error:
         if is_of_machine(error):
             raise
-        raise InputError(path, expected, error.strerror or str(error), again) from None
+        raise InputError(path, EXPECTED, error.strerror or str(error), AGAIN) from None
     except _DAMAGED as error:
-        raise InputError(path, expected, str(error), again) from None
+        raise InputError(path, EXPECTED, str(error), AGAIN) from None
     if metadata["format"] != FORMAT:
         raise InputError(path, f"model format {FORMAT}", f"{metadata['format']}", "Train it again.")
     return metadata
 
 
-def _member(archive, name):
+def _member(archive: zipfile.ZipFile, name: str) -> Any:
     with archive.open(name) as member:
         data = member.read(SMALL + 1)
     if len(data) > SMALL:
@@ -171,26 +169,24 @@ def _member(archive, name):
     return json.loads(data)
 
 
-def _check_inputs(path, config):
+def _check_inputs(path: str | Path, config: Any) -> None:
     """Refuses a network that takes more than any of ours, before Keras makes room for it."""
     if isinstance(config, dict):
         shape = config.get("batch_shape")
         if isinstance(shape, list) and math.prod(size for size in shape if isinstance(size, int)) > LARGEST_INPUT:
             raise InputError(path, f"a network that takes at most {LARGEST_INPUT:,} numbers a film", f"the input {shape}",
-                             _EXPECTED[1])
+                             AGAIN)
     for part in config.values() if isinstance(config, dict) else config if isinstance(config, list) else ():
         _check_inputs(path, part)
 
 
-def load(path):
-    """Loads a model file.
-
-    Returns:
-        (`keras.Model`, metadata dict).
+def load(path: str | Path) -> tuple["keras.Model", dict[str, Any]]:
+    """Loads a model file and its metadata.
 
     Raises:
         InputError: as `read_metadata`; or Keras cannot build the model, or refuses to since it holds code (a `Lambda`); or
             a weight is not finite.
+        MissingPackageError: it is a pretrained encoder, and KerasHub is not installed.
     """
     metadata = read_metadata(path)
     import keras
@@ -202,16 +198,15 @@ def load(path):
         try:
             import keras_hub  # noqa: F401  registers its layers
         except ImportError:
-            raise InputError(path, "KerasHub, as this is a pretrained encoder", "no keras-hub",
-                             "Install the extra: pip install -e '.[encoders]'") from None
+            raise MissingPackageError(f"{path}: a pretrained encoder", "keras-hub", "encoders") from None
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except MemoryError:
         raise
     except Exception as error:  # a damaged or hostile file makes Keras, HDF5 and zipfile raise nearly anything
         found = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
-        raise InputError(path, "a loadable Keras model", found, "Train it again, or fetch it again.") from None
+        raise InputError(path, "a loadable Keras model", found, AGAIN) from None
     broken = [weight.path for weight in model.weights if not np.isfinite(weight.numpy()).all()]
     if broken:
-        raise InputError(path, "finite weights", f"NaN or infinity in {broken[0]}", "Train it again, or fetch it again.")
+        raise InputError(path, "finite weights", f"NaN or infinity in {broken[0]}", AGAIN)
     return model, metadata

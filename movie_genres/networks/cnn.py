@@ -1,7 +1,7 @@
 """Networks that tell genres from a poster."""
 
 import functools
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 from keras import layers
@@ -9,8 +9,15 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from movie_genres.base.options import STRICT
+from movie_genres.inputs.features import Posters
+from movie_genres.inputs.prepared import Prepared
 from movie_genres.models.layers import FEATURES, predictions
-from movie_genres.training.single import PosterTraining, poster_metadata, train_on_posters
+from movie_genres.training.examples import PosterExamples
+from movie_genres.training.options import PosterTraining
+from movie_genres.training.outputs import Outputs
+from movie_genres.training.trainer import train_network
+
+Size = tuple[int, int]  # (height, width) in pixels, each at least 16
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
@@ -28,22 +35,17 @@ class CnnOptions(PosterTraining):
     dropout: float = Field(ge=0, lt=1)
 
 
-def build_cnn(image_size, genres, options):
-    """Builds the network that `options` (a `CnnOptions`) names, for `genres` genres and (height, width) posters."""
+def build_cnn(image_size: Size, genres: int, options: CnnOptions) -> keras.Model:
+    """Builds the network that the options name."""
     if options.architecture == "plain":
         return plain_cnn(image_size, genres)
     return residual_cnn(image_size, genres, options.width, options.dropout)
 
 
-def plain_cnn(image_size, genres):
+def plain_cnn(image_size: Size, genres: int) -> keras.Model:
     """The published network of the field's coursework projects: 3,464,601 parameters at 64x64 pixels and 25 genres.
 
-    Args:
-        image_size: (height, width) in pixels, each at least 16.
-        genres: int, number of outputs.
-
-    Returns:
-        `keras.Model` from uint8 (batch, height, width, 3), RGB, to float32 (batch, genres), probabilities.
+    From uint8 (batch, height, width, 3), RGB, to float32 (batch, genres), probabilities.
 
     >>> plain_cnn((64, 64), 25).count_params()
     3464601
@@ -64,20 +66,13 @@ def plain_cnn(image_size, genres):
     return keras.Model(posters, predictions(genres)(x), name="plain_cnn")
 
 
-def residual_cnn(image_size, genres, width=32, dropout=0.5):
+def residual_cnn(image_size: Size, genres: int, width: int = 32, dropout: float = 0.5) -> keras.Model:
     """A small residual network (He et al., "Deep Residual Learning for Image Recognition", 2016) with average pooling.
 
     A strided convolution, then four residual blocks of `width` to 8 x `width` channels, each but the first at half the
     resolution of the one before; shortcuts are averaged, not strided. 1.2 million parameters at width 32.
 
-    Args:
-        image_size: (height, width) in pixels, each at least 16.
-        genres: int, number of outputs.
-        width: channels of the first block.
-        dropout: before the predictions.
-
-    Returns:
-        `keras.Model` from uint8 (batch, height, width, 3), RGB, to float32 (batch, genres), probabilities.
+    From uint8 (batch, height, width, 3), RGB, to float32 (batch, genres), probabilities; with dropout before these.
     """
     posters = keras.Input((*image_size, 3), dtype="uint8", name="poster")
     x = layers.Rescaling(1 / 127.5, offset=-1)(posters)
@@ -90,7 +85,7 @@ def residual_cnn(image_size, genres, width=32, dropout=0.5):
     return keras.Model(posters, predictions(genres)(x), name="residual_cnn")
 
 
-def _residual_block(x, channels, halve):
+def _residual_block(x: Any, channels: int, halve: bool) -> Any:
     shortcut = layers.AveragePooling2D(2, padding="same")(x) if halve else x
     if shortcut.shape[-1] != channels:
         shortcut = _convolution(shortcut, channels, size=1)
@@ -100,13 +95,13 @@ def _residual_block(x, channels, halve):
     return layers.ReLU()(layers.Add()([shortcut, x]))
 
 
-def _convolution(x, channels, size=3, strides=1):
+def _convolution(x: Any, channels: int, size: int = 3, strides: int = 1) -> Any:
     x = layers.Conv2D(channels, size, strides=strides, padding="same", use_bias=False)(x)
     # A short memory: the statistics must follow the weights within the few hundred steps of a small dataset.
     return layers.BatchNormalization(momentum=0.95)(x)
 
 
-def train_cnn(prepared, posters, options, outputs):
-    """Trains a network from scratch; see `single.train_on_posters` for the arguments and the result."""
+def train_cnn(prepared: Prepared, posters: Posters, options: CnnOptions, outputs: Outputs) -> dict[str, Any]:
+    """Trains a network from scratch; see `trainer.train_network`."""
     build = functools.partial(build_cnn, posters.pixels.shape[1:3], len(prepared.genres), options)
-    return train_on_posters(build, prepared, posters, poster_metadata(prepared, posters), options, outputs)
+    return train_network(build, prepared, PosterExamples(posters, options), options, outputs)

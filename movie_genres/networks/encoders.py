@@ -2,35 +2,42 @@
 
 import functools
 import logging
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import keras
-import keras_hub
 import numpy as np
 from keras import layers, ops
+from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from sklearn.linear_model import LogisticRegression
 
-from movie_genres.base.errors import UserError
+from movie_genres.base.errors import MissingPackageError, Remedy, UserError
+from movie_genres.base.files import file_digest
 from movie_genres.base.options import STRICT
 from movie_genres.inputs.features import Posters
 from movie_genres.inputs.posters import LazyPixels
+from movie_genres.inputs.prepared import Prepared
 from movie_genres.models import checkpoints
+from movie_genres.models.answers import save_answers
 from movie_genres.models.layers import FEATURES, PREDICTIONS, MaskedMean, log_odds, predictions
 from movie_genres.models.metrics import binary_cross_entropy
-from movie_genres.models.subwords import Subwords
-from movie_genres.training.answering import write_about, write_answers
-from movie_genres.training.loop import start, validation_figures, write_summary
-from movie_genres.training.single import (
-    OverviewTraining,
-    PosterTraining,
-    overview_metadata,
-    poster_metadata,
-    train_on_overviews,
-    train_on_posters,
-)
+from movie_genres.training.answering import run_on_films
+from movie_genres.training.examples import Examples, OverviewExamples, PosterExamples
+from movie_genres.training.loop import start
+from movie_genres.training.options import OverviewTraining, PosterTraining
+from movie_genres.training.outputs import Outputs, metadata_of, validation_figures, write_summary
+from movie_genres.training.state import held
+from movie_genres.training.trainer import train_network
+
+try:
+    import keras_hub
+
+    from movie_genres.models.subwords import Subwords
+except ImportError:
+    raise MissingPackageError("A pretrained encoder", "keras-hub", "encoders") from None
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +74,24 @@ class PosterEncoder(Pretrained, PosterTraining):
     pixels: tuple[float, float] | None
     dropout: float = Field(ge=0, lt=1)
 
+    def examples(self, prepared: Prepared, readable: NDArray[np.bool_]) -> PosterExamples:
+        """Posters that are decoded when they are asked for, at this encoder's size."""
+        return PosterExamples(Posters(LazyPixels(prepared.films["poster"].tolist(), self.image_size), readable), self)
+
+    def build(self, genres: int) -> keras.Model:
+        """A pretrained image network whose features are averaged over the poster, and a new layer of predictions.
+
+        From uint8 (batch, height, width, 3), RGB, to float32 (batch, genres), probabilities.
+        """
+        backbone = _load_backbone(self.preset)
+        for layer in backbone._flatten_layers():  # batch statistics of a few thousand posters are worse than ImageNet's
+            if isinstance(layer, layers.BatchNormalization):
+                layer.trainable = False
+        posters = keras.Input((*self.image_size, 3), dtype="uint8", name="poster")
+        x = backbone(_rescale(self)(posters))
+        x = (layers.GlobalAveragePooling2D if len(x.shape) == 4 else layers.GlobalAveragePooling1D)(name=FEATURES)(x)
+        return _with_predictions(posters, x, self, genres, "zeros")  # pooled pixels are large: a random start is noise
+
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
 class OverviewEncoder(Pretrained, OverviewTraining):
@@ -82,63 +107,37 @@ class OverviewEncoder(Pretrained, OverviewTraining):
     max_length: int = Field(ge=3)
     dropout: float = Field(ge=0, lt=1)
 
+    def examples(self, prepared: Prepared, readable: NDArray[np.bool_]) -> OverviewExamples:
+        """Overviews as this encoder's subwords."""
+        vocabulary = Subwords(_load(keras_hub.models.TextClassifierPreprocessor, self.preset,
+                                    sequence_length=self.max_length))
+        return OverviewExamples(vocabulary.encode(prepared.films["overview"].tolist()), vocabulary, self)
+
+    def build(self, genres: int) -> keras.Model:
+        """A pretrained text network whose states are averaged over the overview, and a new layer of predictions.
+
+        From int32 (batch, length), ids of `subwords.Subwords`, to float32 (batch, genres), probabilities.
+        """
+        backbone = _load_backbone(self.preset)
+        states = backbone.output["sequence_output"] if isinstance(backbone.output, dict) else backbone.output
+        overviews = keras.Input((None,), dtype="int32", name="overview")
+        present = overviews > 0
+        given = {"token_ids": ops.maximum(overviews - 1, 0), "padding_mask": ops.cast(present, "int32"),
+                 "segment_ids": ops.zeros_like(overviews)}
+        x = keras.Model(backbone.input, states, name=backbone.name)({name: given[name] for name in backbone.input})
+        x = MaskedMean(name=FEATURES)(x, mask=present)
+        return _with_predictions(overviews, x, self, genres, "glorot_uniform")
+
 
 Encoder = Annotated[PosterEncoder | OverviewEncoder, Field(discriminator="modality")]
 
 
-def build_poster_encoder(options, genres):
-    """A pretrained image network whose features are averaged over the poster, and a new layer of predictions.
-
-    Args:
-        options: `PosterEncoder`.
-        genres: int, number of outputs.
-
-    Returns:
-        `keras.Model` from uint8 (batch, height, width, 3), RGB, to float32 (batch, genres), probabilities.
-
-    Raises:
-        UserError: the preset cannot be loaded, or does not say how it wants pixels.
-    """
-    backbone = _load_backbone(options.preset)
-    for layer in backbone._flatten_layers():  # batch statistics of a few thousand posters are worse than ImageNet's
-        if isinstance(layer, layers.BatchNormalization):
-            layer.trainable = False
-    posters = keras.Input((*options.image_size, 3), dtype="uint8", name="poster")
-    x = backbone(_rescale(options)(posters))
-    x = (layers.GlobalAveragePooling2D if len(x.shape) == 4 else layers.GlobalAveragePooling1D)(name=FEATURES)(x)
-    return _with_predictions(posters, x, options, genres, "zeros")  # pooled pixels are large: a random start is noise
-
-
-def build_overview_encoder(options, genres):
-    """A pretrained text network whose states are averaged over the overview, and a new layer of predictions.
-
-    Args:
-        options: `OverviewEncoder`.
-        genres: int, number of outputs.
-
-    Returns:
-        `keras.Model` from int32 (batch, length), ids of `subwords.Subwords`, to float32 (batch, genres), probabilities.
-
-    Raises:
-        UserError: the preset cannot be loaded.
-    """
-    backbone = _load_backbone(options.preset)
-    states = backbone.output["sequence_output"] if isinstance(backbone.output, dict) else backbone.output
-    overviews = keras.Input((None,), dtype="int32", name="overview")
-    present = overviews > 0
-    given = {"token_ids": ops.maximum(overviews - 1, 0), "padding_mask": ops.cast(present, "int32"),
-             "segment_ids": ops.zeros_like(overviews)}
-    x = keras.Model(backbone.input, states, name=backbone.name)({name: given[name] for name in backbone.input})
-    x = MaskedMean(name=FEATURES)(x, mask=present)
-    return _with_predictions(overviews, x, options, genres, "glorot_uniform")
-
-
-def _load_backbone(preset):
+def _load_backbone(preset: str) -> keras.Model:
     """A preset's network, in the precision that networks are built in now rather than the one it was saved with."""
     return _load(keras_hub.models.Backbone, preset, dtype=keras.config.dtype_policy().name)
 
 
-def _load(kind, preset, **settings):
+def _load(kind: Any, preset: str, **settings: Any) -> Any:
     try:
         return kind.from_preset(preset, **settings)
     except Exception as error:  # KerasHub lets through whatever its downloaders and parsers raise
@@ -146,7 +145,7 @@ def _load(kind, preset, **settings):
                         f"loading it failed: {error}") from error
 
 
-def _rescale(options):
+def _rescale(options: PosterEncoder) -> keras.layers.Layer:
     if options.pixels is not None:
         mean, scale = options.pixels
         return layers.Rescaling(1 / scale, offset=-mean / scale)
@@ -158,56 +157,46 @@ def _rescale(options):
     return layers.Rescaling(converter.scale, offset=converter.offset or 0.0)
 
 
-def _with_predictions(inputs, features, options, genres, initializer):
+def _with_predictions(inputs: Any, features: Any, options: PosterEncoder | OverviewEncoder, genres: int, initializer: str
+                      ) -> keras.Model:
     x = layers.Dropout(options.dropout)(features)
     x = predictions(genres, initializer)(x)
     return keras.Model(inputs, x, name=f"{options.modality}_encoder")
 
 
-def train_encoder(prepared, readable, options, outputs):
+def train_encoder(prepared: Prepared, readable: NDArray[np.bool_], options: PosterEncoder | OverviewEncoder,
+                  outputs: Outputs) -> dict[str, Any]:
     """Fits predictions over a pretrained encoder, or fine-tunes it, and writes what it says of all films.
 
-    Args:
-        prepared: `prepared.Prepared`.
-        readable: bool array of shape (films,): whether the film has a poster that can be decoded.
-        options: `PosterEncoder` or `OverviewEncoder`.
-        outputs: `loop.Outputs`; a frozen encoder has no history.
-
-    Returns:
-        dict, see `loop.train`.
+    `readable`, of shape (films,), tells whether a film has a poster that can be decoded. A frozen encoder has no history.
+    Returns what is in the metrics file.
 
     Raises:
-        UserError: the preset cannot be loaded.
+        UserError: the preset cannot be loaded, or does not say how it wants pixels; and as `loop.train`.
     """
-    genres = len(prepared.genres)
-    if isinstance(options, PosterEncoder):
-        films = Posters(LazyPixels(prepared.films["poster"].tolist(), options.image_size), readable)
-        build, metadata = functools.partial(build_poster_encoder, options, genres), poster_metadata(prepared, films)
-        fine_tune = functools.partial(train_on_posters, build, prepared, films)
-    else:
-        vocabulary = Subwords(_load(keras_hub.models.TextClassifierPreprocessor, options.preset,
-                                    sequence_length=options.max_length))
-        films = vocabulary.encode(prepared.films["overview"].tolist())
-        build, metadata = functools.partial(build_overview_encoder, options, genres), overview_metadata(prepared, vocabulary)
-        fine_tune = functools.partial(train_on_overviews, build, prepared, films, vocabulary)
-    metadata["preset"] = Path(options.preset).name
+    examples, build = options.examples(prepared, readable), functools.partial(options.build, len(prepared.genres))
+    preset = Path(options.preset).name
     if options.fine_tune:
-        return fine_tune(metadata, options, outputs)
+        return train_network(build, prepared, examples, options, outputs, preset=preset)
     start(options.seed)
-    return _fit_predictions(build(), prepared, films, options, metadata, outputs)
+    with held(outputs.state):
+        return _fit_predictions(build(), prepared, examples, preset, options.strengths, outputs)
 
 
-def _fit_predictions(model, prepared, films, options, metadata, outputs):
+def _fit_predictions(model: keras.Model, prepared: Prepared, examples: Examples, preset: str, strengths: Sequence[float],
+                     outputs: Outputs) -> dict[str, Any]:
     """A logistic regression over the features of a frozen encoder."""
-    checkpoints.save(model, outputs.checkpoint, metadata)
-    write_answers(outputs.checkpoint, films, outputs.answers)
-    features = np.load(outputs.answers / "features.npy", mmap_mode="r")[0]
-    rows, validation = (prepared.rows(split, films.present) for split in ("train", "validation"))
+    present, metadata = examples.films.present, metadata_of(examples.modality, prepared, **examples.metadata, preset=preset)
+    rows, validation = (prepared.rows(split, present) for split in ("train", "validation"))
     if not len(rows) or not len(validation):
-        raise UserError(f"{outputs.checkpoint}: no training film or no validation film has a {options.modality}")
+        raise UserError(f"{outputs.checkpoint}: no training film or no validation film has a {examples.modality}.",
+                        Remedy.TRAIN_OTHERS)
+    untrained = outputs.state / outputs.checkpoint.name
+    checkpoints.save(model, untrained, metadata)
+    (features,), _ = run_on_films(untrained, examples, outputs.answers)
     shown, labels = features[validation].astype(np.float32), prepared.labels[validation]
     fits = {}
-    for strength in options.strengths:
+    for strength in strengths:
         kernel, bias = linear_probe(features[rows].astype(np.float32), prepared.labels[rows], strength)
         fits[strength] = binary_cross_entropy(labels, _sigmoid(shown @ kernel + bias)), kernel, bias
         logger.info("%s: C %g, validation loss %.4f", outputs.checkpoint.stem, strength, fits[strength][0])
@@ -215,25 +204,25 @@ def _fit_predictions(model, prepared, films, options, metadata, outputs):
     _, kernel, bias = fits[best]
     model.get_layer(PREDICTIONS).set_weights([kernel, bias])
     checkpoints.save(model, outputs.checkpoint, metadata)
-    probabilities = np.full((len(films.present), len(bias)), np.nan, np.float32)
-    probabilities[films.present] = _sigmoid(features[films.present].astype(np.float32) @ kernel + bias)
-    np.save(outputs.answers / "probabilities.npy", probabilities)
-    write_about(outputs.answers, outputs.checkpoint, options.modality)
+    probabilities = np.full((len(present), len(bias)), np.nan, np.float32)
+    probabilities[present] = _sigmoid(features[present].astype(np.float32) @ kernel + bias)
+    save_answers(outputs.answers, examples.modality, file_digest(outputs.checkpoint), probabilities)
     return write_summary(outputs.metrics, base_loss=binary_cross_entropy(labels, prepared.base_rates()), C=best,
                          parameters=model.count_params(), **validation_figures(labels, probabilities[validation]))
 
 
-def linear_probe(features, labels, strength):
+def linear_probe(features: NDArray[np.float32], labels: NDArray[np.float32], strength: float
+                 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """A logistic regression for each genre over standardised features.
 
     Args:
-        features: float32 array of shape (films, channels).
-        labels: 0/1 array of shape (films, genres).
+        features: of shape (films, channels).
+        labels: 0 or 1, of shape (films, genres).
         strength: inverse regularisation, C.
 
     Returns:
-        (kernel, bias): float32 arrays of shape (channels, genres) and (genres,), for features as they are; a genre that
-        no film, or every film, has gets its base rate.
+        kernel and bias, of shape (channels, genres) and (genres,), for features as they are; a genre that no film, or every
+        film, has gets its base rate.
     """
     mean, deviation = features.mean(axis=0), features.std(axis=0)
     deviation[deviation < 1e-6] = 1.0
@@ -246,5 +235,5 @@ def linear_probe(features, labels, strength):
     return kernel, bias
 
 
-def _sigmoid(x):
+def _sigmoid(x: NDArray) -> NDArray:
     return 1 / (1 + np.exp(-x))

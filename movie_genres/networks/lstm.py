@@ -1,10 +1,11 @@
 """Networks that tell genres from an overview."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 import numpy as np
 from keras import layers
+from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from scipy.sparse import csr_matrix
@@ -12,8 +13,14 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import randomized_svd
 
 from movie_genres.base.options import STRICT
+from movie_genres.inputs.features import Overviews
+from movie_genres.inputs.prepared import Prepared
+from movie_genres.inputs.vocabulary import Vocabulary
 from movie_genres.models.layers import FEATURES, MaskedMean, lstm, predictions
-from movie_genres.training.single import OverviewTraining, overview_metadata, train_on_overviews
+from movie_genres.training.examples import OverviewExamples
+from movie_genres.training.options import OverviewTraining
+from movie_genres.training.outputs import Outputs
+from movie_genres.training.trainer import train_network
 
 EMBEDDING = "embedding"
 
@@ -39,23 +46,17 @@ class LstmOptions(OverviewTraining):
     semantic_start: float = Field(ge=0)
 
 
-def build_lstm(tokens, genres, options):
-    """Builds the network that `options` (an `LstmOptions`) names, for token ids below `tokens` and `genres` genres."""
+def build_lstm(tokens: int, genres: int, options: LstmOptions) -> keras.Model:
+    """Builds the network that the options name, for token ids below `tokens`."""
     if options.architecture == "stacked":
         return stacked_lstm(tokens, genres)
     return mean_lstm(tokens, genres, options.embedding, options.units, options.embedding_dropout, options.dropout)
 
 
-def stacked_lstm(tokens, genres):
+def stacked_lstm(tokens: int, genres: int) -> keras.Model:
     """The published network of the field's coursework projects: 4,303,129 parameters at 10,000 tokens and 25 genres.
 
-    Args:
-        tokens: size of the vocabulary, with the reserved ids.
-        genres: int, number of outputs.
-
-    Returns:
-        `keras.Model` from int32 (batch, length), 0 where an overview has ended, to float32 (batch, genres),
-        probabilities.
+    From int32 (batch, length), 0 where an overview has ended, to float32 (batch, genres), probabilities.
 
     >>> stacked_lstm(10_000, 25).count_params()
     4303129
@@ -69,19 +70,11 @@ def stacked_lstm(tokens, genres):
     return keras.Model(overviews, predictions(genres)(x), name="stacked_lstm")
 
 
-def mean_lstm(tokens, genres, embedding=128, units=64, embedding_dropout=0.3, dropout=0.5):
-    """One bidirectional LSTM whose states are averaged over the overview.
+def mean_lstm(tokens: int, genres: int, embedding: int = 128, units: int = 64, embedding_dropout: float = 0.3,
+              dropout: float = 0.5) -> keras.Model:
+    """One bidirectional LSTM whose states are averaged over the overview; takes and gives the same as `stacked_lstm`.
 
-    Args:
-        tokens: size of the vocabulary, with the reserved ids.
-        genres: int, number of outputs.
-        embedding: channels of the word embedding.
-        units: LSTM units in each direction.
-        embedding_dropout: share of embedding channels dropped for a whole overview.
-        dropout: before the predictions.
-
-    Returns:
-        `keras.Model`, as of `stacked_lstm`.
+    See `LstmOptions`.
     """
     overviews = keras.Input((None,), dtype="int32", name="overview")
     words = layers.Embedding(tokens, embedding, mask_zero=True, name=EMBEDDING)(overviews)
@@ -92,23 +85,16 @@ def mean_lstm(tokens, genres, embedding=128, units=64, embedding_dropout=0.3, dr
     return keras.Model(overviews, predictions(genres)(x), name="mean_lstm")
 
 
-def semantic_embedding(overviews, rows, tokens, channels, seed):
+def semantic_embedding(overviews: Overviews, rows: NDArray[np.intp], tokens: int, channels: int, seed: int
+                       ) -> NDArray[np.float32]:
     """Word vectors from latent semantic analysis of the training overviews, to start an embedding from.
 
     Words that occur in the same overviews get similar vectors, which a few thousand overviews cannot teach by gradient
     before the network has learned them by heart. A truncated singular value decomposition of the matrix of overviews and
     words, weighted by inverse document frequency (Deerwester et al., "Indexing by Latent Semantic Analysis", 1990).
 
-    Args:
-        overviews: `features.Overviews`.
-        rows: int array, the training overviews.
-        tokens: size of the vocabulary.
-        channels: length of a vector.
-        seed: int.
-
-    Returns:
-        float32 array of shape (tokens, channels) of standard deviation about 1 over the words known from at least two
-        overviews; 0 for all others.
+    Returns vectors of shape (tokens, channels), of standard deviation about 1 over the words known from at least two of the
+    training overviews, `rows`; 0 for all others.
     """
     ids, starts = overviews
     lengths = overviews.lengths[rows]
@@ -129,18 +115,18 @@ def semantic_embedding(overviews, rows, tokens, channels, seed):
     return vectors / max(vectors[known].std(), 1e-9) if known.any() else vectors
 
 
-def train_lstm(prepared, overviews, vocabulary, options, outputs):
-    """Trains a network from scratch; see `single.train_on_overviews` for the arguments and the result."""
+def train_lstm(prepared: Prepared, overviews: Overviews, vocabulary: Vocabulary, options: LstmOptions, outputs: Outputs
+               ) -> dict[str, Any]:
+    """Trains a network from scratch; see `trainer.train_network`."""
     tokens, vectors = len(vocabulary), None
     if options.architecture == "mean" and options.semantic_start:
         rows = prepared.rows("train", overviews.present)
         vectors = semantic_embedding(overviews, rows, tokens, options.embedding, options.seed) * options.semantic_start
 
-    def build():
+    def build() -> keras.Model:
         model = build_lstm(tokens, len(prepared.genres), options)
         if vectors is not None:
             model.get_layer(EMBEDDING).embeddings.assign(vectors)
         return model
 
-    metadata = overview_metadata(prepared, vocabulary)
-    return train_on_overviews(build, prepared, overviews, vocabulary, metadata, options, outputs)
+    return train_network(build, prepared, OverviewExamples(overviews, vocabulary, options), options, outputs)

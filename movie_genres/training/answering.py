@@ -1,53 +1,42 @@
 """Runs a trained model on all films, for the stages that build on it."""
 
 import functools
-import json
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from movie_genres.base.files import file_digest
 from movie_genres.base.progress import track
 from movie_genres.inputs.features import in_order
+from movie_genres.models.answers import features_on_disk
 from movie_genres.models.layers import FEATURES, reseed
 from movie_genres.models.network import Network
+from movie_genres.training.examples import Examples
 
 CHUNK = 2048  # films whose answers are in memory at once
 
 
-def write_answers(path, films, folder, draws=0, distort=None, seed=0):
-    """Runs a model of one modality on all prepared films, for the stages that build on it; see `answers.Answers`.
+def run_on_films(checkpoint: Path, examples: Examples, folder: Path, draws: int = 0, seed: int = 0
+                 ) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
+    """Writes the features that a model of one modality gives of all films; see `answers.Answers`.
 
     A model knows the films that it was trained on by heart: its features of them are too good to learn from. Those of
-    distorted films, with dropout on, are more like those of films it has never seen.
+    distorted films, with dropout on, are more like those of films it has never seen. They are distorted `draws` times,
+    beside once not; the seed decides how. Features are streamed, so that memory does not grow with the number of films.
 
-    Args:
-        path: the model's `.keras` file.
-        films: `features.Posters` or `features.Overviews`, by the model's modality.
-        folder: where to; streamed, so that memory does not grow with the number of films.
-        draws: how many times the films are distorted, beside once not.
-        distort: function of (a batch of pixels or token ids, a `numpy.random.Generator`) that returns it distorted.
-        seed: decides the distortions.
+    Returns the features, mapped from disk, and probabilities of shape (films, genres), NaN for a film without the modality.
     """
-    network, folder, present = Network(path), Path(folder), films.present
-    folder.mkdir(parents=True, exist_ok=True)
+    network, films, present = Network(checkpoint), examples.films, examples.films.present
     shape = (1 + draws, len(present), network.model.get_layer(FEATURES).output.shape[-1])
-    features = np.lib.format.open_memmap(folder / "features.npy", "w+", np.float16, shape)
+    features = features_on_disk(folder, shape)
     probabilities = np.full((len(present), len(network.metadata["genres"])), np.nan, np.float32)
     parts = [(draw, part) for draw in range(1 + draws) for part in in_order(np.flatnonzero(present), CHUNK)]
-    for number, (draw, part) in enumerate(track(parts, len(parts), f"Answers of {Path(path).stem}")):
+    for number, (draw, part) in enumerate(track(parts, len(parts), f"Answers of {checkpoint.stem}")):
         rng = np.random.default_rng([seed, number])
         reseed(network.model, rng)
-        features[draw, part], answers = network.encode(part, films, functools.partial(distort, rng=rng) if draw else None)
+        distort = functools.partial(examples.distort, rng=rng) if draw else None
+        features[draw, part], answers = network.encode(part, films, distort)
         if draw == 0:
             probabilities[part] = answers
     features.flush()
-    np.save(folder / "probabilities.npy", probabilities)
-    write_about(folder, path, network.modality)
-
-
-def write_about(folder, path, modality, alone=()):
-    """Writes which model the answers in a folder are from; see `answers.Answers`."""
-    about = {"modality": modality, "digest": file_digest(path), "alone": list(alone)}
-    (Path(folder) / "answers.json").write_text(json.dumps(about, indent=2) + "\n")
-
+    return features, probabilities

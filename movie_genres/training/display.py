@@ -2,6 +2,8 @@
 
 import logging
 import time
+from pathlib import Path
+from typing import Any, Self
 
 import keras
 from rich.console import Group
@@ -9,7 +11,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from movie_genres.base.errors import UserError
+from movie_genres.base.errors import MissingPackageError
 from movie_genres.base.progress import console
 
 logger = logging.getLogger(__name__)
@@ -28,15 +30,15 @@ class TrainingDisplay:
         done: epochs that an interrupted training has behind it.
     """
 
-    def __init__(self, name, epochs, steps, base_loss, done=0):
+    def __init__(self, name: str, epochs: int, steps: int, base_loss: float, done: int = 0):
         self.name, self.epochs, self.steps, self.base_loss = name, epochs, steps, base_loss
-        self._rows = []
+        self._rows: list[tuple[str, ...]] = []
         self._progress = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
                                   TextColumn("{task.fields[speed]}"), TimeElapsedColumn())
         self._task = self._progress.add_task(f"{name} epoch {done + 1}/{epochs}", total=steps, speed="")
         self._live = Live(self._render(), console=console, refresh_per_second=4) if console.is_terminal else None
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         if self._live:
             self._live.start()
         else:
@@ -44,22 +46,22 @@ class TrainingDisplay:
                         self.epochs, self.steps, self.base_loss)
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         if self._live:
             self._live.stop()
 
-    def callback(self):
+    def callback(self) -> keras.callbacks.Callback:
         """A Keras callback that moves the bar."""
         return keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: self._step_done(batch, logs))
 
-    def _step_done(self, batch, logs):
+    def _step_done(self, batch: int, logs: dict[str, Any]) -> None:
         self._progress.update(self._task, completed=batch + 1, speed=f"loss {logs['loss']:.4f}")
 
-    def epoch_done(self, row, best, seconds, input_seconds):
+    def epoch_done(self, row: dict[str, Any], best: dict[str, Any], seconds: float, input_seconds: float) -> None:
         """Adds an epoch's figures.
 
         Args:
-            row: dict with epoch, loss, val_loss, val_precision and val_recall.
+            row: epoch, loss, val_loss, val_precision and val_recall.
             best: the row with the lowest validation loss so far.
             seconds: how long the epoch took.
             input_seconds: how long making its batches took; as long as the epoch where the training waits for them.
@@ -78,7 +80,7 @@ class TrainingDisplay:
             logger.info("%s: epoch %s loss %s, validation loss %s skill %s precision %s recall %s, best %s, %s (input %s)",
                         self.name, *cells[:9])
 
-    def _render(self):
+    def _render(self) -> Group:
         table = Table("epoch", "loss", "val loss", "skill", "precision", "recall", "best (epoch)", "time", "input",
                       "left at most",
                       title=f"{self.name}: base-rate validation loss {self.base_loss:.4f}", title_justify="left")
@@ -95,26 +97,26 @@ class LiveLog:
         rows: those of the epochs that are done, where an interrupted training goes on.
 
     Raises:
-        UserError: DVCLive is not installed.
+        MissingPackageError: DVCLive is not installed.
     """
 
-    def __init__(self, folder, rows):
+    def __init__(self, folder: Path, rows: list[dict[str, Any]]):
         try:
             from dvclive import Live
         except ImportError:
-            raise UserError("dvclive needs a package. Install it with: pip install -e '.[dvclive]'") from None
+            raise MissingPackageError("Following a training with DVCLive", "dvclive", "dvclive") from None
         # Beside the folder: inside it, DVCLive would add its entries once more each epoch; in the root, edit our pipeline.
         self._live = Live(str(folder), report=None, save_dvc_exp=False, dvcyaml=str(folder.parent / "dvc.yaml"))
         for row in rows:
             self.epoch_done(row)
 
-    def epoch_done(self, row):
-        """Adds an epoch's figures, a dict; None is left out."""
+    def epoch_done(self, row: dict[str, Any]) -> None:
+        """Adds an epoch's figures; None is left out."""
         for name, value in row.items():
             if name != "epoch" and value is not None:
                 self._live.log_metric(name, value)
         self._live.next_step()
 
 
-def _share(value):
+def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"

@@ -1,8 +1,12 @@
 """Training losses for genres of very different frequency."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 from movie_genres.models.layers import register
 
@@ -14,14 +18,14 @@ class WeightedCrossentropy(keras.losses.Loss):
     """Binary cross-entropy in which the positives of each genre count more.
 
     Args:
-        weights: list of floats, one for each genre.
+        weights: one for each genre.
     """
 
-    def __init__(self, weights, name="weighted_crossentropy", **kwargs):
+    def __init__(self, weights: Sequence[float], name: str = "weighted_crossentropy", **kwargs: Any):
         super().__init__(name=name, **kwargs)
         self.weights = list(weights)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         positive, negative = _log_likelihoods(y_pred)
         weights = ops.convert_to_tensor(self.weights, y_pred.dtype)
         return -ops.mean(y_true * weights * positive + (1 - y_true) * negative, axis=-1)
@@ -37,23 +41,23 @@ class AsymmetricLoss(keras.losses.Loss):
         focus: the exponent, gamma minus in the paper.
     """
 
-    def __init__(self, focus, name="asymmetric_loss", **kwargs):
+    def __init__(self, focus: float, name: str = "asymmetric_loss", **kwargs: Any):
         super().__init__(name=name, **kwargs)
         self.focus = focus
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         positive, _ = _log_likelihoods(y_pred)
         shifted = ops.maximum(y_pred - MARGIN, 0.0)
         _, negative = _log_likelihoods(shifted)
         return -ops.mean(y_true * positive + (1 - y_true) * shifted**self.focus * negative, axis=-1)
 
 
-def _log_likelihoods(probabilities):
+def _log_likelihoods(probabilities: Any) -> tuple[Any, Any]:
     p = ops.clip(probabilities, 1e-7, 1 - 1e-7)
     return ops.log(p), ops.log1p(-p)
 
 
-def build_loss(name, focus, base_rates):
+def build_loss(name: str, focus: float, base_rates: NDArray[np.float64]) -> keras.losses.Loss:
     """The Keras loss of a name.
 
     Args:
@@ -61,7 +65,7 @@ def build_loss(name, focus, base_rates):
             at least once and at most 10 times; `focal` (Lin et al., "Focal Loss for Dense Object Detection", 2017); or
             `asymmetric` (see `AsymmetricLoss`).
         focus: exponent of `focal` and `asymmetric`.
-        base_rates: share of training films of each genre, shape (genres,).
+        base_rates: share of training films of each genre, of shape (genres,).
     """
     if name == "weighted":
         rates = np.clip(base_rates, 1e-4, 1 - 1e-4)

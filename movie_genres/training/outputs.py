@@ -1,0 +1,61 @@
+"""Where a training writes, and what it writes of a trained model beside the model itself."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from movie_genres.inputs.modality import Modality
+from movie_genres.inputs.prepared import Prepared
+from movie_genres.models.metrics import binary_cross_entropy, counts, precision_recall_f1, rounded, skill
+
+
+class Outputs(NamedTuple):
+    """Where a training writes.
+
+    Attributes:
+        checkpoint: the `.keras` file: the epoch with the lowest validation loss.
+        history: a CSV file with a row for each epoch.
+        metrics: a JSON file with the best epoch's validation figures, beside those of the base rates.
+        answers: folder for what the trained model says of all films; see `answers.Answers`.
+        state: folder for what a training that is interrupted goes on from; see `state.TrainingState`.
+        live: folder for DVCLive.
+    """
+
+    checkpoint: Path
+    history: Path
+    metrics: Path
+    answers: Path
+    state: Path
+    live: Path
+
+
+def metadata_of(modality: Modality | None, prepared: Prepared, **about: Any) -> dict[str, Any]:
+    """What a model file says of itself; see `checkpoints.Metadata`."""
+    return {"modality": modality, "genres": prepared.genres, "base_rates": prepared.base_rates().tolist(), **about}
+
+
+def validation_figures(labels: NDArray[np.float32], probabilities: NDArray[np.float32]) -> dict[str, Any]:
+    """Loss, precision and recall at 0.5 of validation films, by these names."""
+    true_positives, predicted, actual = counts(labels, probabilities >= 0.5)
+    precision, recall, _ = precision_recall_f1(true_positives.sum(), predicted.sum(), actual.sum())
+    return {"loss": binary_cross_entropy(labels, probabilities), "precision": precision, "recall": recall}
+
+
+def write_history(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Writes the epochs' figures."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(rows).round(5).to_csv(path, index=False, lineterminator="\n")
+
+
+def write_summary(path: Path, loss: float, base_loss: float, precision: float | None, recall: float | None, **more: Any
+                  ) -> dict[str, Any]:
+    """Writes the validation figures of a trained model beside those of the base rates, and returns what was written."""
+    summary = {"best_val_loss": rounded(loss), "base_rate_loss": rounded(base_loss),
+               "skill": rounded(skill(loss, base_loss)), "precision": rounded(precision), "recall": rounded(recall), **more}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(summary, indent=2) + "\n")
+    return summary
