@@ -10,36 +10,16 @@ import tempfile
 import threading
 import time
 import zipfile
-from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from movie_genres.base.files import is_below, is_of_machine, open_regular
+from movie_genres.data.reading import HTTP, Access
 
-HTTP = ("http", "https")
 STEP = 1 << 20  # bytes of a remote file that must come within one time-out
 
 
 class NotAllowedError(Exception):
     """A place that must not be opened. The message says which rule forbids it."""
-
-
-@dataclass(frozen=True)
-class Access:
-    """Where things may be read from, and how long to wait for them.
-
-    Attributes:
-        root: files named in lists and tables must lie below this folder, links followed; None: anywhere.
-        schemes: the URL schemes that lists and tables may use.
-        private_hosts: whether URLs of lists and tables may lead into a network that is not public.
-        timeout: seconds to wait for each answer: a connection, a listing, a poster, each `STEP` of a table.
-        retries: how often a remote read is tried again after an error other than a time-out.
-    """
-
-    root: str | None = None
-    schemes: tuple = HTTP
-    private_hosts: bool = False
-    timeout: float = 10.0
-    retries: int = 2
 
 
 NAT64 = ipaddress.ip_network("64:ff9b::/96")

@@ -9,7 +9,6 @@ import re
 import zipfile
 import zlib
 from collections import Counter
-from typing import NamedTuple
 
 from movie_genres.base.errors import InputError
 from movie_genres.base.files import is_of_machine
@@ -288,15 +287,3 @@ def _is_long(cell):
 
 def _cut(name):
     return name if len(name) <= SHOWN_CHARACTERS else name[:SHOWN_CHARACTERS - 1] + "…"
-
-
-
-class TableOptions(NamedTuple):
-    """How to read tables; None: see `tables.Table` and `tables.Columns.find`."""
-
-    id_column: str | None = None
-    text_column: str | None = None
-    poster_column: str | None = None
-    encoding: str | None = None
-    delimiter: str | None = None
-

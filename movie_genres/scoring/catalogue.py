@@ -22,7 +22,6 @@ class Entry(NamedTuple):
         poster: a poster as of `listing`, or None.
         overview: text, or None.
         error: (kind, message) of a row that cannot be read.
-        kept: the film's row in an older output, which is taken over as it is; see `rows.read_rows`.
         identity: bytes that change when anything does that decides the film's row; see `Catalogue`.
     """
 
@@ -30,7 +29,6 @@ class Entry(NamedTuple):
     poster: object = None
     overview: str | None = None
     error: tuple | None = None
-    kept: tuple | None = None
     identity: bytes = b""
 
 

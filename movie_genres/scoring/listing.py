@@ -10,15 +10,8 @@ from typing import NamedTuple
 from movie_genres.base.errors import InputError
 from movie_genres.base.files import is_below, is_of_machine, open_regular
 from movie_genres.data.access import HTTP, Access, NotAllowedError, describe, fetch, is_url, list_remote, local_path
-from movie_genres.data.tables import (
-    ID_COLUMNS,
-    PARQUET_MAGIC,
-    POSTER_COLUMNS,
-    TABLE_SUFFIXES,
-    ParquetTable,
-    TableOptions,
-    open_table,
-)
+from movie_genres.data.reading import TableOptions
+from movie_genres.data.tables import ID_COLUMNS, PARQUET_MAGIC, POSTER_COLUMNS, TABLE_SUFFIXES, ParquetTable, open_table
 from movie_genres.inputs.posters import SUFFIXES, PosterError, check_bytes, is_picture, read_file, stamp_file
 from movie_genres.scoring.archives import (
     TAR_SUFFIXES,

@@ -8,11 +8,13 @@ import io
 import json
 import re
 import shutil
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from movie_genres.base.errors import InputError, UserError, one_line
+from movie_genres.scoring.request import RowOptions
 
 SUFFIXES = {".csv": "csv", ".csv.gz": "csv.gz", ".jsonl": "jsonl", ".jsonl.gz": "jsonl.gz", ".parquet": "parquet"}
 FORMATS = tuple(SUFFIXES.values())
@@ -31,8 +33,6 @@ class Row(NamedTuple):
         file: the poster's path, empty if there is none.
         probabilities: float array of shape (genres,), or None if nothing could be scored.
         thresholds: float array of shape (genres,): from which probability on each genre counts as there.
-        kept: the film's cells in an older output, which are written as they are; all else but the status is empty then.
-        identity: see `catalogue.Entry`.
     """
 
     id: str
@@ -42,30 +42,21 @@ class Row(NamedTuple):
     file: str = ""
     probabilities: np.ndarray | None = None
     thresholds: np.ndarray | None = None
-    kept: tuple | None = None
-    identity: bytes = b""
 
 
-class RowFormat(NamedTuple):
+@dataclass(frozen=True)
+class RowFormat(RowOptions):
     """What is written of each film.
 
     Attributes:
-        genres: tuple of names, the order of the probabilities.
-        columns: tuple of names, of those that `all_columns` gives; None for the usual ones.
+        genres: names, in the order of the probabilities.
         format: one of `FORMATS`.
-        top: how many genres stand in `top`.
-        threshold: probability at or above which a genre stands in `genres`; None takes the models' own thresholds.
         model: name and version of the models, for the column `model`.
-        excel_safe: whether text that a spreadsheet would run as a formula gets an apostrophe in front (CSV only).
     """
 
-    genres: tuple
-    columns: tuple | None = None
+    genres: tuple[str, ...]
     format: str = "csv"
-    top: int = 3
-    threshold: float | None = None
     model: str = ""
-    excel_safe: bool = False
 
     @property
     def shown(self):
@@ -74,8 +65,6 @@ class RowFormat(NamedTuple):
 
     def cells(self, row):
         """The values of a `Row` in the order of `shown`: text, None, a number, or a list of text."""
-        if row.kept is not None:
-            return row.kept
         values = {"id": escape_name(row.id), "source": row.source, "status": row.status, "error": one_line(row.error),
                   "file": escape_name(row.file), "model": self.model, "genres": None, "top": None}
         if row.probabilities is not None:
@@ -151,19 +140,19 @@ def write_part(rows, path, layout):
     """Writes rows to a file, complete in itself; the same rows give the same bytes.
 
     Args:
-        rows: iterable of `Row`.
+        rows: iterable of cells, as `RowFormat.cells` or `read_rows` gives them.
         path: where to.
         layout: `RowFormat`.
     """
     if layout.format == "parquet":
         with _parquet_writer(path, layout) as write:
-            write(_arrow_table(map(layout.cells, rows), layout))
+            write(_arrow_table(rows, layout))
         return
     as_text = _csv_line if layout.format.startswith("csv") else _json_line
     with _create(path, layout) as file:
         file.write(_header(layout))
-        for row in rows:
-            file.write(as_text(layout.cells(row), layout).encode())
+        for cells in rows:
+            file.write(as_text(cells, layout).encode())
 
 
 def merge_parts(parts, path, layout):
