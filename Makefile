@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 IMAGE_PRESET ?= efficientnet_lite0_ra_imagenet
 TEXT_PRESET ?= hf://sentence-transformers/all-MiniLM-L6-v2
 
-.PHONY: repro encoders test quick-test benchmark constraints
+.PHONY: repro encoders check test quick-test benchmark constraints
 
 repro: .venv/ready data released
 	dvc repro
@@ -20,10 +20,16 @@ encoders: .venv/ready data
 		--set-param '+encoders.minilm={modality: overview, preset: "$(TEXT_PRESET)", fine_tune: true}' \
 		--set-param 'fusion.inputs=[cnn, lstm, efficientnet, minilm]'
 
-test: .venv/ready
+# Style, types, and the directions in which the rooms of movie_genres import.
+check: .venv/ready
+	ruff check .
+	mypy
+	lint-imports
+
+test: check
 	python -m pytest --numprocesses 2 --dist loadfile
 
-quick-test: .venv/ready
+quick-test: check
 	python -m pytest --numprocesses 2 --dist loadfile -m "not slow"
 
 benchmark: .venv/ready

@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.timing import compare
-from movie_genres.inputs.features import load_overviews, load_vocabulary, pad
+from movie_genres.inputs.features import load_overviews, pad
 from movie_genres.inputs.prepared import load_prepared
-from movie_genres.models.network import restore_vocabulary
+from movie_genres.inputs.vocabulary import load_vocabulary
 from movie_genres.networks.lstm import stacked_lstm
 from movie_genres.training.batches import by_length
 from movie_genres.training.loop import stream
@@ -37,7 +37,7 @@ def notebook_lstm(vectorise, tokens, genres):
 @click.option("--rounds", type=int, default=3, show_default=True, help="How often each way runs, in turn.")
 def main(prepared, overviews, rounds):
     films, encoded = load_prepared(prepared), load_overviews(overviews)
-    tokens = len(restore_vocabulary(load_vocabulary(overviews)))
+    tokens = len(load_vocabulary(overviews))
     rows = films.rows("train", encoded.present)
     labels, genres = films.labels, len(films.genres)
 

@@ -6,7 +6,6 @@ the system takes back when others need the memory, are in the second figure (VmH
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,27 +17,28 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from movie_genres.inputs.features import Overviews, load_overviews, load_posters, save_overviews, saving_posters
+from movie_genres.inputs.prepared import load_prepared, load_summary, save_prepared
+from movie_genres.inputs.vocabulary import load_vocabulary, save_vocabulary
+
 STAGES = {"cnn": "posters", "lstm": "overviews", "fusion": "answers"}  # and what they read
 
 
 def repeat(prepared, features, times, folder):
     """Writes what the trainings read, of every film `times` times, below `folder`."""
-    films = pd.read_csv(prepared / "films.csv", dtype=str, keep_default_na=False)
-    copies = [films.assign(id=films["id"] + f"-{number}") for number in range(times)]
-    for name in ("prepared", "posters", "overviews"):
+    for name in ("posters", "overviews"):
         (folder / name).mkdir(parents=True)
-    pd.concat(copies).to_csv(folder / "prepared" / "films.csv", index=False)
-    shutil.copy(prepared / "summary.json", folder / "prepared")
-    pixels = np.load(features / "posters" / "pixels.npy", mmap_mode="r")
-    shape = (times * len(pixels), *pixels.shape[1:])
-    more = np.lib.format.open_memmap(folder / "posters" / "pixels.npy", "w+", pixels.dtype, shape)
-    for number in range(times):
-        more[number * len(pixels):(number + 1) * len(pixels)] = pixels
-    np.save(folder / "posters" / "present.npy", np.tile(np.load(features / "posters" / "present.npy"), times))
-    ids, starts = (np.load(features / "overviews" / f"{name}.npy") for name in ("ids", "starts"))
-    np.save(folder / "overviews" / "ids.npy", np.tile(ids, times))
-    np.save(folder / "overviews" / "starts.npy", np.append(0, np.cumsum(np.tile(np.diff(starts), times))))
-    shutil.copy(features / "overviews" / "vocabulary.json", folder / "overviews")
+    films = load_prepared(prepared).films
+    copies = [films.assign(id=films["id"] + f"-{number}") for number in range(times)]
+    save_prepared(pd.concat(copies), load_summary(prepared), folder / "prepared")
+    posters, overviews = load_posters(features / "posters"), load_overviews(features / "overviews")
+    with saving_posters(folder / "posters", times * len(films), posters.pixels.shape[1:3]) as (pixels, present):
+        for number in range(times):
+            rows = slice(number * len(films), (number + 1) * len(films))
+            pixels[rows], present[rows] = posters
+    starts = np.append(0, np.cumsum(np.tile(overviews.lengths, times)))
+    save_overviews(Overviews(np.tile(overviews.ids, times), starts), folder / "overviews")
+    save_vocabulary(load_vocabulary(features / "overviews"), folder / "overviews")
 
 
 def peaks(*command):

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
+from movie_genres.base.files import StrPath
 from movie_genres.data.films import Film, write_films
 from movie_genres.data.importing import write_marker
 
@@ -62,12 +63,12 @@ SENTENCES = [
 ]
 
 
-def make_film(number, rng):
+def make_film(number: int, rng: random.Random) -> Film:
     """One `Film` with genres, title and overview."""
     genres = _genres(rng)
     words = {genre: GENRES[genre][5].split() for genre in GENRES}
 
-    def word():
+    def word() -> str:
         draw = rng.random()
         if draw < WORD_OF_GENRE:
             return rng.choice(words[rng.choice(genres)])
@@ -75,7 +76,7 @@ def make_film(number, rng):
             return rng.choice(words[rng.choice(list(GENRES))])
         return rng.choice(SHARED)
 
-    def sentence():
+    def sentence() -> str:
         text = rng.choice(SENTENCES)
         for slot, draw in (("{word}", word), ("{name}", lambda: rng.choice(NAMES)), ("{trait}", lambda: rng.choice(TRAITS))):
             while slot in text:
@@ -87,7 +88,7 @@ def make_film(number, rng):
     return Film(f"demo{number:04d}", title, str(rng.randint(1950, 2024)), overview, tuple(sorted(genres)))
 
 
-def _genres(rng):
+def _genres(rng: random.Random) -> list[str]:
     weights = [share for share, *_ in GENRES.values()]
     genres = {rng.choices(list(GENRES), weights)[0]}
     for _ in range(rng.choices((0, 1, 2), (0.35, 0.45, 0.2))[0]):
@@ -96,9 +97,9 @@ def _genres(rng):
     return sorted(genres)
 
 
-def draw_poster(film, rng):
-    """The poster of a film as an RGB `PIL.Image`; palette, motif and lettering each follow one of its genres, or none."""
-    def shown():
+def draw_poster(film: Film, rng: random.Random) -> Image.Image:
+    """The poster of a film, in RGB; palette, motif and lettering each follow one of its genres, or none."""
+    def shown() -> str:
         return rng.choice(film.genres if rng.random() < SHOWN_ON_POSTER else list(GENRES))
 
     _, hue, lightness, *_ = GENRES[shown()]
@@ -112,11 +113,11 @@ def draw_poster(film, rng):
     return image
 
 
-def _color(hue, lightness, saturation=0.6):
+def _color(hue: float, lightness: float, saturation: float = 0.6) -> str:
     return f"hsl({hue % 360:.0f}, {100 * saturation:.0f}%, {100 * lightness:.0f}%)"
 
 
-def _background(hue, lightness, rng):
+def _background(hue: float, lightness: float, rng: random.Random) -> Image.Image:
     image = Image.new("RGB", (WIDTH, HEIGHT))
     draw = ImageDraw.Draw(image)
     fade = rng.uniform(-0.15, 0.15)
@@ -125,7 +126,7 @@ def _background(hue, lightness, rng):
     return image
 
 
-def _draw_motif(draw, motif, ink, rng):
+def _draw_motif(draw: ImageDraw.ImageDraw, motif: str, ink: str, rng: random.Random) -> None:
     x, y, size = rng.uniform(20, 60), rng.uniform(25, 75), rng.uniform(10, 20)
     box = (x - size, y - size, x + size, y + size)
     if motif == "circles":
@@ -164,7 +165,7 @@ def _draw_motif(draw, motif, ink, rng):
         draw.pieslice((x - size, y - size * 0.2, x + size, y + size * 2), 180, 360, fill=ink)
 
 
-def _draw_title(image, title, lettering, ink, rng):
+def _draw_title(image: Image.Image, title: str, lettering: str, ink: str, rng: random.Random) -> None:
     draw = ImageDraw.Draw(image)
     text = title.upper() if lettering in ("upper", "drip") else title.lower() if lettering == "lower" else title
     font = ImageFont.load_default(8 if lettering == "wide" else 10)
@@ -179,10 +180,10 @@ def _draw_title(image, title, lettering, ink, rng):
             left += draw.textlength(letter, font=font) + (2 if lettering == "wide" else 0)
 
 
-def make_films(count, seed):
-    """`count` films, as a list of (`Film`, poster image or None)."""
+def make_films(count: int, seed: int) -> list[tuple[Film, Image.Image | None]]:
+    """Films with their posters, a few of them without one or without an overview."""
     rng = random.Random(seed)
-    made = []
+    made: list[tuple[Film, Image.Image | None]] = []
     for number in range(count):
         film = make_film(number, rng)
         made.append((film, draw_poster(film, rng)))
@@ -195,7 +196,7 @@ def make_films(count, seed):
     return made
 
 
-def write_demo(out, count=FILMS, seed=SEED):
+def write_demo(out: StrPath, count: int = FILMS, seed: int = SEED) -> None:
     """Writes the films as a canonical data folder; one poster in 300 is cut off half-way, as a broken download is."""
     out = Path(out)
     (out / "posters").mkdir(parents=True)
@@ -214,7 +215,7 @@ def write_demo(out, count=FILMS, seed=SEED):
 @click.command(help=__doc__.split("\n")[0])
 @click.option("--out", type=click.Path(exists=False, path_type=Path), default="data", show_default=True,
               help="The data folder to make; it must not exist.")
-def main(out):
+def main(out: Path) -> None:
     write_demo(out)
 
 

@@ -18,13 +18,13 @@ METRICS = ("loss", "skill", "precision", "recall", "f1", "macro_f1", "map")
 @click.argument("metrics", type=FILE)
 @click.argument("scored", type=FILE)
 @click.option("--rows", type=click.IntRange(min=1), default=8, show_default=True, help="How many scored films to show.")
-def main(metrics, scored, rows):
+def main(metrics: Path, scored: Path, rows: int) -> None:
     console = Console()
     console.print(_models(metrics))
     console.print(_films(scored, rows))
 
 
-def _models(metrics):
+def _models(metrics: Path) -> Table:
     figures = json.loads(metrics.read_text())
     table = Table("model", *METRICS, box=SIMPLE, padding=(0, 1), title_justify="left",
                   title=f"{metrics}: {figures['films']} test films")
@@ -34,7 +34,7 @@ def _models(metrics):
     return table
 
 
-def _films(scored, rows):
+def _films(scored: Path, rows: int) -> Table:
     columns = ("id", "status", Column("genres", overflow="fold"), Column("top", overflow="fold"))
     table = Table(*columns, box=SIMPLE, padding=(0, 1), title=f"{scored}: the first {rows} films", title_justify="left")
     with scored.open(encoding="utf-8", newline="") as file:

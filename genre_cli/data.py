@@ -3,7 +3,9 @@
 import logging
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.table import Table
@@ -12,7 +14,7 @@ from rich.text import Text
 from genre_cli.common import Group, Messages
 from movie_genres.base.errors import one_line
 from movie_genres.base.progress import console
-from movie_genres.data.checking import check
+from movie_genres.data.checking import Summary, check
 from movie_genres.data.importing import import_films, recover
 from movie_genres.data.layouts import LAYOUTS, ImportOptions
 
@@ -21,7 +23,7 @@ data_option = click.option("--data", type=PATH, default="data", show_default=Tru
 
 
 @click.group(cls=Group)
-def main():
+def main() -> None:
     """Builds and checks the data folder that the pipeline reads.
 
     Exit code: 0 when done; 2 when it could not be done as asked; 1 when stopped by a full disk, a failed `dvc add` or
@@ -40,15 +42,14 @@ def main():
 @click.option("--genres-column", help="Column with the genres.")
 @click.option("--genre-separator", help="What stands between genres; by default a bar, semicolon or comma.")
 @click.option("--track", is_flag=True, help="Run `dvc add` on the data folder as well.")
-def import_command(source, data, layout, posters, id_column, text_column, genres_column, genre_separator, track):
+def import_command(source: Path, data: Path, layout: str | None, track: bool, **options: Any) -> None:
     """Builds the data folder from SOURCE: a folder, a zip archive or a table.
 
     Known layouts: the Multimodal_IMDB_dataset folder or zip; an MM-IMDb folder of JSON and JPEG files; a TMDB table with
     a poster folder; any table with an id, a text and a genre column. The data folder is replaced whole, or not at all, and
     only where it was made by an import and not changed since.
     """
-    options = ImportOptions(id_column, text_column, genres_column, genre_separator, posters)
-    name, summary = import_films(source, data, layout, options)
+    name, summary = import_films(source, data, layout, ImportOptions(**options))
     console.print(_text(f"Imported {source} (layout {name}) into {data}/."), soft_wrap=True)
     _show(summary)
     if track and subprocess.run([sys.executable, "-m", "dvc", "add", str(data)]).returncode != 0:
@@ -58,13 +59,13 @@ def import_command(source, data, layout, posters, id_column, text_column, genres
 
 @main.command("check")
 @data_option
-def check_command(data):
+def check_command(data: Path) -> None:
     """Reports what is in the data folder and what is wrong with it."""
     recover(data)
     _show(check(data))
 
 
-def _show(summary):
+def _show(summary: Summary) -> None:
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_row("films", f"{summary.films:,}")
     genres = ", ".join(f"{genre} {count:,}" for genre, count in summary.genres.most_common())
@@ -81,11 +82,11 @@ def _show(summary):
     console.print(table)
 
 
-def _count(ids):
+def _count(ids: Sequence[str]) -> Text:
     examples = ", ".join(ids[:3]) + (", …" if len(ids) > 3 else "")
     return _text(f"{len(ids):,}" + (f" ({examples})" if ids else ""))
 
 
-def _text(text):
+def _text(text: str) -> Text:
     """Text to show as it is: no markup, and nothing that a terminal would obey."""
     return Text(one_line(text))

@@ -1,5 +1,7 @@
 """Fits the baseline, TF-IDF with logistic regression, and writes its answers for all films."""
 
+from pathlib import Path
+
 import click
 import numpy as np
 
@@ -12,7 +14,7 @@ from stages.common import FILE, params_option, prepared_option, read_options, ru
 @prepared_option
 @click.option("--out", type=FILE, default="baselines/tfidf.npy", show_default=True, help="The probabilities to write.")
 @params_option
-def main(prepared, out, params):
+def main(prepared: Path, out: Path, params: Path) -> None:
     with running():
         probabilities = tfidf_probabilities(load_prepared(prepared), read_options(params, "baselines", BaselinesOptions))
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -2,30 +2,32 @@
 
 import contextlib
 import logging
-import os
 import sys
-import threading
-import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
-import psutil
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from genre_cli.advice import explain
 from movie_genres.base.errors import UserError, one_line
+from stages.parent import end_with_dvc
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Options = TypeVar("Options")
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 EXISTING_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
-params_option = click.option("--params", type=click.Path(exists=True, dir_okay=False), default="params.yaml",
-                             show_default=True, help="The parameter file.")
+params_option = click.option("--params", type=EXISTING_FILE, default="params.yaml", show_default=True,
+                             help="The parameter file.")
 
 
-def _input(name, default, text):
+def _input(name: str, default: str, text: str) -> Callable[[Command], Command]:
     return click.option(name, type=EXISTING_FOLDER, default=default, show_default=True, help=text)
 
 
@@ -36,9 +38,9 @@ models_option = _input("--models", "models", "Folder of the trained models.")
 answers_option = _input("--answers", "answers", "Folder with what the trained models say of all films.")
 
 
-def training_outputs(name):
+def training_outputs(name: str) -> Callable[[Command], Command]:
     """The options for what a training writes; `name` is the model's."""
-    def add(command):
+    def add(command: Command) -> Command:
         for option, kind, default, text in (
                 ("--live", FOLDER, f"live/{name}", "Folder for DVCLive, if the parameters ask for it."),
                 ("--state", FOLDER, f"state/{name}", "Folder for what an interrupted training goes on from."),
@@ -51,27 +53,30 @@ def training_outputs(name):
     return add
 
 
-def read_options(params, section, options_class):
+def read_options(params: Path, section: str, options_class: type[Options]) -> Options:
     """Reads one section of the parameter file into the library's option class, which checks names, types and ranges."""
     return _checked(params, section, _read_section(params, section), options_class)
 
 
-def read_encoders(params, options_class):
-    """Reads the section `encoders`, each entry of it completed by the section `encoder_defaults` for its modality."""
+def read_encoders(params: Path, options_class: Any) -> dict[str, Any]:
+    """Reads the section `encoders`, each entry of it completed by the section `encoder_defaults` for its modality.
+
+    `options_class`: may be a union of classes.
+    """
     defaults = _read_section(params, "encoder_defaults")
-    encoders = {name: {**defaults.get(encoder.get("modality"), {}), **encoder}
-                for name, encoder in read_options(params, "encoders", dict[str, dict]).items()}
-    return _checked(params, "encoders", encoders, dict[str, options_class])
+    named = read_options(params, "encoders", dict[str, dict])
+    return {name: _checked(params, f"encoders.{name}", defaults.get(encoder.get("modality"), {}) | encoder, options_class)
+            for name, encoder in named.items()}
 
 
-def _read_section(params, section):
-    content = yaml.safe_load(Path(params).read_text(encoding="utf-8")) or {}
+def _read_section(params: Path, section: str) -> Any:
+    content = yaml.safe_load(params.read_text(encoding="utf-8")) or {}
     if section not in content:
         raise click.UsageError(f"{params}: expected a section {section!r}; found {', '.join(content) or 'nothing'}.")
     return content[section]
 
 
-def _checked(params, section, content, options_class):
+def _checked(params: Path, section: str, content: object, options_class: type[Options]) -> Options:
     try:
         return TypeAdapter(options_class).validate_python(content)
     except ValidationError as error:
@@ -79,28 +84,11 @@ def _checked(params, section, content, options_class):
         raise click.UsageError(f"{params}: " + "; ".join(problems)) from None
 
 
-def _dvc():
-    """The `dvc` process that started this one, a `psutil.Process`; None for one started by hand."""
-    try:
-        return next(process for process in psutil.Process().parents() if "dvc" in map(os.path.basename, process.cmdline()))
-    except (StopIteration, psutil.Error):
-        return None
-
-
-def _end_with(dvc):
-    """Ends this process once the `dvc repro` that started it has been killed: nobody would take its outputs."""
-    while dvc.is_running() and dvc.status() != psutil.STATUS_ZOMBIE:
-        time.sleep(1)
-    logging.error("The dvc process that started this stage has gone: it ends, and goes on with the next dvc repro.")
-    os._exit(1)
-
-
 @contextlib.contextmanager
-def running():
+def running() -> Iterator[None]:
     """Sets up a stage: logging, an end when DVC is gone, and errors that the user can mend as one line and exit code 2."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    if dvc := _dvc():
-        threading.Thread(target=_end_with, args=(dvc,), daemon=True).start()
+    end_with_dvc()
     try:
         yield
     except UserError as error:

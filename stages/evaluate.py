@@ -1,11 +1,15 @@
 """Measures all models, and the base rates, on the test films; writes metrics, plots and sheets of sample films."""
 
+import json
+from pathlib import Path
+
 import click
 import numpy as np
 import pandas as pd
 
 from movie_genres.ensemble.decisions import read_decisions
-from movie_genres.evaluation.report import EvaluateOptions, write_report
+from movie_genres.evaluation.figures import EvaluateOptions, compare, measure_all
+from movie_genres.evaluation.report import write_report
 from movie_genres.inputs.prepared import load_prepared
 from movie_genres.models.answers import load_answers
 from stages.common import (
@@ -32,17 +36,20 @@ from stages.common import (
 @click.option("--metrics", type=FILE, default="metrics/evaluate.json", show_default=True, help="The figures to write.")
 @click.option("--plots", type=FOLDER, default="plots", show_default=True, help="Folder for pictures and curves.")
 @params_option
-def main(prepared, answers, decisions, histories, baseline, metrics, plots, params):
+def main(prepared: Path, answers: Path, decisions: Path, histories: Path, baseline: tuple[tuple[str, Path], ...],
+         metrics: Path, plots: Path, params: Path) -> None:
     with running():
-        options, of_models = read_options(params, "evaluate", EvaluateOptions), load_answers(answers)
-        films = load_prepared(prepared)
+        options = read_options(params, "evaluate", EvaluateOptions)
+        films, of_models = load_prepared(prepared), load_answers(answers)
         tuned = read_decisions(decisions, {name: of_model.digest for name, of_model in of_models.items()}, films.genres)
+        comparison = compare(films, of_models, tuned, {name: np.load(file) for name, file in baseline})
+        figures = measure_all(comparison, options)
+        metrics.parent.mkdir(parents=True, exist_ok=True)
+        metrics.write_text(json.dumps(figures, indent=2) + "\n")
         trainings = {path.stem: pd.read_csv(path) for path in histories.glob("**/*.csv")}
-        figures = write_report(films, of_models, tuned, {name: np.load(file) for name, file in baseline},
-                               {name: trainings[name] for name in of_models if name in trainings}, metrics, plots, options)
-        for name, value in figures.items():
-            if name.endswith(".skill"):
-                click.echo(f"{name} {value:.1%}")
+        write_report(films, comparison, {name: trainings[name] for name in of_models if name in trainings}, plots, options)
+        for name in comparison.candidates:
+            click.echo(f"{name}.skill {figures[f'{name}.skill']:.1%}")
 
 
 if __name__ == "__main__":

@@ -31,14 +31,14 @@ def main(prepared: Path, models: Path, out: Path, params: Path) -> None:
         from movie_genres.inputs.prepared import load_prepared
         from movie_genres.scoring.catalogue import Entry
         from movie_genres.scoring.engine import score_anew
-        from movie_genres.scoring.listing import LocalPoster
+        from movie_genres.scoring.poster_sources import LocalPoster
         from movie_genres.scoring.request import Request
         from movie_genres.scoring.rows import RowFormat
 
         options = read_options(params, "predict", PredictOptions)
-        films = load_prepared(prepared).films.query("split == 'test'")
-        items = [Entry(film.id, LocalPoster(film.poster) if film.poster else None, film.overview or None)
-                 for film in films.itertuples()]
+        films = load_prepared(prepared).films.query("split == 'test'")[["id", "poster", "overview"]]
+        items = [Entry(film_id, LocalPoster(poster) if poster else None, overview or None)
+                 for film_id, poster, overview in films.to_numpy().tolist()]
         files, decisions = choose_models(models)
         loaded = load_models(files, decisions, Request.batch_size)
         out.parent.mkdir(parents=True, exist_ok=True)

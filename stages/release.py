@@ -1,12 +1,17 @@
 """Writes small, versioned copies of the trained models and their model card; run by hand, not part of the pipeline."""
 
-import json
+from pathlib import Path
 
 import click
 import pandas as pd
 
-from movie_genres.evaluation.releasing import release
-from stages.common import EXISTING_FILE, FILE, FOLDER, models_option, prepared_option, running
+from movie_genres.evaluation.figures import EvaluateOptions
+from movie_genres.evaluation.releasing import Facts, model_card, release
+from movie_genres.inputs.prepared import load_prepared
+from stages.common import EXISTING_FILE, FILE, FOLDER, models_option, params_option, prepared_option, read_options, running
+
+REMAKE = ("genre-data import SOURCE --track && dvc repro && "
+          "python -m stages.release --name NAME --version VERSION --data TEXT --limit TEXT")
 
 
 @click.command(help=__doc__)
@@ -19,10 +24,17 @@ from stages.common import EXISTING_FILE, FILE, FOLDER, models_option, prepared_o
 @click.option("--name", required=True, help="Name of the release.")
 @click.option("--version", required=True, help="Version of the release.")
 @click.option("--data", required=True, help="A sentence on the films, for the model card.")
-def main(models, prepared, intervals, out, card, name, version, data):
+@click.option("--limit", "limits", multiple=True,
+              help="A sentence on what was not among the films, such as languages, for the model card. Repeat it.")
+@params_option
+def main(models: Path, prepared: Path, intervals: Path, out: Path, card: Path, name: str, version: str, data: str,
+         limits: tuple[str, ...], params: Path) -> None:
     with running():
-        summary = json.loads((prepared / "summary.json").read_text(encoding="utf-8"))
-        release(models, out, card, name, version, data, summary, pd.read_csv(intervals))
+        options = read_options(params, "evaluate", EvaluateOptions)
+        decisions = release(models, out, name, version)
+        text = model_card(Facts(name, version, data, limits, REMAKE), load_prepared(prepared), decisions,
+                          pd.read_csv(intervals), options)
+        card.write_text(text, encoding="utf-8")
         size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
         click.echo(f"{out}: {name} {version}, {size / 1e6:.1f} MB")
 

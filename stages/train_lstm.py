@@ -14,15 +14,14 @@ from stages.common import overviews_option, params_option, prepared_option, read
 def main(prepared, overviews, model, history, metrics, out, state, live, params):
     with running():
         import_tensorflow()
-        from movie_genres.inputs.features import load_overviews, load_vocabulary
+        from movie_genres.inputs.features import load_overviews
         from movie_genres.inputs.prepared import load_prepared
-        from movie_genres.models.network import restore_vocabulary
+        from movie_genres.inputs.vocabulary import load_vocabulary
         from movie_genres.networks.lstm import LstmOptions, train_lstm
         from movie_genres.training.loop import Outputs
 
         options = read_options(params, "lstm", LstmOptions)
-        vocabulary = restore_vocabulary(load_vocabulary(overviews))
-        train_lstm(load_prepared(prepared), load_overviews(overviews), vocabulary, options,
+        train_lstm(load_prepared(prepared), load_overviews(overviews), load_vocabulary(overviews), options,
                    Outputs(model, history, metrics, out, state, live))
 
 

@@ -1,5 +1,7 @@
 """Fits the temperature and the thresholds of each model on the validation films, and ranks the models."""
 
+from pathlib import Path
+
 import click
 
 from movie_genres.ensemble.decisions import write_decisions
@@ -14,12 +16,12 @@ from stages.common import FILE, answers_option, params_option, prepared_option, 
 @answers_option
 @click.option("--out", type=FILE, default="models/decisions.json", show_default=True, help="The file to write.")
 @params_option
-def main(prepared, answers, out, params):
+def main(prepared: Path, answers: Path, out: Path, params: Path) -> None:
     with running():
         options, films, of_models = read_options(params, "tune", TuneOptions), load_prepared(prepared), load_answers(answers)
         decisions = tune(of_models, films.labels, films.rows("validation"), options)
         digests = {name: of_model.digest for name, of_model in of_models.items()}
-        write_decisions(decisions, digests, out, films.genres, options)
+        write_decisions(decisions, digests, out, films.genres)
         for kind, names in decisions.ranking.items():
             click.echo(f"{kind}: {' > '.join(names)}")
 

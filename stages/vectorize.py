@@ -1,5 +1,7 @@
 """Decodes the posters and encodes the overviews to arrays that training maps from disk."""
 
+from pathlib import Path
+
 import click
 
 from movie_genres.data.vectorizing import VectorizeOptions, write_overviews, write_posters
@@ -13,7 +15,7 @@ from stages.common import FOLDER, params_option, prepared_option, read_options, 
 @click.option("--posters", type=FOLDER, default="features/posters", show_default=True, help="Folder for pixel arrays.")
 @click.option("--overviews", type=FOLDER, default="features/overviews", show_default=True, help="Folder for token ids.")
 @params_option
-def main(prepared, posters, overviews, params):
+def main(prepared: Path, posters: Path, overviews: Path, params: Path) -> None:
     with running():
         options = read_options(params, "vectorize", VectorizeOptions)
         content = load_prepared(prepared)

@@ -14,11 +14,10 @@ from pydantic import TypeAdapter
 from demo.generate import write_demo
 from movie_genres.data.preparing import PrepareOptions, prepare
 from movie_genres.data.vectorizing import write_overviews, write_posters
-from movie_genres.inputs.features import load_overviews, load_posters, load_vocabulary
+from movie_genres.inputs.features import load_overviews, load_posters
 from movie_genres.inputs.prepared import load_prepared
-from movie_genres.inputs.vocabulary import Vocabulary
+from movie_genres.inputs.vocabulary import Vocabulary, load_vocabulary
 from movie_genres.models.answers import load_answers
-from movie_genres.models.network import restore_vocabulary
 
 REPOSITORY = Path(__file__).parents[1]
 REAL_DATA = REPOSITORY.parent / "shared" / "data" / "Multimodal_IMDB_dataset"
@@ -113,7 +112,7 @@ def arrays_folder(small_data, tmp_path_factory):
 def small_arrays(arrays_folder):
     """(prepared, posters, overviews, vocabulary) of `arrays_folder`."""
     return (load_prepared(arrays_folder / "prepared"), load_posters(arrays_folder / "posters"),
-            load_overviews(arrays_folder / "overviews"), restore_vocabulary(load_vocabulary(arrays_folder / "overviews")))
+            load_overviews(arrays_folder / "overviews"), load_vocabulary(arrays_folder / "overviews"))
 
 
 @pytest.fixture(scope="session")

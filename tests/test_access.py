@@ -11,13 +11,13 @@ from dataclasses import replace
 import pytest
 from conftest import image_bytes
 
-from movie_genres.base.errors import InputError
-from movie_genres.base.files import is_below, open_regular
-from movie_genres.data import access
+from movie_genres.base.errors import InputError, MissingPackageError
+from movie_genres.base.files import open_regular
 from movie_genres.data.access import Access, NotAllowedError, _is_public, check_place, fetch, local_path, open_binary, within
 from movie_genres.data.tables import Table
 from movie_genres.inputs.posters import PosterError
-from movie_genres.scoring.listing import RemotePoster, list_posters
+from movie_genres.scoring.listing import list_posters
+from movie_genres.scoring.poster_sources import RemotePoster
 
 GOOD = image_bytes()
 QUICK = Access(timeout=0.5, private_hosts=True)
@@ -168,15 +168,6 @@ def test_files_cannot_be_reached_through_allowed_schemes(place):
         check_place(place, Access(schemes=("file", "zip")))
 
 
-def test_is_below_follows_links(tmp_path):
-    (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "link").symlink_to(tmp_path)
-    assert is_below(tmp_path / "in" / "x", tmp_path / "in") and is_below(tmp_path / "in", tmp_path / "in")
-    assert not is_below(tmp_path / "in" / "link" / "x", tmp_path / "in")
-    assert not is_below(tmp_path / "inside", tmp_path / "in")
-    assert not is_below("a\0b", tmp_path)
-
-
 def test_local_paths_of_file_urls():
     assert local_path("file:///a%20b/c") == "/a b/c" and local_path("FILE:///x") == "/x" and local_path("x") == "x"
 
@@ -215,10 +206,13 @@ def test_a_machine_without_sockets_is_not_the_posters_trouble(server, monkeypatc
 
 
 def test_a_missing_package_is_named(monkeypatch):
-    for package, url in (("s3fs", "s3://bucket/x"), ("aiohttp", "http://127.0.0.1:9/x")):
+    for package in ("s3fs", "aiohttp"):
         monkeypatch.setitem(sys.modules, package, None)
-        with pytest.raises(InputError, match=f"whose package is installed; found that one is missing .*{package}"):
-            list(list_posters(url, 10**6, access=QUICK))
+    with pytest.raises(MissingPackageError, match="s3://bucket/x needs the package s3fs"):
+        list(list_posters("s3://bucket/x", 10**6, access=QUICK))
+    url = "http://127.0.0.1:9/x"
+    with pytest.raises(InputError, match="whose package is installed; found that one is missing .*aiohttp"):
+        list(list_posters(url, 10**6, access=QUICK))
     assert "aiohttp" in kind_of(RemotePoster(url, "", QUICK))[1]
 
 
@@ -231,13 +225,3 @@ def test_urls_that_lead_nowhere_are_refused(url):
 def test_a_listing_that_never_comes_is_given_up():
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(InputError, match="no answer within|found none"):
         list(list_posters(f"http://127.0.0.1:{silent.getsockname()[1]}/x/", 10**6, access=QUICK))
-
-
-@pytest.mark.parametrize("most, expected", [(0, b"a"), (2, b"abc"), (3, b"abcd"), (4, b"abcd"), (100, b"abcd")])
-@pytest.mark.parametrize("grows", [False, True])
-def test_a_file_is_read_to_a_byte_beyond_the_cap_also_while_it_grows(tmp_path, monkeypatch, most, expected, grows):
-    (tmp_path / "x").write_bytes(b"abcd")
-    with access.open_regular(tmp_path / "x") as file:
-        if grows:  # it had a byte when it was looked at
-            monkeypatch.setattr(access.os, "fstat", lambda _: os.stat_result((0,) * 6 + (1,) + (0,) * 3))
-        assert access.read_capped(file, most) == expected

@@ -2,7 +2,7 @@ import pytest
 
 from movie_genres.data.reading import TableOptions
 from movie_genres.scoring.catalogue import Catalogue, Entry, join, survey
-from movie_genres.scoring.listing import LocalPoster
+from movie_genres.scoring.poster_sources import LocalPoster
 
 
 @pytest.mark.parametrize("overviews, posters, expected", [

@@ -13,7 +13,7 @@ from movie_genres.base.errors import InputError, MissingPackageError, Remedy, Se
 from movie_genres.data.preparing import PrepareOptions
 from movie_genres.data.vectorizing import VectorizeOptions
 from movie_genres.evaluation.baselines import BaselinesOptions
-from movie_genres.evaluation.report import EvaluateOptions
+from movie_genres.evaluation.figures import EvaluateOptions
 from movie_genres.evaluation.tuning import TuneOptions
 from movie_genres.networks.cnn import CnnOptions
 from movie_genres.networks.fusion import FusionOptions

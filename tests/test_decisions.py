@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from conftest import options_of
 
-from movie_genres.base.errors import InputError
-from movie_genres.ensemble.decisions import Decision, choose_models, write_decisions
+from movie_genres.base.errors import InputError, Remedy
+from movie_genres.ensemble.decisions import Decision, choose_models, read_decisions, write_decisions
 from movie_genres.ensemble.folder import find_models, needed_models
 from movie_genres.ensemble.scorer import Models
 from movie_genres.evaluation.tuning import TuneOptions, fit_decision, fit_thresholds, tune
@@ -72,7 +72,7 @@ def tuned(models, small_arrays, answers, tmp_path):
     shutil.copytree(models, folder)
     decisions = tune(answers, prepared.labels, prepared.rows("validation"), options_of(TuneOptions))
     digests = {name: of_model.digest for name, of_model in answers.items()}
-    write_decisions(decisions, digests, folder / "decisions.json", prepared.genres, options_of(TuneOptions))
+    write_decisions(decisions, digests, folder / "decisions.json", prepared.genres)
     return folder
 
 
@@ -81,14 +81,23 @@ def test_decisions_are_read_back_for_their_models(tuned, small_arrays):
     assert {file.name for file in files} >= {decisions.ranking[kind][0] for kind in ("poster", "overview", "both")}
     assert set(decisions.models) == {"cnn", "lstm", "fusion", "fusion:poster", "fusion:overview"}
     assert len(decisions.models["cnn"].thresholds) == len(small_arrays[0].genres)
+    assert (decisions.aim, decisions.precision) == ("f1", None)
+
+
+def test_decisions_that_are_written_again_are_the_same_bytes(tuned, small_arrays):
+    digests, genres = {file.name: file.digest for file in find_models(tuned)}, small_arrays[0].genres
+    path, again = tuned / "decisions.json", tuned / "again.json"
+    write_decisions(read_decisions(path, digests, genres), digests, again, genres)
+    assert again.read_bytes() == path.read_bytes()
 
 
 def test_decisions_of_another_model_are_refused(tuned):
     (tuned / "fusion.keras").unlink()
     with open(tuned / "cnn.keras", "ab") as file:
         file.write(b"\0")
-    with pytest.raises(InputError, match="values for cnn.keras as it is"):
+    with pytest.raises(InputError, match="values for cnn.keras as it is") as caught:
         choose_models(tuned, ["poster"])
+    assert caught.value.remedy == Remedy.TUNE
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"models": []}', '{"models": {"cnn": {"temperature": "x"}}}'])
@@ -135,3 +144,12 @@ def test_models_are_ranked_by_validation_loss_for_each_kind_of_film():
 ])
 def test_only_the_models_that_are_believed_are_loaded(models, modalities, ranking, expected):
     assert {file.name for file in needed_models(find_models(models, modalities), ranking, modalities)} == expected
+
+
+def test_a_missing_model_has_its_remedy(models, tmp_path):
+    with pytest.raises(InputError, match="a model for posters; found no model") as caught:
+        find_models(tmp_path)
+    assert caught.value.remedy == Remedy.TRAIN
+    with pytest.raises(InputError, match="a model for poster among those ranked; found gone") as caught:
+        needed_models(find_models(models), {"poster": ["gone"]}, ["poster"])
+    assert caught.value.remedy == Remedy.TUNE

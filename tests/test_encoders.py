@@ -12,13 +12,13 @@ from movie_genres.base.errors import InputError, UserError
 from movie_genres.ensemble.decisions import choose_models
 from movie_genres.ensemble.scorer import Models
 from movie_genres.inputs.features import Posters
-from movie_genres.inputs.posters import PosterFiles, read_poster
+from movie_genres.inputs.posters import LazyPixels, read_poster
 from movie_genres.models.answers import load_answers
 from movie_genres.models.network import Network, restore_vocabulary
 from movie_genres.networks.fusion import FusionOptions, train_fusion
 from movie_genres.scoring.catalogue import Entry
 from movie_genres.scoring.chunks import score
-from movie_genres.scoring.listing import LocalPoster
+from movie_genres.scoring.poster_sources import LocalPoster
 from stages.train_encoders import main as stage
 
 keras_hub = pytest.importorskip("keras_hub", reason="the extra `encoders` is not installed")
@@ -63,7 +63,7 @@ def test_an_encoder_becomes_a_model_that_scores_as_its_answers_say(presets, smal
     network = Network(given.checkpoint)
     assert network.metadata["preset"] == presets[modality].rsplit("/", 1)[1]
     if modality == "poster":
-        films = Posters(PosterFiles(prepared.films["poster"].tolist(), network.image_size), present)
+        films = Posters(LazyPixels(prepared.films["poster"].tolist(), network.image_size), present)
     else:
         films = network.vocabulary.encode(prepared.films["overview"].tolist())
     _, probabilities = network.encode(np.flatnonzero(present), films)
@@ -150,11 +150,11 @@ def test_the_stage_checks_its_section(tmp_path, run, small_data, section, code, 
     assert result.exit_code == code and message in " ".join(result.output.split())
 
 
-def test_poster_files_decode_what_is_asked_for(small_arrays, tmp_path):
+def test_lazy_pixels_decode_what_is_asked_for(small_arrays, tmp_path):
     prepared, posters, *_ = small_arrays
     paths = prepared.films["poster"].tolist()
     rows = np.flatnonzero(posters.present)[[3, 0, 3]]
-    pixels = PosterFiles(paths, (20, 10))[rows]
+    pixels = LazyPixels(paths, (20, 10))[rows]
     assert pixels.shape == (3, 20, 10, 3) and np.array_equal(pixels[0], read_poster(paths[rows[0]], (20, 10)))
     with pytest.raises(InputError, match="a poster that decodes as it did"):
-        PosterFiles([str(tmp_path / "gone.jpg")], (20, 10))[np.array([0])]
+        LazyPixels([str(tmp_path / "gone.jpg")], (20, 10))[np.array([0])]

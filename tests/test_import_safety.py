@@ -310,15 +310,17 @@ def test_an_odd_source_is_refused_at_once(tmp_path, run, odd, monkeypatch):
 
 
 @pytest.mark.parametrize("build, images", [(one_hot, "Images"), (tmdb, "posters"), (plain, "posters")])
-def test_a_poster_folder_that_leads_out_must_be_named(tmp_path, secret, build, images):
+def test_a_poster_folder_that_leads_out_must_be_named(tmp_path, secret, run, build, images):
     inner = tmp_path / "s"
     inner.mkdir()
     build(inner)
     shutil.move(inner / images, tmp_path / "elsewhere")
     (inner / images).symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(InputError, match="Name it with --posters"):
-        import_films(inner, tmp_path / "data")
-    import_films(inner, tmp_path / "data", options=ImportOptions(posters=tmp_path / "elsewhere"))
+    command = genre_data, "import", inner, "--data", tmp_path / "data"
+    assert "Name it with --posters" in run(*command).stderr
+    wrong = run(*command, "--posters", "nowhere").stderr
+    assert "--posters: expected a folder with posters; found no folder nowhere" in wrong
+    assert run(*command, "--posters", tmp_path / "elsewhere").exit_code == 0
     assert len(poster_files(tmp_path / "data")) == 1
 
 

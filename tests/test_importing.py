@@ -107,7 +107,7 @@ def zip_with(path, *names):
 
 @pytest.mark.parametrize("prepare, source, message", [
     (lambda folder: None, "nothing", "expected a folder, a zip archive or a table; found nothing"),
-    (lambda folder: (folder / "x").mkdir(), "x", "found nothing in it"),
+    (lambda folder: (folder / "x").mkdir(), "x", "found nothing in it. Name it with --format."),
     (lambda folder: (folder / "x.bin").write_bytes(b"?"), "x.bin", "found a file that is none of these"),
     (lambda folder: zip_with(folder / "x.zip", "../evil.csv"), "x.zip", "found the member '../evil.csv'"),
     (lambda folder: zip_with(folder / "x.zip", "/etc/evil.csv"), "x.zip", "found the member '/etc/evil.csv'"),
@@ -116,7 +116,7 @@ def zip_with(path, *names):
      "Name it with --text-column"),
     (lambda folder: write_table(folder / "x.csv", ["id", "overview", "genres"]), "x.csv", "at least one film"),
     (lambda folder: write_table(folder / "x.csv", ["id", "overview", "genres"], ["a/b", "x", "A"]), "x.csv",
-     "found the id 'a/b'"),
+     "found the id 'a/b'. Change it, or choose another column. Name it with --id-column."),
     (lambda folder: (folder / "x.csv").write_text('id,overview,genres\n1,"open,A\n'), "x.csv", "near line 2"),
 ])
 def test_a_bad_source_is_refused_and_changes_nothing(tmp_path, run, prepare, source, message):
@@ -179,3 +179,8 @@ def test_check_reports_what_is_wrong(tmp_path, run):
     assert list(summary.posters_unreadable) == ["a"] and "not_an_image" in summary.posters_unreadable["a"]
     result = run(genre_data, "check", "--data", tmp_path)
     assert result.exit_code == 0 and "not_an_image" in result.stderr
+
+
+def test_check_of_no_data_says_how_to_get_them(tmp_path, run):
+    result = run(genre_data, "check", "--data", tmp_path)
+    assert result.exit_code == 2 and "no such file. Build it with: genre-data import SOURCE" in result.stderr

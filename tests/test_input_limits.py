@@ -18,14 +18,15 @@ import pytest
 from conftest import image_bytes
 
 from movie_genres.base.errors import InputError
-from movie_genres.data import tables
 from movie_genres.data.access import Access
+from movie_genres.data.parquet import open_table
 from movie_genres.data.reading import TableOptions
-from movie_genres.data.tables import MAX_CELL, MAX_COLUMNS, MAX_ROW, Table, open_table
+from movie_genres.data.tables import MAX_CELL, MAX_COLUMNS, MAX_ROW, Table
 from movie_genres.inputs.posters import PosterError, decode_poster, read_file
 from movie_genres.scoring.archives import MAX_HEADERS
 from movie_genres.scoring.catalogue import read_overviews
-from movie_genres.scoring.listing import LocalPoster, RemotePoster, list_posters
+from movie_genres.scoring.listing import list_posters
+from movie_genres.scoring.poster_sources import LocalPoster, RemotePoster
 
 GOOD, OTHER = image_bytes(), image_bytes(color=(0, 0, 250))
 MAX_BYTES = 10**6
@@ -473,7 +474,7 @@ def test_a_long_cell_of_parquet_fails_alone_and_a_poster_does_not(tmp_path):
 
 def test_rows_of_hundreds_of_megabytes_are_refused_before_they_are_read(tmp_path, monkeypatch):
     (tmp_path / "t.parquet").write_bytes(parquet_of(id=["1"], overview=["x" * 100_000]))
-    monkeypatch.setattr(tables, "BLOCK_BYTES", 1000)
+    monkeypatch.setattr("movie_genres.data.parquet.BLOCK_BYTES", 1000)
     with pytest.raises(InputError, match="rows of at most 4,000 bytes"):
         list(read_overviews(tmp_path / "t.parquet", TableOptions()))
 

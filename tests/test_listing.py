@@ -119,8 +119,9 @@ def test_a_table_gives_ids_and_paths(folder, tmp_path, suffix):
     (tmp_path / f"t{suffix}").write_bytes(gzip.compress(text.encode()) if suffix.endswith("gz") else text.encode())
     (film_id, poster), = listed(tmp_path / f"t{suffix}")
     assert film_id == "007" and poster.read(10**6) == GOOD
-    with pytest.raises(InputError, match="Name it with --poster-column"):
+    with pytest.raises(InputError, match="a column 'cover'; found the columns id, image") as error:
         ids(tmp_path / f"t{suffix}", poster_column="cover")
+    assert error.value.setting == "poster_column"
 
 
 def test_a_parquet_table_may_hold_the_posters_themselves(tmp_path):

@@ -3,9 +3,8 @@ import pytest
 from conftest import options_of
 from sklearn.metrics import average_precision_score, f1_score, hamming_loss, log_loss
 
-from movie_genres.evaluation import figures as evaluation
-from movie_genres.evaluation import measures
-from movie_genres.evaluation.report import EvaluateOptions
+from movie_genres.evaluation import figures, measures
+from movie_genres.evaluation.figures import Candidate, Comparison, EvaluateOptions
 from movie_genres.models import metrics
 
 RNG = np.random.default_rng(0)
@@ -61,26 +60,34 @@ def test_undefined_is_none(true_positives, predicted, actual, expected):
     assert metrics.precision_recall_f1(true_positives, predicted, actual) == pytest.approx(expected)
 
 
-def answer(probabilities, thresholds=None):
-    return evaluation.Predictions(probabilities, thresholds, probabilities)
+def candidate(probabilities, thresholds=None, **alone):
+    return Candidate(probabilities, probabilities, thresholds, alone)
+
+
+def comparison(labels=LABELS, specialists=None, **probabilities):
+    candidates = {name: given if isinstance(given, Candidate) else candidate(given) for name, given in probabilities.items()}
+    return Comparison(np.arange(len(labels)), labels, BASE, candidates, specialists or {})
 
 
 def test_figures_are_flat_rounded_and_beside_the_base_rates():
-    answers = {"base_rate": answer(np.tile(BASE, (80, 1))), "cnn": answer(PROBABILITIES, np.full(4, 0.7))}
-    figures = evaluation.figures(LABELS, answers, BASE, options_of(EvaluateOptions))
-    assert figures["base_rate.skill"] == 0 and figures["cnn.loss"] == round(figures["cnn.loss"], 4)
-    assert figures["cnn.tuned_precision"] > figures["cnn.precision"] and "base_rate.tuned_f1" not in figures
+    constant = np.tile(BASE, (80, 1))
+    fusion = candidate(PROBABILITIES, np.full(4, 0.7), poster=constant, overview=PROBABILITIES)
+    found = figures.measure_all(comparison(base_rate=constant, fusion=fusion), options_of(EvaluateOptions))
+    assert found["films"] == 80 and found["base_rate.skill"] == 0
+    assert found["fusion.loss"] == round(found["fusion.loss"], 4)
+    assert found["fusion.tuned_precision"] > found["fusion.precision"] and "base_rate.tuned_f1" not in found
+    assert found["fusion.skill_posters_only"] == 0 and found["fusion.skill_overviews_only"] == found["fusion.skill"]
 
 
 def test_nothing_predicted_gives_null_precision():
-    figures = evaluation.figures(LABELS, {"cnn": answer(np.full((80, 4), 0.01))}, BASE, options_of(EvaluateOptions))
-    assert figures["cnn.precision"] is None
+    found = figures.measure_all(comparison(cnn=np.full((80, 4), 0.01)), options_of(EvaluateOptions))
+    assert found["cnn.precision"] is None
 
 
 def test_intervals_hold_the_value_and_shrink_with_more_films():
-    few = evaluation.intervals(LABELS, {"cnn": answer(PROBABILITIES)}, BASE, options_of(EvaluateOptions, resamples=50))
-    many = evaluation.intervals(np.tile(LABELS, (9, 1)), {"cnn": answer(np.tile(PROBABILITIES, (9, 1)))}, BASE,
-                                options_of(EvaluateOptions, resamples=50))
+    options = options_of(EvaluateOptions, resamples=50)
+    few = figures.intervals(comparison(cnn=PROBABILITIES), options)
+    many = figures.intervals(comparison(np.tile(LABELS, (9, 1)), cnn=np.tile(PROBABILITIES, (9, 1))), options)
     row, other = (table[table["metric"] == "loss"].iloc[0] for table in (few, many))
     assert row["low"] < row["value"] < row["high"]
     assert 2 < (row["high"] - row["low"]) / (other["high"] - other["low"]) < 4.5
@@ -89,19 +96,20 @@ def test_intervals_hold_the_value_and_shrink_with_more_films():
 def test_complementarity_counts_whose_top_genre_is_right():
     labels = np.eye(2)[[0, 0, 0, 0]]
     first, second = np.eye(2)[[0, 0, 1, 1]], np.eye(2)[[0, 1, 0, 1]]
-    assert evaluation.complementarity(labels, first, second) == {"both": 0.25, "only_first": 0.25, "only_second": 0.25,
-                                                                 "neither": 0.25}
+    compared = comparison(labels, {"poster": "cnn", "overview": "lstm"}, cnn=first, lstm=second)
+    assert figures.complementarity(compared) == {f"top_genre_right.{who}": 0.25
+                                                 for who in ("both", "only_cnn", "only_lstm", "neither")}
+    assert figures.complementarity(comparison(labels, {"poster": "cnn"}, cnn=first)) == {}
 
 
 def test_per_genre_table_has_support_and_gaps():
-    table = evaluation.per_genre(LABELS, {"cnn": answer(PROBABILITIES)}, list("ABCD"), 0.5)
+    table = figures.per_genre(comparison(cnn=PROBABILITIES), list("ABCD"), 0.5)
     assert table["support"].tolist() == LABELS.sum(axis=0).tolist()
     assert np.isnan(table["cnn.recall"].iloc[3]) and not np.isnan(table["cnn.recall"].iloc[0])
 
 
 def test_precision_recall_curves_never_rise_with_recall():
-    curves = evaluation.precision_recall_curves(LABELS, {"cnn": answer(PROBABILITIES),
-                                                         "base_rate": answer(np.tile(BASE, (80, 1)))})
+    curves = figures.precision_recall_curves(comparison(cnn=PROBABILITIES, base_rate=np.tile(BASE, (80, 1))))
     assert (curves[["cnn", "base_rate"]].diff().dropna() <= 1e-9).all().all()
     named = PROBABILITIES >= PROBABILITIES[LABELS > 0].min()  # as few as recall 1 allows
     assert curves["cnn"].iloc[-1] == pytest.approx(LABELS[named].mean(), abs=1e-4)
@@ -111,4 +119,4 @@ def test_precision_recall_curves_never_rise_with_recall():
 def test_top_genre_confusion_counts_each_genre_of_a_film():
     labels = np.array([[1, 1, 0], [0, 1, 0], [0, 0, 0]])
     probabilities = np.array([[0.9, 0.2, 0.1], [0.1, 0.2, 0.3], [1, 0, 0]])
-    assert evaluation.top_genre_confusion(labels, probabilities).tolist() == [[1, 0, 0], [1, 0, 1], [0, 0, 0]]
+    assert figures.top_genre_confusion(labels, probabilities).tolist() == [[1, 0, 0], [1, 0, 1], [0, 0, 0]]

@@ -24,7 +24,7 @@ from movie_genres.inputs.caps import Caps
 from movie_genres.models.checkpoints import read_metadata
 from movie_genres.scoring.catalogue import Entry
 from movie_genres.scoring.chunks import score
-from movie_genres.scoring.listing import LocalPoster
+from movie_genres.scoring.poster_sources import LocalPoster
 from movie_genres.scoring.request import Request, RowOptions
 
 GOOD = image_bytes(size=(30, 40))

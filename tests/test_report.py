@@ -1,11 +1,10 @@
-import json
-
 import numpy as np
 import pandas as pd
 from conftest import options_of
 from PIL import Image
 
-from movie_genres.evaluation.report import EvaluateOptions, write_report
+from movie_genres.evaluation.figures import EvaluateOptions, compare, measure_all
+from movie_genres.evaluation.report import write_report
 from movie_genres.evaluation.tuning import TuneOptions, tune
 
 
@@ -15,10 +14,10 @@ def test_writes_figures_tables_and_pictures(models, answers, small_arrays, tmp_p
     for copy in "ab":
         decisions = tune(answers, prepared.labels, prepared.rows("validation"), options_of(TuneOptions))
         baseline = np.tile(prepared.base_rates(), (len(prepared.films), 1))
-        figures = write_report(prepared, answers, decisions, {"tfidf": baseline}, histories,
-                               tmp_path / copy / "evaluate.json", tmp_path / copy / "plots",
-                               options_of(EvaluateOptions, sheet_films=14, resamples=20))
-    assert json.loads((tmp_path / "a" / "evaluate.json").read_text()) == figures
+        options = options_of(EvaluateOptions, sheet_films=14, resamples=20)
+        comparison = compare(prepared, answers, decisions, {"tfidf": baseline})
+        write_report(prepared, comparison, histories, tmp_path / copy / "plots", options)
+    figures = measure_all(comparison, options)
     assert figures["films"] == len(prepared.rows("test"))
     assert {name.split(".")[0] for name in figures} == {"films", "base_rate", "tfidf", "cnn", "lstm", "fusion",
                                                          "top_genre_right"}

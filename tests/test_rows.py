@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from movie_genres.base.errors import InputError, UserError
+from movie_genres.base.errors import InputError, SettingError
 from movie_genres.scoring.rows import (
     FORMATS,
     Row,
@@ -120,5 +120,6 @@ def test_the_format_goes_by_the_suffix(path, given, expected):
 
 @pytest.mark.parametrize("path, given", [("p.txt", None), ("p", None), ("p.csv", "xml")])
 def test_an_unknown_format_is_refused(path, given):
-    with pytest.raises(UserError, match="--format"):
+    with pytest.raises((InputError, SettingError)) as error:
         format_of(path, given)
+    assert error.value.setting == "format"

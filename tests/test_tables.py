@@ -1,6 +1,9 @@
+import sys
+
 import pytest
 
-from movie_genres.base.errors import InputError
+from movie_genres.base.errors import InputError, MissingPackageError
+from movie_genres.data.parquet import open_table
 from movie_genres.data.tables import ID_COLUMNS, Table
 
 
@@ -42,5 +45,12 @@ def test_finds_usual_and_named_columns(tmp_path):
 
 
 def test_a_missing_column_says_which_there_are(tmp_path):
-    with pytest.raises(InputError, match=r"a column 'x'; found the columns Plot, Nr\. Name it with --id-column"):
-        table(tmp_path, "Plot,Nr\n").find("x", option="--id-column")
+    with pytest.raises(InputError, match=r"a column 'x'; found the columns Plot, Nr\.$") as error:
+        table(tmp_path, "Plot,Nr\n").find("x", setting="id_column")
+    assert error.value.setting == "id_column"
+
+
+def test_a_parquet_table_without_its_package_is_refused(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingPackageError, match="^t.parquet: Parquet needs the package pyarrow"):
+        open_table("t.parquet")

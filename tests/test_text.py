@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from movie_genres.inputs.text import normalise
 from movie_genres.inputs.vocabulary import Vocabulary
@@ -39,3 +41,21 @@ def test_rebuilt_vocabulary_encodes_the_same():
     fitted = Vocabulary.fit(texts, 50, 20)
     rebuilt = Vocabulary(fitted.tokens, 20)
     assert fitted.encode(texts).ids.tolist() == rebuilt.encode(texts).ids.tolist()
+
+
+def fitted_by_keras(overviews, max_tokens):
+    """The words that `keras.layers.TextVectorization` learns."""
+    from keras.layers import TextVectorization
+
+    layer = TextVectorization(max_tokens=max_tokens, standardize=None, split="whitespace", ragged=True)
+    layer.adapt([normalise(overview) for overview in overviews])
+    return layer.get_vocabulary(include_special_tokens=False)
+
+
+WORDS = st.sampled_from("a b ab ba A á é ß ss ﬁ fi 侍 映画 z zz Z \U00010400 \uffee _ 0 ½".split()) | st.text(max_size=3)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.lists(WORDS).map(" ".join), min_size=1), st.integers(3, 12))
+def test_the_vocabulary_is_that_of_keras_also_where_words_are_equally_frequent(overviews, max_tokens):
+    assert Vocabulary.fit(overviews, max_tokens, 9).tokens == fitted_by_keras(overviews, max_tokens)

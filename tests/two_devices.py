@@ -9,10 +9,10 @@ from pathlib import Path
 import tensorflow as tf
 from conftest import options_of, outputs
 
-from movie_genres.inputs.features import load_overviews, load_posters, load_vocabulary
+from movie_genres.inputs.features import load_overviews, load_posters
 from movie_genres.inputs.prepared import load_prepared
+from movie_genres.inputs.vocabulary import load_vocabulary
 from movie_genres.models.answers import load_answers
-from movie_genres.models.network import restore_vocabulary
 from movie_genres.networks.cnn import CnnOptions, train_cnn
 from movie_genres.networks.fusion import FusionOptions, train_fusion
 from movie_genres.networks.lstm import LstmOptions, train_lstm
@@ -23,7 +23,7 @@ def main(arrays, folder):
     cpu, = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     prepared, overviews = load_prepared(arrays / "prepared"), load_overviews(arrays / "overviews")
-    vocabulary = restore_vocabulary(load_vocabulary(arrays / "overviews"))
+    vocabulary = load_vocabulary(arrays / "overviews")
     short = {"epochs": 2, "batch_size": 15, "draws": 1}
     without_chance = {"embedding_dropout": 0, "dropout": 0, "word_dropout": 0}
     for devices in (1, 2):

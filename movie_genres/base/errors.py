@@ -1,7 +1,6 @@
 """Errors that the user can mend. Commands turn them into one line on stderr and an exit code."""
 
 import enum
-import os
 
 
 class Remedy(enum.Enum):
@@ -38,26 +37,20 @@ class InputError(UserError):
     """Input that cannot be used. The message names the file, what was expected and what was found.
 
     Args:
-        path: of the file, or what else names it.
+        path: of the file, or what else names it; shown as text.
         expected, found: parts of a sentence.
         advice: what to do, where that needs no command: a sentence.
-        remedy: as of `UserError`.
-        setting: name of the setting by which the user can name what was expected, or None.
+        setting: name of the setting by which the user can name what was expected.
     """
 
-    def __init__(self, path: str | os.PathLike, expected: str, found: str, advice: str = "", *, remedy: Remedy | None = None,
+    def __init__(self, path: object, expected: str, found: str, advice: str = "", *, remedy: Remedy | None = None,
                  setting: str | None = None):
         super().__init__(f"{path}: expected {expected}; found {found}." + (f" {advice}" if advice else ""), remedy)
         self.setting = setting
 
 
 class SettingError(UserError):
-    """A setting that cannot be used; commands put their option in the place of its name.
-
-    Args:
-        setting: its name.
-        expected, found: parts of a sentence.
-    """
+    """A setting that cannot be used; commands put their option in the place of its name."""
 
     def __init__(self, setting: str, expected: str, found: str):
         super().__init__(f"{setting}: expected {expected}; found {found}.")
@@ -67,10 +60,7 @@ class SettingError(UserError):
 class MissingPackageError(UserError):
     """An optional package that is needed is not installed.
 
-    Args:
-        purpose: what needs it, such as `Parquet`.
-        package: its name.
-        extra: the extra of this toolkit that brings it.
+    `purpose` is what needs it, such as `Parquet`, and `extra` the extra of this toolkit that brings it.
     """
 
     def __init__(self, purpose: str, package: str, extra: str):

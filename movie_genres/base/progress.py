@@ -2,9 +2,13 @@
 
 import logging
 import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+Item = TypeVar("Item")
 
 logger = logging.getLogger(__name__)
 console = Console(stderr=True)
@@ -12,10 +16,10 @@ console = Console(stderr=True)
 LOG_EVERY = 30.0  # seconds between log lines
 
 
-def track(items, total, description, log=True):
+def track(items: Iterable[Item], total: int | None, description: str, log: bool = True) -> Iterator[Item]:
     """Yields `items` and shows how many of `total` (None where unknown) have passed.
 
-    `log`: whether to log a line now and then where stderr is not a terminal.
+    Where stderr is not a terminal, `log` decides whether a line is logged now and then.
 
     >>> list(track("abc", 3, "Reading"))
     ['a', 'b', 'c']
@@ -32,7 +36,7 @@ def track(items, total, description, log=True):
             progress.advance(task)
 
 
-def _logged(items, total, description):
+def _logged(items: Iterable[Item], total: int | None, description: str) -> Iterator[Item]:
     due = time.monotonic() + LOG_EVERY
     for count, item in enumerate(items, start=1):
         yield item

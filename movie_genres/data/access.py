@@ -3,19 +3,26 @@
 import contextlib
 import functools
 import ipaddress
-import queue
 import socket
 import stat
 import tempfile
 import threading
 import time
 import zipfile
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from pathlib import Path
+from typing import IO, Any, TypeVar, TypeVarTuple
 from urllib.parse import unquote, urlsplit
 
 from movie_genres.base.files import is_below, is_of_machine, open_regular
 from movie_genres.data.reading import HTTP, Access
 
 STEP = 1 << 20  # bytes of a remote file that must come within one time-out
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+TablePath = str | Path | zipfile.Path  # text may be a URL
 
 
 class NotAllowedError(Exception):
@@ -26,7 +33,7 @@ NAT64 = ipaddress.ip_network("64:ff9b::/96")
 NAMED_BY_USER = Access(private_hosts=True)  # what stands on the command line is what its user wants
 
 
-def describe(error):
+def describe(error: Exception) -> str:
     """What went wrong with a remote read: the kind of error and its HTTP status. Stores' own messages may quote content."""
     if isinstance(error, ImportError):
         return f"a package is missing: {error}"
@@ -34,17 +41,17 @@ def describe(error):
     return type(error).__name__ + (f", HTTP status {status}" if isinstance(status, int) else "")
 
 
-def is_url(path):
+def is_url(path: str) -> bool:
     """Whether a path is a URL, such as `s3://bucket/films.csv`."""
-    return isinstance(path, str) and "://" in path
+    return "://" in path
 
 
-def local_path(path):
+def local_path(path: str) -> str:
     """The path that a `file://` URL means; all else as it is."""
-    return unquote(urlsplit(path).path) if isinstance(path, str) and path.lower().startswith("file://") else path
+    return unquote(urlsplit(path).path) if path.lower().startswith("file://") else path
 
 
-def check_place(place, access):
+def check_place(place: str, access: Access) -> None:
     """Refuses a path or URL, as it stands in a list or table, that `access` does not allow. Opens nothing.
 
     Raises:
@@ -61,32 +68,28 @@ def check_place(place, access):
         raise NotAllowedError(f"not a URL of {', '.join(access.schemes)}")
 
 
-def within(seconds, function, *arguments):
+def within(seconds: float, function: Callable[[*Ts], T], *arguments: *Ts) -> T:
     """Calls a function in a thread of its own and waits for it only so long.
 
     Raises:
         TimeoutError: it took longer; the thread is left to itself and ends with the process.
     """
-    answers = queue.SimpleQueue()
+    answer: Future[T] = Future()
 
-    def call():
+    def call() -> None:
         try:
-            answers.put((function(*arguments), None))
+            answer.set_result(function(*arguments))
         except BaseException as error:  # raised again where the answer is awaited
-            answers.put((None, error))
+            answer.set_exception(error)
 
     threading.Thread(target=call, daemon=True).start()
-    try:
-        answer, error = answers.get(timeout=seconds)
-    except queue.Empty:
-        raise TimeoutError(f"no answer within {seconds:g} seconds") from None
-    if error is not None:
-        raise error
-    return answer
+    if wait([answer], seconds).not_done:
+        raise TimeoutError(f"no answer within {seconds:g} seconds")
+    return answer.result()
 
 
-def remote_store(url, access):
-    """The fsspec file system of a URL, and the path in it: (store, path)."""
+def _remote_store(url: str, access: Access) -> tuple[Any, str]:
+    """The fsspec file system of a URL, which has no types, and the path in it."""
     import fsspec
 
     if _scheme(url) not in HTTP:
@@ -99,37 +102,37 @@ def remote_store(url, access):
                              client_kwargs={"timeout": waiting}), url
 
 
-def _scheme(url):
+def _scheme(url: str) -> str:
     return url.partition("://")[0].lower()
 
 
-def _open_remote(url, access):
-    store, path = remote_store(url, access)
+def _open_remote(url: str, access: Access) -> IO[bytes]:
+    store, path = _remote_store(url, access)
     # A stream: if it has to ask for the size first, the HTTP store calls every trouble a missing file.
     return store.open(path, "rb", **({"block_size": 0, "size": 1} if _scheme(url) in HTTP else {}))
 
 
-async def _any_client(**options):
+async def _any_client(**options: Any) -> Any:
     import aiohttp
 
     return aiohttp.ClientSession(**options)
 
 
-async def _public_client(**options):
+async def _public_client(**options: Any) -> Any:
     import aiohttp
 
     # Each connection goes through here, those of redirects and of names that changed their address as well.
     return aiohttp.ClientSession(connector=aiohttp.TCPConnector(socket_factory=_public_socket), **options)
 
 
-def _public_socket(address):
+def _public_socket(address: tuple[Any, ...]) -> socket.socket:
     family, kind, protocol, _, place = address
     if not _is_public(ipaddress.ip_address(place[0].partition("%")[0])):
         raise NotAllowedError("not a public address")
     return socket.socket(family, kind, protocol)
 
 
-def _is_public(address):
+def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     """Whether an address, and the IPv4 address that stands in an IPv6 one for a gateway to reach, is public."""
     if address.version == 6 and address in NAT64:
         address = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
@@ -137,7 +140,7 @@ def _is_public(address):
     return inner.is_global and not inner.is_multicast
 
 
-def fetch(url, access, max_bytes):
+def fetch(url: str, access: Access, max_bytes: int) -> bytes:
     """The first `max_bytes` bytes of what is behind a URL.
 
     Raises:
@@ -147,7 +150,7 @@ def fetch(url, access, max_bytes):
     """
     check_place(url, access)
 
-    def read():
+    def read() -> bytes:
         with _open_remote(url, access) as file:
             data = bytearray()
             while len(data) < max_bytes and (block := file.read(max_bytes - len(data))):
@@ -157,7 +160,7 @@ def fetch(url, access, max_bytes):
     return _with_retries(access, lambda: within(access.timeout, read))
 
 
-def _with_retries(access, act):
+def _with_retries(access: Access, act: Callable[[], T]) -> T:
     for attempt in range(access.retries + 1):
         try:
             return act()
@@ -172,23 +175,23 @@ def _with_retries(access, act):
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
-def _refusal_in(error):
+def _refusal_in(error: BaseException | None) -> NotAllowedError | None:
     """The `NotAllowedError` that a store's own error was raised for, or None."""
     while error is not None and not isinstance(error, NotAllowedError):
         error = error.__cause__ or error.__context__
     return error
 
 
-def list_remote(url, access, is_glob):
-    """What a store says of the files at a URL: (store, path in it, dict from name to its details)."""
-    def listed():
-        store, path = remote_store(url, access)
+def list_remote(url: str, access: Access, is_glob: bool) -> tuple[Any, str, dict[str, dict[str, Any]]]:
+    """What a store says of the files at a URL: (store, path in it, details of each by its name)."""
+    def listed() -> tuple[Any, str, dict[str, dict[str, Any]]]:
+        store, path = _remote_store(url, access)
         return store, path, store.glob(path, detail=True) if is_glob else store.find(path, detail=True)
 
     return _with_retries(access, lambda: within(access.timeout, listed))
 
 
-def open_binary(path, access=NAMED_BY_USER):
+def open_binary(path: TablePath, access: Access = NAMED_BY_USER) -> IO[bytes]:
     """Opens a table for reading bytes: a local file, a member of an archive (`zipfile.Path`), or a URL.
 
     A remote table is fetched once and read from this machine from then on, so that it is the same each time.
@@ -197,8 +200,7 @@ def open_binary(path, access=NAMED_BY_USER):
         OSError: it cannot be opened or fetched, or it is no regular file: what is read here is read more than once.
         ImportError: a URL of a store whose package is missing.
     """
-    path = local_path(path)
-    if is_url(path):
+    if isinstance(path, str) and is_url(path := local_path(path)):
         try:
             return open(_fetched(path, access).name, "rb")
         except Exception as error:
@@ -209,7 +211,7 @@ def open_binary(path, access=NAMED_BY_USER):
 
 
 @functools.lru_cache(maxsize=8)
-def _fetched(url, access):
+def _fetched(url: str, access: Access) -> IO[bytes]:
     """A copy of a remote file, a temporary file that goes with this process."""
     with contextlib.ExitStack() as undo:
         copy = undo.enter_context(tempfile.NamedTemporaryFile(prefix="movie-genres-"))
@@ -222,8 +224,7 @@ def _fetched(url, access):
         return copy
 
 
-
-def is_special(member):
-    """Whether a `zipfile.ZipInfo` is a link, a device or the like, as archivers on Unix say it."""
+def is_special(member: zipfile.ZipInfo) -> bool:
+    """Whether it is a link, a device or the like, as archivers on Unix say it."""
     return stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG)
 

@@ -4,6 +4,7 @@ import dataclasses
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+from movie_genres.base.files import StrPath
 from movie_genres.base.progress import track
 from movie_genres.data.films import poster_files, read_films
 from movie_genres.inputs.posters import PosterError, read_poster
@@ -15,19 +16,19 @@ class Summary:
     """What `check` found in a data folder; lists hold ids, in the order of the table."""
 
     films: int
-    genres: Counter
-    without_genres: list
-    without_overview: list
-    duplicate_ids: list
-    repeated_overviews: list
+    genres: Counter[str]
+    without_genres: list[str]
+    without_overview: list[str]
+    duplicate_ids: list[str]
+    repeated_overviews: list[str]
     posters: int
-    posters_missing: list
-    posters_unreadable: dict
-    posters_of_no_film: list
-    notes: list = dataclasses.field(default_factory=list)
+    posters_missing: list[str]
+    posters_unreadable: dict[str, str]
+    posters_of_no_film: list[str]
+    notes: list[str] = dataclasses.field(default_factory=list)
 
 
-def check(data, workers=None):
+def check(data: StrPath, workers: int | None = None) -> Summary:
     """Reads a whole data folder and reports what is in it and what is wrong with it.
 
     Every poster is decoded, by `workers` threads (by default as many as there are cores, and a few more).
@@ -56,7 +57,7 @@ def check(data, workers=None):
     )
 
 
-def _why_unreadable(path):
+def _why_unreadable(path: StrPath) -> str | None:
     try:
         read_poster(path, (8, 8))
     except PosterError as error:

@@ -2,9 +2,11 @@
 
 import csv
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 
-from movie_genres.base.errors import InputError
+from movie_genres.base.errors import InputError, Remedy
+from movie_genres.base.files import StrPath
 from movie_genres.data.tables import Table
 
 COLUMNS = ("id", "title", "year", "overview", "genres")
@@ -12,16 +14,16 @@ COLUMNS = ("id", "title", "year", "overview", "genres")
 
 @dataclasses.dataclass(frozen=True)
 class Film:
-    """One row of `films.csv`. All fields are text, empty where unknown; `genres` is a tuple of names."""
+    """One row of `films.csv`. All fields are empty where unknown."""
 
     id: str
     title: str = ""
     year: str = ""
     overview: str = ""
-    genres: tuple = ()
+    genres: tuple[str, ...] = ()
 
 
-def write_films(path, films):
+def write_films(path: StrPath, films: Iterable[Film]) -> None:
     """Writes films as `films.csv` (UTF-8, comma, genres joined by a bar); half a character becomes a question mark."""
     with open(path, "w", encoding="utf-8", errors="replace", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -29,35 +31,32 @@ def write_films(path, films):
         writer.writerows((*dataclasses.astuple(film)[:-1], "|".join(film.genres)) for film in films)
 
 
-def read_films(data):
-    """Reads `films.csv` of a data folder.
-
-    Returns:
-        list of `Film`, in the order of the file.
+def read_films(data: StrPath) -> list[Film]:
+    """Reads `films.csv` of a data folder, in its order.
 
     Raises:
         InputError: the file or a column is missing, a row has too many or too few cells, or there is no film.
     """
     path = Path(data) / "films.csv"
     if not path.is_file():
-        raise InputError(path, "the table of films", "no such file", "Build it with: genre-data import SOURCE")
+        raise InputError(path, "the table of films", "no such file", remedy=Remedy.IMPORT)
     table = Table(path)
     columns = [table.find(name) for name in COLUMNS]
     films = []
     for number, cells in table:
         if table.is_ragged(cells):
             raise InputError(path, f"{len(table.columns)} cells in row {number}", f"{len(cells)}", "Mend that row.")
-        *fields, genres = (cells[column].strip() for column in columns)
-        films.append(Film(*fields, genres=tuple(dict.fromkeys(filter(None, genres.split("|"))))))
+        film_id, title, year, overview, genres = (cells[column].strip() for column in columns)
+        films.append(Film(film_id, title, year, overview, tuple(dict.fromkeys(filter(None, genres.split("|"))))))
     if not films:
         raise InputError(path, "at least one film", "a header and nothing else")
     return films
 
 
-def poster_files(data):
-    """Returns the poster files of a data folder as a dict from film id to path; of two for one id, the first by name."""
+def poster_files(data: StrPath) -> dict[str, Path]:
+    """The poster files of a data folder, by film id; of two for one id, the first by name."""
     folder = Path(data) / "posters"
-    files = {}
+    files: dict[str, Path] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         files.setdefault(path.stem, path)
     return files

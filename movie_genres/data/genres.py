@@ -4,6 +4,8 @@ import ast
 import json
 import re
 import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from movie_genres.base.errors import InputError
 
@@ -23,11 +25,11 @@ class Genres:
     (('Drama',), ('Drama', 'Comedy'), ('Drama',))
     """
 
-    def __init__(self, separator=None):
+    def __init__(self, separator: str | None = None):
         self._separator = separator
         self._names = self._numbers = self._unreadable = 0
 
-    def parse(self, cell):
+    def parse(self, cell: str) -> tuple[str, ...]:
         """The genres of a cell: a list in JSON or Python notation, of names or of {'name': …}, or separated names."""
         cell = cell.strip()
         if cell.startswith("["):
@@ -37,9 +39,9 @@ class Genres:
         separator = self._separator or next((mark for mark in "|;," if mark in cell), "|")
         return self.known(cell.split(separator))
 
-    def known(self, entries):
-        """The entries that name a genre, each once."""
-        names = {}
+    def known(self, entries: Iterable[Any]) -> tuple[str, ...]:
+        """The entries, whatever they are, that name a genre, each once."""
+        names: dict[str, None] = {}
         for entry in entries:
             if isinstance(entry, (int, float)) or isinstance(entry, str) and NUMBER.fullmatch(entry.strip()):
                 self._numbers += 1
@@ -49,7 +51,7 @@ class Genres:
         self._names += len(known)
         return known
 
-    def notes(self, path):
+    def notes(self, path: object) -> list[str]:
         """Sentences on what was no name.
 
         Raises:
@@ -61,7 +63,7 @@ class Genres:
         return notes + ([f"lists of genres that cannot be read: {self._unreadable:,}"] if self._unreadable else [])
 
 
-def _parse_list(cell):
+def _parse_list(cell: str) -> Sequence[Any] | None:
     """A list, or None where it cannot be read."""
     if len(cell) > MAX_CELL:
         return None

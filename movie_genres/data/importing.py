@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import stat
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
@@ -13,12 +14,12 @@ from typing import Literal
 import pydantic
 
 from movie_genres.base.errors import InputError, LockedError
-from movie_genres.base.files import is_below, locked, open_regular, replacing, sync_folder
+from movie_genres.base.files import StrPath, is_below, locked, open_regular, replacing, sync_folder
 from movie_genres.base.progress import track
-from movie_genres.data.checking import check
+from movie_genres.data.checking import Summary, check
 from movie_genres.data.films import write_films
-from movie_genres.data.layouts import ImportOptions, read_source
-from movie_genres.data.places import left_out, reason_of
+from movie_genres.data.layouts import ImportOptions, Source, read_source
+from movie_genres.data.places import Place, left_out, reason_of
 from movie_genres.inputs.posters import Caps
 
 logger = logging.getLogger(__name__)
@@ -41,39 +42,37 @@ class Marker(pydantic.BaseModel):
     posters: str
 
 
-def write_marker(folder):
+def write_marker(folder: StrPath) -> None:
     """Marks a data folder, complete but for this, as one that import may replace."""
     with replacing(Path(folder) / MARKER) as partial:
         partial.write_text(_marker_of(Path(folder)).model_dump_json() + "\n")
 
 
-def _marker_of(folder):
+def _marker_of(folder: Path) -> Marker:
     digest = hashlib.sha256()
     for name in sorted(os.listdir(folder / "posters")):
         digest.update(os.fsencode(name) + b"\0" + _content(folder / "posters" / name))
     return Marker(films=_content(folder / "films.csv").hex(), posters=digest.hexdigest())
 
 
-def _content(path):
+def _content(path: Path) -> bytes:
     """SHA-256 of a file, also of one to which a link leads, as DVC may lay it out."""
     with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def import_films(source, target, layout=None, options=ImportOptions()):
+def import_films(source: StrPath, target: StrPath, layout: str | None = None, options: ImportOptions = ImportOptions()
+                 ) -> tuple[str, Summary]:
     """Reads a source of films and puts it in place of the data folder `target`.
 
     Everything is checked first, then written to the folder `.NAME-import` beside `target`, and swapped in at the end; a
-    failure leaves `target` as it was, and `recover` mends what a sudden end left.
+    failure leaves `target` as it was, and `recover` mends what a sudden end left. Gives the layout's name, and what is in
+    the new folder.
 
     Args:
-        source: a folder, zip archive or table; see `layouts.read_source`.
+        source, layout, options: as in `layouts.read_source`.
         target: the data folder to make, or to replace where import made it and nobody changed it. Of a link, the folder
             that it leads to.
-        layout, options: as in `layouts.read_source`.
-
-    Returns:
-        (name of the layout, `checking.Summary` of the new folder).
 
     Raises:
         InputError: the source cannot be used, or the target must not be replaced.
@@ -96,7 +95,7 @@ def import_films(source, target, layout=None, options=ImportOptions()):
     return name, summary
 
 
-def recover(target):
+def recover(target: StrPath) -> None:
     """Puts back the data folder that an interrupted import had moved away, and removes what else it left.
 
     A running import is left alone.
@@ -110,9 +109,10 @@ def recover(target):
             pass
 
 
-def _checked(source, target, folder, layout, options):
+def _checked(source: StrPath, target: StrPath, folder: Path, layout: str | None, options: ImportOptions
+             ) -> tuple[str, Source]:
     """What `read_source` gives, where all that can be known before anything is written is in order."""
-    for place in filter(None, (source, options.posters)):
+    for place in (source, options.posters):
         _refuse_overlap(target, folder, place)
     _refuse_foreign(target, folder)
     name, content = read_source(source, layout, options)
@@ -124,7 +124,7 @@ def _checked(source, target, folder, layout, options):
     return name, content
 
 
-def _resolved(target):
+def _resolved(target: StrPath) -> Path:
     """The folder that a target means: links are followed, so that they stay and the folder behind them is replaced."""
     expected = "a folder to make or replace"
     try:
@@ -139,17 +139,17 @@ def _resolved(target):
     return folder
 
 
-def _staging(folder):
+def _staging(folder: Path) -> Path:
     return folder.parent / f".{folder.name}-import"
 
 
-def _refuse_overlap(target, folder, place):
-    if is_below(place, folder):
+def _refuse_overlap(target: StrPath, folder: Path, place: StrPath | None) -> None:
+    if place and is_below(place, folder):
         raise InputError(target, "a folder apart from what is imported", f"one that is, or holds, {place}",
                          "Give another folder.")
 
 
-def _refuse_foreign(target, folder):
+def _refuse_foreign(target: StrPath, folder: Path) -> None:
     """Refuses to replace what import did not make, or what was changed since: it is somebody's work."""
     if not folder.exists():
         return
@@ -171,12 +171,12 @@ def _refuse_foreign(target, folder):
     raise InputError(target, "a new or empty folder, or one as import left it", found, ELSEWHERE)
 
 
-def _read_marker(folder):
+def _read_marker(folder: Path) -> Marker:
     with open_regular(folder / MARKER) as file:
         return Marker.model_validate_json(file.read(1000))
 
 
-def _refuse_unusable_id(source, film_id):
+def _refuse_unusable_id(source: StrPath, film_id: str) -> None:
     """An id becomes a file name, so it must be one."""
     try:
         length = len(film_id.encode())
@@ -184,10 +184,10 @@ def _refuse_unusable_id(source, film_id):
         length = 0
     if not 0 < length <= 200 or film_id.startswith(".") or set(film_id) & set("/\\\0\n\r"):
         raise InputError(source, "ids of 1 to 200 bytes, without slashes or line breaks, not starting with a dot",
-                         f"the id {film_id[:80]!r}", "Change it, or choose another column with --id-column.")
+                         f"the id {film_id[:80]!r}", "Change it, or choose another column.", setting="id_column")
 
 
-def _make_parent(target, folder):
+def _make_parent(target: StrPath, folder: Path) -> None:
     if os.path.islink(target) and not folder.parent.is_dir():
         raise InputError(target, "a folder, or a link to where one can be", "a link to nowhere", ELSEWHERE)
     try:
@@ -196,7 +196,7 @@ def _make_parent(target, folder):
         raise InputError(target, "a place for a folder", "a file on the way to it", ELSEWHERE) from None
 
 
-def _is_own(staging):
+def _is_own(staging: Path) -> bool:
     """Whether a staging folder is one that import made: it holds a lock, and what import works with."""
     if os.path.islink(staging) or not staging.is_dir():
         return False
@@ -206,7 +206,7 @@ def _is_own(staging):
 
 
 @contextlib.contextmanager
-def _held(folder):
+def _held(folder: Path) -> Iterator[Path]:
     """Holds the lock on a target; gives the staging folder, empty but for the lock. In the end it is gone."""
     staging = _staging(folder)
     if os.path.lexists(staging) and not _is_own(staging):
@@ -228,7 +228,7 @@ def _held(folder):
                 os.rmdir(staging)
 
 
-def _settle(staging, folder):
+def _settle(staging: Path, folder: Path) -> None:
     """Puts the former data back where an import ended between its two renames; removes all else that it left."""
     old, fresh = staging / "old", staging / "fresh"
     is_filled = folder.exists() and os.listdir(folder)
@@ -245,20 +245,20 @@ def _settle(staging, folder):
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _build(folder, content):
+def _build(folder: Path, content: Source) -> list[str]:
     """Writes a data folder; returns sentences on posters that were left out."""
     (folder / "posters").mkdir(parents=True)
     with replacing(folder / "films.csv") as partial:
         write_films(partial, content.films)
     with ThreadPoolExecutor() as pool:
-        copies = pool.map(lambda item: _copy_poster(*item, folder / "posters"), content.posters.items())
+        copies = pool.map(lambda item: _copy_poster(item[0], item[1], folder / "posters"), content.posters.items())
         reasons = list(track(copies, len(content.posters), "Copying posters"))
     sync_folder(folder / "posters")
     write_marker(folder)
     return left_out("posters", filter(None, reasons))
 
 
-def _copy_poster(film_id, file, folder):
+def _copy_poster(film_id: str, file: Place, folder: Path) -> tuple[str, str] | None:
     """Copies a poster, or returns (its name, why it cannot be read)."""
     try:
         data = file.read(Caps().bytes)
@@ -271,7 +271,7 @@ def _copy_poster(film_id, file, folder):
     return None
 
 
-def _swap(staging, folder):
+def _swap(staging: Path, folder: Path) -> None:
     """Puts the fresh folder where the data folder is. What goes wrong here, `_settle` mends."""
     if folder.exists():
         os.rename(folder, staging / "old")

@@ -1,21 +1,21 @@
 """Recognises the layouts in which people hold film data, and reads each as films and posters.
 
-A layout is two functions: one that recognises it in a folder, one that reads it. Folders and zip archives are the same to
-both: a `places.Place`.
+A layout is a function that reads it, where it recognises it. Folders and zip archives are the same to it: a `places.Place`.
 """
 
 import dataclasses
-import itertools
 import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pydantic
 
-from movie_genres.base.errors import InputError
+from movie_genres.base.errors import InputError, SettingError
+from movie_genres.base.files import StrPath
 from movie_genres.data.films import Film
 from movie_genres.data.genres import UNKNOWN_GENRES, Genres
-from movie_genres.data.places import IMPORTED_SUFFIXES, folder_place, left_out, open_source, reason_of
+from movie_genres.data.places import IMPORTED_SUFFIXES, Place, folder_place, left_out, open_source, reason_of
 from movie_genres.data.tables import GENRES_COLUMNS, ID_COLUMNS, TEXT_COLUMNS, Table
 from movie_genres.inputs.posters import SUFFIXES, Caps
 
@@ -28,17 +28,16 @@ class Source:
     """Films and posters as a layout holds them.
 
     Attributes:
-        films: list of `Film`.
-        posters: dict from film id to the `places.Place` of its poster.
+        posters: by film id.
         unused_posters: how many poster files belong to no film.
-        notes: list of sentences on what was skipped or is peculiar.
-        origin: the folder or file in which the layout was found.
+        notes: sentences on what was skipped or is peculiar.
+        origin: the folder or file in which the layout was found; None in an archive.
     """
 
-    films: list
-    posters: dict
+    films: list[Film]
+    posters: dict[str, Place]
     unused_posters: int
-    notes: list
+    notes: list[str]
     origin: Path | None = None
 
 
@@ -60,63 +59,60 @@ class ImportOptions:
 
 
 class Layout(NamedTuple):
-    """One way of holding film data: `recognise(place) -> bool` and `read(place, options) -> Source`."""
+    """One way of holding film data: how to read it (None: it is not this one), and what it looks like, in words."""
 
-    recognise: object
-    read: object
+    read: Callable[[Place, ImportOptions], Source | None]
     expected: str
 
 
-def read_source(path, layout=None, options=ImportOptions()):
+def read_source(path: StrPath, layout: str | None = None, options: ImportOptions = ImportOptions()
+                ) -> tuple[str, Source]:
     """Reads films and posters from a folder, a zip archive or a table.
 
-    Args:
-        path: the folder, archive or table.
-        layout: a key of `LAYOUTS`; by default the layout is recognised.
-        options: `ImportOptions`.
-
-    Returns:
-        (name of the layout, `Source`).
+    `layout` is a key of `LAYOUTS`; by default the layout is recognised, and its name comes with the result.
 
     Raises:
         InputError: no such path, an unknown layout, an archive with a member outside itself, or what the layout raises.
+        SettingError: there are no posters where the options say.
     """
     path = Path(path)
     places, notes = open_source(path)
     for name in [layout] if layout else LAYOUTS:
         for place in places:
-            if LAYOUTS[name].recognise(place):
-                source = LAYOUTS[name].read(place, options)
-                source.origin = place.path if isinstance(place.path, Path) else path
+            source = LAYOUTS[name].read(place, options)
+            if source is not None:
+                source.origin = place.path if isinstance(place.path, Path) else None
                 source.notes += notes
                 return name, source
-    expected = LAYOUTS[layout].expected if layout else "; or ".join(known.expected for known in LAYOUTS.values())
-    raise InputError(path, expected, _describe(places[0]), "" if layout else "Name the layout with --format.")
+    expected = LAYOUTS[layout].expected if layout else "a known layout: " + "; or ".join(
+        known.expected for known in LAYOUTS.values())
+    raise InputError(path, expected, _describe(places[0]), setting=None if layout else "layout")
 
 
-def _describe(place):
+def _describe(place: Place) -> str:
     if not place.is_dir():
         return "the columns " + ", ".join(Table(place.path).columns)
     names = [entry.name for entry in place.children()]
     return ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "") if names else "nothing in it"
 
 
-def _poster_folder(place, options, usual):
-    """Where the posters are: what the user named, or the first of the `usual` folders that there is; or None."""
+def _poster_folder(place: Place, options: ImportOptions, usual: Iterable[str]) -> Place | None:
+    """Where the posters are: what the user named, or the first of the `usual` folders that there is."""
     if options.posters:
         if not options.posters.is_dir():
-            raise InputError(options.posters, "a folder with posters", "no such folder", "Check --posters.")
+            raise SettingError("posters", "a folder with posters", f"no folder {options.posters}")
         return folder_place(options.posters)
     beside = place if place.is_dir() else folder_place(place.path.parent)
     found = next((child for child in map(beside.child, usual) if child is not None and child.is_dir()), None)
     if found is not None and found.leads_out():
-        raise InputError(found.path, "a folder inside the source", "a link that leads out of it", "Name it with --posters.")
+        raise InputError(found.path, "a folder inside the source", "a link that leads out of it", setting="posters")
     return found
 
 
-def _posters_in(folder, notes):
-    """Dict from stem to place of the posters in a folder (None: no folder); the first by name where a stem repeats."""
-    posters, reasons = {}, []
+def _posters_in(folder: Place | None, notes: list[str]) -> dict[str, Place]:
+    """The posters in a folder (None: no folder) by stem; the first by name where a stem repeats."""
+    posters: dict[str, Place] = {}
+    reasons = []
     for file in folder.children() if folder is not None else ():
         if file.suffix in SUFFIXES:
             try:
@@ -129,16 +125,18 @@ def _posters_in(folder, notes):
     return posters
 
 
-def _assemble(films, folder, names, notes):
-    """A `Source` from films, the folder of posters, and the stems under which each film's poster may be found."""
+def _assemble(films: list[Film], folder: Place | None, names: Mapping[str, Sequence[str]], notes: list[str]) -> Source:
+    """From films, the folder of posters, and the stems under which each film's poster may be found, if not its id."""
     posters = _posters_in(folder, notes)
-    found = {film.id: next((posters[name] for name in names.get(film.id, (film.id,)) if name in posters), None)
-             for film in films}
-    found = {film_id: file for film_id, file in found.items() if file is not None}
+    found = {}
+    for film in films:
+        name = next((name for name in names.get(film.id, (film.id,)) if name in posters), None)
+        if name is not None:
+            found[film.id] = posters[name]
     return Source(films, found, len(posters) - len({file.name for file in found.values()}), notes)
 
 
-def _well_formed(table, notes):
+def _well_formed(table: Table, notes: list[str]) -> Iterator[tuple[int, list[str]]]:
     """The rows of a table with the right number of cells; notes how many had another."""
     ragged, first = 0, None
     for number, cells in table:
@@ -156,12 +154,12 @@ def _well_formed(table, notes):
 ONE_HOT_TABLE = "IMDB_overview_genres.csv"
 
 
-def _is_one_hot(place):
-    return place.is_dir() and place.child(ONE_HOT_TABLE) is not None
-
-
-def _read_one_hot(place, options):
-    table, notes, films, genres = place.child(ONE_HOT_TABLE).table(), [], [], Genres()
+def _read_one_hot(place: Place, options: ImportOptions) -> Source | None:
+    file = place.child(ONE_HOT_TABLE) if place.is_dir() else None
+    if file is None:
+        return None
+    notes: list[str] = []
+    table, films, genres = file.table(), [], Genres()
     id_column, text_column = table.find("Id"), table.find("Overview")
     labels = {name: column for column, name in enumerate(table.columns) if name not in ("Id", "Genre", "Overview")}
     counts = dict.fromkeys(labels, 0)
@@ -193,25 +191,20 @@ class _Record(pydantic.BaseModel):
     outline: str | None = pydantic.Field(None, alias="plot outline")
     genres: str | list[str] | None = None
 
-    def text(self):
+    def text(self) -> str:
         """The outline, or the first plot, without its author."""
         plot = self.plot if isinstance(self.plot, str) else next(iter(self.plot or ()), "")
         return (self.outline or plot).split("::")[0].strip()
 
 
-def _is_mm_imdb(place):
-    files = (entry for entry in place.children() if entry.name.endswith(".json")) if place.is_dir() else ()
-    return any(_has_plot(file) for file in itertools.islice(files, 20))
-
-
-def _has_plot(file):
+def _has_plot(file: Place) -> bool:
     try:
         return not {"plot", "plot outline"}.isdisjoint(_json_object(file))
     except OSError:
         return False
 
 
-def _json_object(file):
+def _json_object(file: Place) -> dict[str, Any]:
     """The object in a JSON file; empty where there is none. Raises OSError where the file cannot be read."""
     try:
         content = json.loads(file.read(MAX_JSON))
@@ -220,11 +213,12 @@ def _json_object(file):
     return content if isinstance(content, dict) else {}
 
 
-def _read_mm_imdb(place, options):
-    films, notes, reasons, genres = [], [], [], Genres()
-    for file in place.children():
-        if not file.name.endswith(".json"):
-            continue
+def _read_mm_imdb(place: Place, options: ImportOptions) -> Source | None:
+    files = [entry for entry in place.children() if entry.name.endswith(".json")] if place.is_dir() else []
+    if not any(map(_has_plot, files[:20])):
+        return None
+    films, reasons, genres = [], [], Genres()
+    for file in files:
         try:
             content = _json_object(file)
             record = _Record.model_validate(content)
@@ -238,25 +232,27 @@ def _read_mm_imdb(place, options):
             continue
         names = genres.parse(record.genres) if isinstance(record.genres, str) else genres.known(record.genres or ())
         films.append(Film(file.stem, str(record.title or ""), str(record.year or ""), record.text(), names))
-    notes += left_out("JSON files", reasons) + genres.notes(place.path)
+    notes = left_out("JSON files", reasons) + genres.notes(place.path)
     return _assemble(films, _poster_folder(place, options, ()) or place, {}, notes)
 
 
 # --- Tables: TMDB, "The Movies Dataset", and any other --------------------------------------------------------------
 
-def _tables(place):
+TMDB_COLUMNS = {"id", "overview", "genres", "poster_path"}
+
+
+def _tables(place: Place) -> list[Table]:
     if not place.is_dir():
         return [place.table()]
     return [entry.table() for entry in place.children() if entry.suffix in IMPORTED_SUFFIXES and not entry.is_dir()]
 
 
-def _tmdb_table(place):
-    wanted = {"id", "overview", "genres", "poster_path"}
-    return next((table for table in _tables(place) if wanted <= set(table.columns)), None)
-
-
-def _read_tmdb(place, options):
-    table, notes, films, names, genres = _tmdb_table(place), [], [], {}, Genres(options.genre_separator)
+def _read_tmdb(place: Place, options: ImportOptions) -> Source | None:
+    table = next((table for table in _tables(place) if TMDB_COLUMNS <= set(table.columns)), None)
+    if table is None:
+        return None
+    notes: list[str] = []
+    films, names, genres = [], {}, Genres(options.genre_separator)
     column = {name: table.columns.index(name) for name in table.columns}
     for _, cells in _well_formed(table, notes):
         row = {name: cells[index].strip() for name, index in column.items()}
@@ -268,15 +264,15 @@ def _read_tmdb(place, options):
     return _assemble(films, _poster_folder(place, options, POSTER_FOLDERS), names, notes)
 
 
-def _is_table(place):
-    return len(_tables(place)) == 1
-
-
-def _read_table(place, options):
-    (table,), notes, genres = _tables(place), [], Genres(options.genre_separator)
-    id_column = table.find(options.id_column, ID_COLUMNS, "--id-column")
-    text_column = table.find(options.text_column, TEXT_COLUMNS, "--text-column")
-    genres_column = table.find(options.genres_column, GENRES_COLUMNS, "--genres-column")
+def _read_table(place: Place, options: ImportOptions) -> Source | None:
+    tables = _tables(place)
+    if len(tables) != 1:
+        return None
+    notes: list[str] = []
+    table, genres = tables[0], Genres(options.genre_separator)
+    id_column = table.find(options.id_column, ID_COLUMNS, "id_column")
+    text_column = table.find(options.text_column, TEXT_COLUMNS, "text_column")
+    genres_column = table.find(options.genres_column, GENRES_COLUMNS, "genres_column")
     title, year = (_optional(table, name) for name in ("title", "year"))
     films = [Film(cells[id_column].strip(), title(cells), year(cells), cells[text_column].strip(),
                   genres.parse(cells[genres_column]))
@@ -285,15 +281,14 @@ def _read_table(place, options):
     return _assemble(films, _poster_folder(place, options, POSTER_FOLDERS), {}, notes)
 
 
-def _optional(table, name):
+def _optional(table: Table, name: str) -> Callable[[list[str]], str]:
     lower = [column.lower() for column in table.columns]
     return (lambda cells: cells[lower.index(name)].strip()) if name in lower else lambda cells: ""
 
 
 LAYOUTS = {
-    "multimodal-imdb": Layout(_is_one_hot, _read_one_hot, f"{ONE_HOT_TABLE} beside Images/ (Multimodal_IMDB_dataset)"),
-    "mm-imdb": Layout(_is_mm_imdb, _read_mm_imdb, "<id>.json files with a plot beside <id>.jpeg (MM-IMDb)"),
-    "tmdb": Layout(lambda place: _tmdb_table(place) is not None, _read_tmdb,
-                   "a table with the columns id, overview, genres and poster_path (TMDB)"),
-    "table": Layout(_is_table, _read_table, "exactly one table (.csv, .tsv, .txt) with an id, a text and a genre column"),
+    "multimodal-imdb": Layout(_read_one_hot, f"{ONE_HOT_TABLE} beside Images/ (Multimodal_IMDB_dataset)"),
+    "mm-imdb": Layout(_read_mm_imdb, "<id>.json files with a plot beside <id>.jpeg (MM-IMDb)"),
+    "tmdb": Layout(_read_tmdb, "a table with the columns id, overview, genres and poster_path (TMDB)"),
+    "table": Layout(_read_table, "exactly one table (.csv, .tsv, .txt) with an id, a text and a genre column"),
 }

@@ -11,10 +11,12 @@ import os
 import stat
 import zipfile
 from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
+from typing import IO, BinaryIO, Literal, TypeVar
 
 from movie_genres.base.errors import InputError
-from movie_genres.base.files import is_below, is_of_machine, open_regular, read_capped
+from movie_genres.base.files import StrPath, is_below, is_of_machine, open_regular, read_capped
 from movie_genres.data.access import is_special
 from movie_genres.data.tables import Table
 
@@ -23,22 +25,25 @@ MAX_TABLE = 1_000_000_000  # bytes of a table in an archive: a few kilobytes of 
 STEP = 4096  # bytes of a member read at once: bzip2 and LZMA unpack at once all that they are given
 
 
+Result = TypeVar("Result")
+
+
 class Member(zipfile.Path):
     """A member of a zip archive. All that can be wrong with it is an `OSError`."""
 
-    def open(self, mode="rb"):
+    def open(self, mode: Literal["rb"] = "rb") -> io.BufferedReader:  # type: ignore[override]  # for reading bytes only
         """The member's bytes, of which there are at most `MAX_TABLE`."""
         return io.BufferedReader(_MemberBytes(_unpacked(lambda: super(Member, self).open(mode))))
 
 
 class _MemberBytes(io.RawIOBase):
-    def __init__(self, file):
+    def __init__(self, file: IO[bytes]):
         self._file, self._left = file, MAX_TABLE
 
-    def readable(self):
+    def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer):
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # io gives nothing else
         data = _unpacked(lambda: self._file.read(min(len(buffer), STEP)))
         self._left -= len(data)
         if self._left < 0:
@@ -46,12 +51,12 @@ class _MemberBytes(io.RawIOBase):
         buffer[:len(data)] = data
         return len(data)
 
-    def close(self):
+    def close(self) -> None:
         self._file.close()
         super().close()
 
 
-def _unpacked(act):
+def _unpacked(act: Callable[[], Result]) -> Result:
     try:
         return act()
     except OSError:
@@ -60,7 +65,7 @@ def _unpacked(act):
         raise OSError(errno.EIO, "damaged, encrypted or packed in an unknown way") from None
 
 
-def _too_large(most):
+def _too_large(most: int) -> OSError:
     return OSError(errno.EFBIG, f"more than {most:,} bytes")
 
 
@@ -68,35 +73,33 @@ def _too_large(most):
 class Place:
     """A folder or file of a source.
 
-    Attributes:
-        path: a `pathlib.Path` or a `Member`.
-        root: the folder, all links followed, that links must not lead out of; None for a file that its user named, and in
-            an archive.
+    `root` is the folder, all links followed, that links must not lead out of; None for a file that its user named, and in
+    an archive.
     """
 
-    path: object
+    path: Path | Member
     root: str | None = None
 
     @property
-    def name(self):
+    def name(self) -> str:
         return self.path.name
 
     @property
-    def suffix(self):
+    def suffix(self) -> str:
         return PurePosixPath(self.path.name).suffix.lower()
 
     @property
-    def stem(self):
+    def stem(self) -> str:
         return PurePosixPath(self.path.name).stem
 
-    def is_dir(self):
+    def is_dir(self) -> bool:
         return self.path.is_dir() if isinstance(self.path, Member) else os.path.isdir(self.path)
 
-    def leads_out(self):
+    def leads_out(self) -> bool:
         """Whether it lies outside the root, when all links are followed."""
-        return self.root is not None and not is_below(self.path, self.root)
+        return isinstance(self.path, Path) and self.root is not None and not is_below(self.path, self.root)
 
-    def children(self):
+    def children(self) -> list["Place"]:
         """What is in a folder, by name; of members of one name, the last.
 
         Raises:
@@ -105,40 +108,37 @@ class Place:
         try:
             entries = {entry.name: entry for entry in self.path.iterdir()}
         except OSError as error:
-            raise InputError(self.path, "a folder that can be read", error.strerror) from None
+            raise InputError(self.path, "a folder that can be read", error.strerror or str(error)) from None
         return [Place(entries[name], self.root) for name in sorted(entries)]
 
-    def child(self, name):
-        """The entry with this name whatever its case, or None."""
+    def child(self, name: str) -> "Place | None":
+        """The entry with this name, whatever its case."""
         return next((entry for entry in self.children() if entry.name.lower() == name.lower()), None)
 
-    def check(self, most=None):
+    def check(self, most: int | None = None) -> None:
         """Sees to it that this is a regular file of at most `most` bytes that lies below the root.
 
         Raises:
             OSError: it is not, or it is not there; `reason_of` puts it in words.
         """
         if isinstance(self.path, Member):
-            size = self._checked_member().file_size
+            if self.is_dir():
+                raise OSError(errno.ENOTSUP, "not a regular file")
+            info = self.path.root.getinfo(self.path.at)
+            if is_special(info):
+                raise OSError(errno.ENOTSUP, "a link or no regular file")
+            size = info.file_size
         else:
             if os.path.islink(self.path) and self.leads_out():
                 raise OSError(errno.EXDEV, "a link that leads out of the folder")
-            info = os.stat(self.path)
-            if not stat.S_ISREG(info.st_mode):
+            status = os.stat(self.path)
+            if not stat.S_ISREG(status.st_mode):
                 raise OSError(errno.ENOTSUP, "not a regular file")
-            size = info.st_size
+            size = status.st_size
         if most is not None and size > most:
             raise _too_large(most)
 
-    def _checked_member(self):
-        if self.is_dir():
-            raise OSError(errno.ENOTSUP, "not a regular file")
-        info = self.path.root.getinfo(self.path.at)
-        if is_special(info):
-            raise OSError(errno.ENOTSUP, "a link or no regular file")
-        return info
-
-    def read(self, most):
+    def read(self, most: int) -> bytes:
         """The bytes of the file.
 
         Raises:
@@ -155,7 +155,7 @@ class Place:
             raise _too_large(most)
         return data
 
-    def table(self):
+    def table(self) -> Table:
         """The file as a `Table`.
 
         Raises:
@@ -169,47 +169,37 @@ class Place:
         return Table(self.path)
 
 
-def reason_of(error):
+def reason_of(error: OSError) -> str:
     """Why a file was not read, in words. An error that is this machine's and not the file's is raised again."""
     if is_of_machine(error):
         raise error
     return error.strerror or str(error)
 
 
-def left_out(kind, reasons):
-    """Sentences on files that were left out.
-
-    Args:
-        kind: what they are, in the plural.
-        reasons: list of (name of the file, why).
+def left_out(kind: str, reasons: Iterable[tuple[str, str]]) -> list[str]:
+    """Sentences on files of a kind, named in the plural, that were left out: (name of the file, why) of each.
 
     >>> left_out("posters", [("b.jpg", "empty"), ("a.jpg", "empty")])
     ['left out 2 posters: empty (first: a.jpg)']
     """
-    names = {}
+    names: dict[str, list[str]] = {}
     for name, reason in sorted(reasons):
         names.setdefault(reason, []).append(name)
     return [f"left out {len(found):,} {kind}: {reason} (first: {found[0]})" for reason, found in names.items()]
 
 
-def folder_place(path):
+def folder_place(path: StrPath) -> Place:
     """A folder of this machine as a `Place` that links must not lead out of."""
     return Place(Path(path), os.path.realpath(path))
 
 
-def open_source(path):
-    """What a path holds as places in which films may lie: itself, and the folders directly inside.
-
-    Returns:
-        (list of `Place`, list of sentences on what is peculiar).
+def open_source(path: Path) -> tuple[list[Place], list[str]]:
+    """The places at a path in which films may lie, itself and the folders directly inside, and notes on what is peculiar.
 
     Raises:
         InputError: no such path, or it is none of these.
     """
-    if os.path.isdir(path):
-        top, notes = folder_place(path), []
-    else:
-        top, notes = _open_file(path)
+    top, notes = (folder_place(path), []) if os.path.isdir(path) else _open_file(path)
     if not top.is_dir():
         return [top], notes
     inside = [entry for entry in top.children() if entry.is_dir() and entry.name != "__MACOSX"]
@@ -217,7 +207,7 @@ def open_source(path):
     return [top, *[entry for entry in inside if not entry.leads_out()][:20]], notes + left_out("folders", reasons)
 
 
-def _open_file(path):
+def _open_file(path: Path) -> tuple[Place, list[str]]:
     expected = "a folder, a zip archive or a table"
     try:
         file = open_regular(path)
@@ -233,8 +223,8 @@ def _open_file(path):
     raise InputError(path, expected + " (" + ", ".join(IMPORTED_SUFFIXES) + ")", "a file that is none of these")
 
 
-def _open_archive(path, file):
-    """The top of a zip archive, from its open file, and sentences on what is peculiar: (`Place`, list).
+def _open_archive(path: Path, file: BinaryIO) -> tuple[Place, list[str]]:
+    """The top of a zip archive, from its open file, and sentences on what is peculiar.
 
     Raises:
         InputError: it is damaged, or a member lies outside of it.

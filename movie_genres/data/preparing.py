@@ -1,20 +1,23 @@
 """From the data folder to the table that all stages share: genres fixed, duplicates out, each film in a split."""
 
-import json
 import logging
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from movie_genres.base.errors import InputError
-from movie_genres.base.files import file_digest
+from movie_genres.base.files import StrPath, file_digest
 from movie_genres.base.options import STRICT
-from movie_genres.data.films import poster_files, read_films
+from movie_genres.data.films import Film, poster_files, read_films
 from movie_genres.data.splits import SPLITS, choose_genres, group_duplicates, stratified_split, undersample
+from movie_genres.inputs.prepared import save_prepared
 from movie_genres.inputs.text import normalise
 
 logger = logging.getLogger(__name__)
@@ -46,16 +49,11 @@ class PrepareOptions:
     max_share: float | None = Field(gt=0, lt=1)
 
 
-def prepare(data, out, options):
-    """Validates the data folder, drops duplicates, fixes the genres and splits the films.
-
-    Args:
-        data: the canonical data folder; see `films`.
-        out: folder for `films.csv` and `summary.json`; see `prepared.Prepared`.
-        options: `PrepareOptions`.
+def prepare(data: StrPath, out: StrPath, options: PrepareOptions) -> dict[str, Any]:
+    """Validates the data folder, drops duplicates, fixes the genres, splits the films, and saves them in the folder `out`.
 
     Returns:
-        dict, the content of `summary.json`: the genres, films by split and genre, and what was left out.
+        The summary saved with them: the genres, films by split and genre, and what was left out.
 
     Raises:
         InputError: the data folder cannot be used.
@@ -98,16 +96,16 @@ def prepare(data, out, options):
         "kept_together_as_duplicates": len(kept) - len(set(groups.tolist())),
         "left_out": left_out,
     }
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    table.to_csv(out / "films.csv", index=False, lineterminator="\n")
-    (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    save_prepared(table, summary, out)
     return summary
 
 
-def _select(films, posters, options):
+def _select(films: Sequence[Film], posters: Mapping[str, Path], options: PrepareOptions
+            ) -> tuple[list[Film], dict[str, int]]:
     """The films that can be learned from, and how many were left out for which reason."""
-    seen, kept, left_out = set(), [], Counter()
+    seen: set[str] = set()
+    kept: list[Film] = []
+    left_out: Counter[str] = Counter()
     for film in films:
         if film.id in seen:
             reason = "repeated_id"
@@ -125,13 +123,13 @@ def _select(films, posters, options):
     return kept, dict(left_out)
 
 
-def _in_years(year, first, last):
+def _in_years(year: str, first: int | None, last: int | None) -> bool:
     if first is None and last is None:
         return True
     return year.isdigit() and (first or 0) <= int(year) <= (last or 9999)
 
 
-def _log_large_groups(films, groups):
+def _log_large_groups(films: Sequence[Film], groups: NDArray[np.intp]) -> None:
     values, counts = np.unique(groups, return_counts=True)
     for group in values[counts > max(10, len(films) // 100)]:
         logger.warning("%d films share the overview or the poster of %s (a placeholder?); they go to one split together",

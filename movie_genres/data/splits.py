@@ -1,26 +1,25 @@
 """Chooses the genres and splits films into train, validation and test without leaks."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from movie_genres.base.errors import UserError
+from movie_genres.data.films import Film
 from movie_genres.inputs.text import normalise
 
 SPLITS = ("train", "validation", "test")
 
 
-def choose_genres(films, min_films=3, top=None, only=()):
-    """Fixes the genre list.
+def choose_genres(films: Sequence[Film], min_films: int = 3, top: int | None = None, only: Sequence[str] = ()) -> list[str]:
+    """Fixes the genre list, alphabetical unless `only` gives the order.
 
     Args:
-        films: list of `Film`.
         min_films: genres with fewer films are left out.
         top: keep only the most frequent ones, this many; None keeps all.
-        only: an explicit list, used in its order in place of the rules above.
-
-    Returns:
-        list of genre names, alphabetical unless `only` gives the order.
+        only: an explicit list, used in place of the rules above.
 
     Raises:
         UserError: a genre of `only` occurs nowhere, or fewer than two genres are left.
@@ -38,25 +37,21 @@ def choose_genres(films, min_films=3, top=None, only=()):
     return genres
 
 
-def group_duplicates(films, digests):
+def group_duplicates(films: Sequence[Film], digests: Mapping[str, str]) -> NDArray[np.intp]:
     """Groups films that are the same for a model: equal normalised overview or equal poster bytes, also in chains.
 
-    Args:
-        films: list of `Film`.
-        digests: dict from film id to the digest of its poster, for those that have one.
-
-    Returns:
-        int array of shape (films,): the index of the first film of each film's group.
+    `digests` are those of the posters by film id, for films that have one. Gives the index of the first film of each film's
+    group, of shape (films,).
     """
     parent = list(range(len(films)))
 
-    def root(index):
+    def root(index: int) -> int:
         while parent[index] != index:
             parent[index] = parent[parent[index]]
             index = parent[index]
         return index
 
-    first = {}
+    first: dict[str, int] = {}
     for index, film in enumerate(films):
         for key in (normalise(film.overview), digests.get(film.id)):
             if key:
@@ -65,7 +60,8 @@ def group_duplicates(films, digests):
     return np.array([root(index) for index in range(len(films))], dtype=int)
 
 
-def stratified_split(labels, groups, fractions, seed):
+def stratified_split(labels: NDArray[np.integer], groups: NDArray[np.intp], fractions: Sequence[float], seed: int
+                     ) -> NDArray[np.intp]:
     """Splits films so that each genre has its share in every split, by iterative stratification.
 
     The rarest genre is dealt out first, each film to the split that lacks most of it (Sechidis, Tsoumakas and Vlahavas,
@@ -73,31 +69,31 @@ def stratified_split(labels, groups, fractions, seed):
     least three groups of films gets at least one film in every split that is to have any.
 
     Args:
-        labels: 0/1 array of shape (films, genres).
-        groups: int array of shape (films,), equal for films that must stay together.
+        labels: of shape (films, genres), 0 and 1.
+        groups: of shape (films,), equal for films that must stay together.
         fractions: the share of each split; they sum to 1.
-        seed: int, decides ties.
+        seed: decides ties.
 
     Returns:
-        int array of shape (films,): the index into `fractions`.
+        Of shape (films,): the index into `fractions`.
     """
     rng = np.random.default_rng(seed)
-    members = {}
+    members: dict[int, list[int]] = {}
     for film, group in enumerate(groups):
         members.setdefault(group, []).append(film)
     units = [np.array(films) for films in members.values()]
     weights = np.stack([labels[films].sum(axis=0) for films in units]).astype(float)  # (units, genres)
     sizes = np.array([len(films) for films in units], dtype=float)
-    fractions = np.asarray(fractions, dtype=float)
-    lacking = np.outer(fractions, weights.sum(axis=0))  # (splits, genres): films of the genre still to be given
-    largest = fractions.argmax()
-    small = (fractions > 0) & (np.arange(len(fractions)) != largest)
+    shares = np.asarray(fractions, dtype=float)
+    lacking = np.outer(shares, weights.sum(axis=0))  # (splits, genres): films of the genre still to be given
+    largest = shares.argmax()
+    small = (shares > 0) & (np.arange(len(shares)) != largest)
     lacking[small] = np.maximum(lacking[small], 1.0)  # one of a rare genre for every split, at the cost of the largest
     lacking[largest] = weights.sum(axis=0) - lacking[small].sum(axis=0)
-    room = fractions * sizes.sum()
+    room = shares * sizes.sum()
     target = np.full(len(units), -1)
 
-    def assign(unit, priorities):
+    def assign(unit: int, priorities: NDArray[np.float64]) -> None:
         best = np.flatnonzero(np.isclose(priorities, priorities.max()))
         best = best[np.isclose(room[best], room[best].max())]
         split = rng.choice(best)
@@ -121,20 +117,20 @@ def stratified_split(labels, groups, fractions, seed):
     return split
 
 
-def undersample(labels, counted, most, seed):
+def undersample(labels: NDArray[np.integer], counted: NDArray[np.bool_], most: float, seed: int) -> NDArray[np.bool_]:
     """Chooses films to drop so that the most frequent genre is on no more than a share `most` of the films.
 
     Only films with no other genre are dropped, at random, so that no rarer genre loses a film; where they do not
     suffice, all of them are.
 
     Args:
-        labels: 0/1 array of shape (films, genres).
-        counted: bool array of shape (films,): the films to look at and drop from.
+        labels: of shape (films, genres), 0 and 1.
+        counted: of shape (films,): the films to look at and drop from.
         most: the largest share, above 0 and below 1.
-        seed: int.
+        seed: decides which.
 
     Returns:
-        bool array of shape (films,): True where the film is to be dropped.
+        Of shape (films,): whether the film is to be dropped.
     """
     genre = labels[counted].sum(axis=0).argmax()
     with_genre, total = labels[counted, genre].sum(), counted.sum()

@@ -3,20 +3,22 @@
 import json
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from movie_genres.base.files import StrPath
 from movie_genres.base.options import STRICT
 from movie_genres.base.progress import track
+from movie_genres.inputs.features import save_overviews, saving_posters
 from movie_genres.inputs.posters import DECODER, PosterError, read_poster
+from movie_genres.inputs.vocabulary import Vocabulary, save_vocabulary
 
 logger = logging.getLogger(__name__)
-
 
 Side = Annotated[int, Field(ge=16)]  # pixels; the networks halve it four times
 
@@ -36,37 +38,33 @@ class VectorizeOptions:
     max_length: int = Field(ge=1)
 
 
-def write_posters(paths, out, image_size, workers=None):
-    """Decodes posters into `out`: `pixels.npy`, `present.npy` and `report.json`.
+def write_posters(paths: Sequence[str], out: StrPath, image_size: tuple[int, int], workers: int | None = None
+                  ) -> dict[str, str]:
+    """Decodes posters into a folder for `features.load_posters`; a file `report.json` tells which could not be.
 
     Args:
-        paths: list of poster files, in the order of the films, empty text for a film without one.
-        out: folder.
+        paths: of the posters, in the order of the films; empty text for a film without one.
         image_size: (height, width) in pixels.
         workers: number of decoding threads; by default as many as there are cores, and a few more.
 
     Returns:
-        dict from path to the reason for each poster that could not be decoded.
+        The reason for each that could not be decoded, by path.
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    pixels = np.lib.format.open_memmap(out / "pixels.npy", "w+", np.uint8, (len(paths), *image_size, 3))
-    present = np.zeros(len(paths), dtype=bool)
     unreadable = {}
+    with saving_posters(out, len(paths), image_size) as (pixels, present):
+        def decode(index: int) -> None:
+            if paths[index]:
+                try:
+                    pixels[index] = read_poster(paths[index], image_size)
+                    present[index] = True
+                except PosterError as error:
+                    unreadable[paths[index]] = f"{error.kind}: {error}"
 
-    def decode(index):
-        if paths[index]:
-            try:
-                pixels[index] = read_poster(paths[index], image_size)
-                present[index] = True
-            except PosterError as error:
-                unreadable[paths[index]] = f"{error.kind}: {error}"
-
-    with ThreadPoolExecutor(workers) as pool:
-        for _ in track(pool.map(decode, range(len(paths))), len(paths), "Decoding posters"):
-            pass
-    pixels.flush()
-    np.save(out / "present.npy", present)
+        with ThreadPoolExecutor(workers) as pool:
+            for _ in track(pool.map(decode, range(len(paths))), len(paths), "Decoding posters"):
+                pass
     unreadable = dict(sorted(unreadable.items()))
     for path, reason in list(unreadable.items())[:20]:
         logger.warning("%s is left out: %s", path, reason)
@@ -79,17 +77,8 @@ def write_posters(paths, out, image_size, workers=None):
     return unreadable
 
 
-def write_overviews(overviews, vocabulary, out):
-    """Encodes overviews into `out`: `ids.npy`, `starts.npy` and `vocabulary.json`.
-
-    Args:
-        overviews: list of text, in the order of the films.
-        vocabulary: `vocabulary.Vocabulary`.
-        out: folder.
-    """
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    encoded = vocabulary.encode(overviews)
-    np.save(out / "ids.npy", encoded.ids)
-    np.save(out / "starts.npy", encoded.starts)
-    (out / "vocabulary.json").write_text(json.dumps(vocabulary.content(), ensure_ascii=False) + "\n", encoding="utf-8")
+def write_overviews(overviews: Sequence[str], vocabulary: Vocabulary, out: StrPath) -> None:
+    """Encodes overviews, in the order of the films, into a folder, with the vocabulary."""
+    Path(out).mkdir(parents=True, exist_ok=True)
+    save_overviews(vocabulary.encode(overviews), out)
+    save_vocabulary(vocabulary, out)

@@ -2,16 +2,18 @@
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from movie_genres.base.errors import InputError
+from movie_genres.base.errors import InputError, Remedy
 from movie_genres.base.files import read_small
 from movie_genres.base.options import first_problem
-from movie_genres.ensemble.folder import default_ranking, find_models, needed_models
+from movie_genres.ensemble.folder import ModelFile, default_ranking, find_models, needed_models
 from movie_genres.inputs.modality import BOTH, MODALITIES
 from movie_genres.models.metrics import EPSILON
 
@@ -23,13 +25,13 @@ class Decision(NamedTuple):
 
     Attributes:
         temperature: log-odds are divided by it.
-        thresholds: float array of shape (genres,), for calibrated probabilities.
+        thresholds: of each genre, for calibrated probabilities.
     """
 
     temperature: float
-    thresholds: np.ndarray
+    thresholds: NDArray[np.floating]
 
-    def calibrate(self, probabilities):
+    def calibrate(self, probabilities: NDArray[np.floating]) -> NDArray[np.floating]:
         """Calibrated probabilities, of the shape of `probabilities`; NaN stays."""
         p = np.clip(probabilities, EPSILON, 1 - EPSILON)
         return 1 / (1 + np.exp(-np.log(p / (1 - p)) / self.temperature))
@@ -39,40 +41,39 @@ class Decisions(NamedTuple):
     """How to use several models.
 
     Attributes:
-        models: dict from model name to `Decision`; those of a fusion model for films with one modality alone are under
-            `NAME:poster` and `NAME:overview`.
-        ranking: dict from what a film has, `poster`, `overview` or `both`, to the names of models, the best first.
+        models: by model name; those of a fusion model for films with one modality alone are under `NAME:poster` and
+            `NAME:overview`.
+        ranking: from what a film has, `poster`, `overview` or `both`, to the names of models, the best first.
         digest: SHA-256 of the file that they were read from, empty without one.
+        aim, precision: what the thresholds were fitted for, for people to read.
     """
 
-    models: dict
-    ranking: dict
+    models: dict[str, Decision]
+    ranking: dict[str, list[str]]
     digest: str = ""
+    aim: str = ""
+    precision: float | None = None
 
-    def of(self, name, genres, kind=BOTH):
+    def of(self, name: str, genres: int, kind: str = BOTH) -> Decision:
         """The decision of a model for films that have `kind`; where there is none, nothing is calibrated, thresholds 0.5."""
         return self.models.get(f"{name}:{kind}") or self.models.get(name) or Decision(1.0, np.full(genres, 0.5))
 
 
-def write_decisions(decisions, digests, out, genres, options):
-    """Writes decisions, bound to the model files that they are for.
-
-    Args:
-        decisions: `Decisions`.
-        digests: dict from model name to the SHA-256 of its file.
-        out: path of the file, `decisions.json` in the models folder.
-        genres: list of names.
-        options: the `TuneOptions` they were fitted with.
-    """
+def write_decisions(decisions: Decisions, digests: Mapping[str, str], path: Path, genres: Sequence[str]) -> None:
+    """Writes `decisions.json`, bound to model files: those that `digests` names, with the SHA-256 of each."""
     content = {
-        "aim": options.aim, "precision": options.precision if options.aim == "recall" else None,
-        "ranking": decisions.ranking,
-        "models": {name: {"sha256": digests[name.partition(":")[0]], "temperature": round(decision.temperature, 4),
+        "aim": decisions.aim, "precision": decisions.precision, "ranking": decisions.ranking,
+        "models": {name: {"sha256": digests[_model_of(name)], "temperature": round(decision.temperature, 4),
                           "thresholds": {genre: round(float(threshold), 4)
                                          for genre, threshold in zip(genres, decision.thresholds)}}
-                   for name, decision in decisions.models.items()}}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    Path(out).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+                   for name, decision in decisions.models.items() if _model_of(name) in digests}}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _model_of(name: str) -> str:
+    """The model that a name in `Decisions.models` stands for."""
+    return name.partition(":")[0]
 
 
 class _StoredDecision(BaseModel):
@@ -90,52 +91,51 @@ class _Stored(BaseModel):
 
     aim: str
     precision: float | None
-    ranking: dict[Literal[(*MODALITIES, BOTH)], list[str]]
+    ranking: dict[str, list[str]]
     models: dict[str, _StoredDecision]
 
 
-def read_decisions(path, digests, genres):
-    """Reads decisions, as `Decisions`.
+def read_decisions(path: Path, digests: Mapping[str, str], genres: Sequence[str]) -> Decisions:
+    """Reads what `write_decisions` wrote.
 
     Args:
         path: of the file.
-        genres: names, the order of the models' probabilities.
-        digests: dict from the name of each model that they must be for to the SHA-256 of its file.
+        digests: from the name of each model that they must be for to the SHA-256 of its file.
+        genres: the order of the models' probabilities.
 
     Raises:
         InputError: the file is damaged, or was written for another version of a model or for other genres.
     """
-    again, expected = "Run: dvc repro tune", "temperatures, thresholds and a ranking of models"
+    expected = "temperatures, thresholds and a ranking of models"
     data = read_small(path, expected)
+
+    def refusal(expected: str, found: str) -> InputError:
+        return InputError(path, expected, found, remedy=Remedy.TUNE)
+
     try:
         content = _Stored.model_validate_json(data)
     except ValidationError as error:
-        raise InputError(path, expected, first_problem(error), again) from None
-    if missing := {*MODALITIES, BOTH} - set(content.ranking):
-        raise InputError(path, expected, f"no ranking for {', '.join(sorted(missing))}", again)
+        raise refusal(expected, first_problem(error)) from None
+    if set(content.ranking) != {*MODALITIES, BOTH}:
+        raise refusal(f"a ranking for each of {', '.join((*MODALITIES, BOTH))}", "others")
     for name, stored in content.models.items():
         if set(stored.thresholds) != set(genres):
-            raise InputError(path, f"a threshold for each of the genres {', '.join(genres)}", f"others for {name}", again)
-        model = name.partition(":")[0]
+            raise refusal(f"a threshold for each of the genres {', '.join(genres)}", f"others for {name}")
+        model = _model_of(name)
         if stored.sha256 != digests.get(model, stored.sha256):
-            raise InputError(path, f"values for {model}.keras as it is", "those of another version", again)
+            raise refusal(f"values for {model}.keras as it is", "those of another version")
     if missing := [name for name in digests if name not in content.models]:
-        raise InputError(path, f"values for {missing[0]}.keras as it is", "none", again)
+        raise refusal(f"values for {missing[0]}.keras as it is", "none")
     models = {name: Decision(stored.temperature, np.array([stored.thresholds[genre] for genre in genres]))
               for name, stored in content.models.items()}
-    return Decisions(models, content.ranking, hashlib.sha256(data).hexdigest())
+    return Decisions(models, content.ranking, hashlib.sha256(data).hexdigest(), content.aim, content.precision)
 
 
-def choose_models(folder, modalities=MODALITIES):
-    """The models of a folder that scoring needs, and the decisions on how to use them.
+def choose_models(folder: Path | str, modalities: Sequence[str] = MODALITIES) -> tuple[list[ModelFile], Decisions]:
+    """The models of a folder that scoring some modalities needs, and the decisions on how to use them.
 
-    Args:
-        folder: the models folder; without `decisions.json`, nothing is calibrated, thresholds are 0.5, and the fusion
-            model is believed for films with both modalities.
-        modalities: which are to be scored.
-
-    Returns:
-        (list of `folder.ModelFile`, `Decisions`).
+    Without `decisions.json` nothing is calibrated, thresholds are 0.5, and the fusion model is believed for films with both
+    modalities.
 
     Raises:
         InputError: as `find_models` and `read_decisions`.

@@ -1,12 +1,13 @@
 """The models folder: which model files there are, which belong together and which are needed. Needs no TensorFlow."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from movie_genres.base.errors import InputError, one_line
+from movie_genres.base.errors import InputError, Remedy, SettingError, one_line
 from movie_genres.base.files import file_digest, read_small
 from movie_genres.base.options import first_problem
 from movie_genres.inputs.modality import BOTH, MODALITIES, OVERVIEW, POSTER
@@ -21,30 +22,24 @@ class ModelFile(NamedTuple):
 
     Attributes:
         name: the file's name without extension.
-        path: `pathlib.Path`.
-        modality: `poster` or `overview`, or None for a fusion model.
-        inputs: dict from the name of each model below a fusion model to the SHA-256 of its file; empty for others.
+        modality: None for a fusion model.
+        inputs: from the name of each model below a fusion model to the SHA-256 of its file; empty for others.
         digest: SHA-256 of the file.
-        genres: tuple of names, the order of its probabilities.
+        genres: the order of its probabilities.
     """
 
     name: str
     path: Path
     modality: str | None
-    inputs: dict
+    inputs: dict[str, str]
     digest: str
-    genres: tuple
+    genres: tuple[str, ...]
 
 
-def find_models(folder, modalities=MODALITIES):
-    """Finds the model files for some modalities and checks that they belong together. Loads no model.
+def find_models(folder: Path | str, modalities: Sequence[str] = MODALITIES) -> list[ModelFile]:
+    """Finds the model files for some modalities, and the fusion model, and checks that they belong together. Loads none.
 
-    Args:
-        folder: with `NAME.keras` files, in it or in its folder `encoders`.
-        modalities: which are to be scored.
-
-    Returns:
-        list of `ModelFile`: the models of those modalities, and the fusion model where there is one.
+    They are `NAME.keras` files, in the folder or in its folder `encoders`.
 
     Raises:
         InputError: no model for a modality, or a model that changed after the fusion model was trained on it.
@@ -55,19 +50,19 @@ def find_models(folder, modalities=MODALITIES):
     for modality in modalities:
         if modality not in [file.modality for file in files]:
             raise InputError(folder, f"a model for {modality}s",
-                             ", ".join(path.name for path in paths) or "no model (*.keras)", "Train one with: dvc repro")
+                             ", ".join(path.name for path in paths) or "no model (*.keras)", remedy=Remedy.TRAIN)
     chosen = {file.name: file for file in files if file.modality in (*modalities, None)}
     if len({file.genres for file in chosen.values()}) > 1:
-        raise InputError(folder, "models of the same genres", "different genre lists", "Train them together: dvc repro")
+        raise InputError(folder, "models of the same genres", "different genre lists", remedy=Remedy.TRAIN)
     for file in chosen.values():
         for name, digest in file.inputs.items():
             if name in chosen and chosen[name].digest != digest:
                 raise InputError(file.path, f"{chosen[name].path.name} as it was when this model was trained on it",
-                                 "a changed file", "Train them together: dvc repro")
+                                 "a changed file", remedy=Remedy.TRAIN)
     return list(chosen.values())
 
 
-def _model_file(path):
+def _model_file(path: Path) -> ModelFile:
     about, digest = checkpoints.read_metadata(path), file_digest(path)
     return ModelFile(path.stem, path, about["modality"], about.get("inputs") or {}, digest, tuple(about["genres"]))
 
@@ -81,7 +76,20 @@ class Release(BaseModel):
     version: Annotated[str, Field(min_length=1, max_length=100)]
 
 
-def model_name(folder, files):
+def write_release(folder: Path, name: str, version: str) -> None:
+    """Names the models of a folder.
+
+    Raises:
+        SettingError: no name, no version, or a longer one than 100 characters.
+    """
+    try:
+        release = Release(name=name, version=version)
+    except ValidationError as error:
+        raise SettingError("release", "a name and a version of 1 to 100 characters", first_problem(error)) from None
+    (folder / RELEASE).write_text(release.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def model_name(folder: Path | str, files: Sequence[ModelFile]) -> str:
     """What to call some models of a folder: the name and version of a release, else the folder's name and a digest.
 
     Raises:
@@ -98,32 +106,30 @@ def model_name(folder, files):
     return f"{Path(folder).resolve().name} {digest.hexdigest()[:8]}"
 
 
-def default_ranking(files):
+def default_ranking(files: Sequence[ModelFile]) -> dict[str, list[str]]:
     """Which models to believe first where no validation films have told: see `decisions.Decisions`."""
     names = {modality: [file.name for file in files if file.modality == modality] for modality in (*MODALITIES, None)}
     return {POSTER: names[POSTER] + names[None], OVERVIEW: names[OVERVIEW] + names[None],
             BOTH: names[None] + names[OVERVIEW] + names[POSTER]}
 
 
-def needed_models(files, ranking, modalities):
+def needed_models(files: Sequence[ModelFile], ranking: Mapping[str, Sequence[str]],
+                  modalities: Sequence[str]) -> list[ModelFile]:
     """Of the models that `find_models` found, those that scoring uses: the best for each kind of film, and their inputs.
 
-    Args:
-        files: list of `ModelFile`.
-        ranking: as of `decisions.Decisions`.
-        modalities: which are to be scored.
+    `ranking`: as of `decisions.Decisions`.
 
     Raises:
         InputError: the ranking names no model for some kind of film.
     """
     kinds = (*modalities, BOTH) if len(modalities) > 1 else modalities
-    by_name, best = {file.name: file for file in files}, set()
+    by_name, best = {file.name: file for file in files}, set[str]()
     for kind in kinds:
         fit = [name for name in ranking[kind]
                if name in by_name and (kind == BOTH or by_name[name].modality in (kind, None))]
         if not fit:
             raise InputError(files[0].path.parent, f"a model for {kind} among those ranked",
-                             ", ".join(ranking[kind]) or "none", "Rank them again: dvc repro tune")
+                             ", ".join(ranking[kind]) or "none", remedy=Remedy.TUNE)
         best.add(fit[0])
     needed = best | {name for chosen in best for name in by_name[chosen].inputs}
     return [file for file in files if file.name in needed]

@@ -1,21 +1,28 @@
 """Loads models for scoring, the same for every engine; imports TensorFlow only when it is asked to."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from movie_genres.base.errors import InputError
 from movie_genres.base.files import file_digest
+from movie_genres.ensemble.decisions import Decisions
+from movie_genres.ensemble.folder import ModelFile
 from movie_genres.models.backend import import_tensorflow
 
+if TYPE_CHECKING:
+    from movie_genres.ensemble.scorer import Models
 
-def load_models(files, decisions, batch_size, threads=None, mixed_precision=False):
+
+def load_models(files: Sequence[ModelFile], decisions: Decisions, batch_size: int, threads: int | None = None,
+                mixed_precision: bool = False) -> Models:
     """Imports TensorFlow and loads models.
 
     Args:
         files, decisions: as of `decisions.choose_models`.
         batch_size: films a step.
         threads: how many an operation may use; None: as many as there are cores.
-        mixed_precision: see `network.use_mixed_precision`.
-
-    Returns:
-        `scorer.Models`.
 
     Raises:
         InputError: a model cannot be loaded, or is no longer the file that was found.

@@ -1,12 +1,14 @@
 """What a network must beat: TF-IDF with logistic regression, fitted on the training overviews."""
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from movie_genres.base.options import STRICT
+from movie_genres.inputs.prepared import Prepared
 from movie_genres.inputs.text import normalise
 
 
@@ -25,15 +27,10 @@ class BaselinesOptions:
     inverse_regularisation: float = Field(gt=0)
 
 
-def tfidf_probabilities(prepared, options):
+def tfidf_probabilities(prepared: Prepared, options: BaselinesOptions) -> NDArray[np.float32]:
     """Fits TF-IDF and a logistic regression for each genre on the training films, and answers for all films.
 
-    Args:
-        prepared: `prepared.Prepared`.
-        options: `BaselinesOptions`.
-
-    Returns:
-        float32 array of shape (films, genres); the base rate for a genre that no, or every, training film has.
+    A genre that no, or every, training film has gets its base rate.
     """
     overviews = [normalise(overview) for overview in prepared.films["overview"]]
     train, labels = prepared.rows("train"), prepared.labels

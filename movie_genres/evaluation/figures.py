@@ -1,185 +1,211 @@
 """Figures and tables on films that no training, and no choice of epoch, has seen."""
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 from sklearn.metrics import precision_recall_curve
 
+from movie_genres.base.options import STRICT
+from movie_genres.ensemble.decisions import Decisions
 from movie_genres.evaluation import measures
+from movie_genres.inputs.modality import MODALITIES
+from movie_genres.inputs.prepared import Prepared
 from movie_genres.models import metrics
+from movie_genres.models.answers import Answers
 
 BASE_RATE = "base_rate"
 RECALL_GRID = np.linspace(0.01, 1, 100)
 
 
-class Predictions(NamedTuple):
-    """What one model says of some films.
+@dataclass(config=STRICT, frozen=True, kw_only=True)
+class EvaluateOptions:
+    """The `evaluate` section of `params.yaml`.
 
     Attributes:
-        probabilities: float array of shape (films, genres), calibrated where the model is.
-        thresholds: float array of shape (genres,), or None: not tuned.
-        raw: the probabilities before calibration.
+        threshold: probability at or above which a genre counts as predicted, beside the tuned thresholds.
+        precision: the precision at which recall is reported.
+        resamples: bootstrap samples for the 95 % intervals.
+        sheet_films: how many test films the sheets show.
+        seed: decides the samples and which films the sheets show.
     """
 
-    probabilities: np.ndarray
-    thresholds: np.ndarray | None
-    raw: np.ndarray
+    threshold: float = Field(gt=0, lt=1)
+    precision: float = Field(gt=0, lt=1)
+    resamples: int = Field(ge=1)
+    sheet_films: int = Field(ge=0)
+    seed: int
 
 
-def judged(answers, decisions, rows, baselines, base_rates):
-    """What each baseline and each model says of some films.
+class Candidate(NamedTuple):
+    """What a baseline or a model says of the films that it is measured on, in arrays of shape (films, genres).
+
+    Attributes:
+        probabilities: calibrated where the model is.
+        raw: before calibration.
+        thresholds: of each genre; None: not tuned.
+        alone: from modality to the calibrated probabilities of a fusion model that is shown this modality only.
+    """
+
+    probabilities: NDArray[np.floating]
+    raw: NDArray[np.floating]
+    thresholds: NDArray[np.floating] | None
+    alone: Mapping[str, NDArray[np.floating]]
+
+    def decide(self, threshold: float) -> NDArray[np.bool_]:
+        """Which genres it names: at the tuned thresholds, or else at this one."""
+        return self.probabilities >= (threshold if self.thresholds is None else self.thresholds)
+
+
+class Comparison(NamedTuple):
+    """Baselines and models, measured on the same films.
+
+    Attributes:
+        rows: of the films among those prepared.
+        labels: 0/1, of shape (films, genres).
+        base_rates: the share of training films that have each genre.
+        candidates: by name: `base_rate`, the constant, first, then the other baselines, then the models.
+        specialists: from modality to the name of the best model that looks at it only.
+    """
+
+    rows: NDArray[np.intp]
+    labels: NDArray[np.floating]
+    base_rates: NDArray[np.floating]
+    candidates: Mapping[str, Candidate]
+    specialists: Mapping[str, str]
+
+
+def compare(prepared: Prepared, answers: Mapping[str, Answers], decisions: Decisions,
+            baselines: Mapping[str, NDArray[np.floating]]) -> Comparison:
+    """Lines up what baselines and models say of the test films.
 
     A film that lacks what a model needs gets the base rates, so that all models are measured on the same films.
 
-    Args:
-        answers: dict from model name to `answers.Answers`.
-        decisions: `decisions.Decisions`.
-        rows: int array of film indices.
-        baselines: dict from name to probabilities of all films.
-        base_rates: float array of shape (genres,).
-
-    Returns:
-        dict from name to `Predictions`: `base_rate`, the constant, first, then the baselines, then the models.
+    `baselines`: from name to the probabilities of all films.
     """
+    rows, base_rates = prepared.rows("test"), prepared.base_rates()
     constant = np.broadcast_to(base_rates, (len(rows), len(base_rates)))
-    found = {BASE_RATE: Predictions(constant, None, constant),
-             **{name: Predictions(of_all[rows], None, of_all[rows]) for name, of_all in baselines.items()}}
+    candidates = {BASE_RATE: Candidate(constant, constant, None, {}),
+                  **{name: Candidate(of_all[rows], of_all[rows], None, {}) for name, of_all in baselines.items()}}
+
+    def known(probabilities: NDArray[np.floating]) -> NDArray[np.floating]:
+        return np.where(np.isnan(probabilities), constant, probabilities)
+
     for name, of_model in answers.items():
-        raw = np.where(np.isnan(of_model.probabilities[rows]), constant, of_model.probabilities[rows])
-        decision = decisions.of(name, len(base_rates))
-        found[name] = Predictions(decision.calibrate(raw), decision.thresholds, raw)
-    return found
+        raw, decision = known(of_model.probabilities[rows]), decisions.of(name, len(base_rates))
+        alone = {modality: known(decisions.of(name, len(base_rates), modality).calibrate(probabilities[rows]))
+                 for modality, probabilities in of_model.alone.items()}
+        candidates[name] = Candidate(decision.calibrate(raw), raw, decision.thresholds, alone)
+    specialists = {modality: name for modality in MODALITIES for name in reversed(decisions.ranking[modality])
+                   if answers[name].modality == modality}  # the best one last: it stays
+    return Comparison(rows, prepared.labels[rows], base_rates, candidates, specialists)
 
 
-def figures(labels, answers, base_rates, options):
-    """All metrics of all models in one flat dict, rounded for a metrics file.
+def measure_all(comparison: Comparison, options: EvaluateOptions) -> dict[str, float | None]:
+    """All metrics of all candidates as `name.metric` in one flat dict, rounded for a metrics file.
 
-    Args:
-        labels: 0/1 array of shape (films, genres).
-        answers: dict from model name to `Predictions`.
-        base_rates: float array of shape (genres,).
-        options: `report.EvaluateOptions`.
-
-    Returns:
-        dict from `model.metric` to float or None. Metrics named `tuned_…` are at the tuned thresholds, the others that need
-        a threshold at `options.threshold`; `…_uncalibrated` are those of the raw probabilities.
+    Metrics named `tuned_…` are at the tuned thresholds, the others that need a threshold at `options.threshold`;
+    `…_uncalibrated` are those of the raw probabilities.
     """
-    found = {}
-    for name, (probabilities, thresholds, raw) in answers.items():
-        of_model = {**measures.of_probabilities(labels, probabilities, base_rates, options.precision),
+    labels, base_rates = comparison.labels, comparison.base_rates
+    found: dict[str, float | None] = {"films": len(labels)}
+    for name, (probabilities, raw, thresholds, _) in comparison.candidates.items():
+        measured = {**measures.of_probabilities(labels, probabilities, base_rates, options.precision),
                     **measures.of_decisions(labels, probabilities >= options.threshold),
                     "calibration_error": measures.expected_calibration_error(labels, probabilities)}
         if thresholds is not None:
-            of_model |= {f"tuned_{metric}": value
+            measured |= {f"tuned_{metric}": value
                          for metric, value in measures.of_decisions(labels, probabilities >= thresholds).items()}
-            of_model |= {"loss_uncalibrated": metrics.binary_cross_entropy(labels, raw),
+            measured |= {"loss_uncalibrated": metrics.binary_cross_entropy(labels, raw),
                          "calibration_error_uncalibrated": measures.expected_calibration_error(labels, raw)}
-        found |= {f"{name}.{metric}": metrics.rounded(value) for metric, value in of_model.items()}
-    return found
+        found |= {f"{name}.{metric}": metrics.rounded(value) for metric, value in measured.items()}
+    return found | _single_modality_skills(comparison) | complementarity(comparison)
 
 
-def intervals(labels, answers, base_rates, options):
+def _single_modality_skills(comparison: Comparison) -> dict[str, float | None]:
+    """Skill of a fusion model when it is shown only posters and only overviews."""
+    base_loss = metrics.binary_cross_entropy(comparison.labels, comparison.base_rates)
+    return {f"{name}.skill_{modality}s_only": metrics.rounded(
+                metrics.skill(metrics.binary_cross_entropy(comparison.labels, probabilities), base_loss))
+            for name, candidate in comparison.candidates.items() for modality, probabilities in candidate.alone.items()}
+
+
+def complementarity(comparison: Comparison) -> dict[str, float | None]:
+    """Shares of films whose top genre both specialists, only one of them, or neither gets right; empty without both."""
+    if len(comparison.specialists) < len(MODALITIES):
+        return {}
+    films, (first, second) = np.arange(len(comparison.labels)), (comparison.specialists[kind] for kind in MODALITIES)
+    right, also = (comparison.labels[films, np.argmax(comparison.candidates[name].probabilities, axis=1)] > 0
+                   for name in (first, second))
+    shares = {"both": right & also, f"only_{first}": right & ~also, f"only_{second}": ~right & also,
+              "neither": ~right & ~also}
+    return {f"top_genre_right.{who}": metrics.rounded(np.mean(share)) for who, share in shares.items()}
+
+
+def intervals(comparison: Comparison, options: EvaluateOptions) -> pd.DataFrame:
     """95 % bootstrap intervals over test films (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993).
 
-    Args: as of `figures`.
-
     Returns:
-        data frame with the columns model, metric, value, low and high.
+        the columns model, metric, value, low and high; decisions are at the tuned thresholds where there are any.
     """
-    rng = np.random.default_rng(options.seed)
+    labels, rng = comparison.labels, np.random.default_rng(options.seed)
     samples = [rng.integers(0, len(labels), len(labels)) for _ in range(options.resamples)]
+
+    def measured(candidate: Candidate, rows: NDArray[np.intp]) -> dict[str, float | None]:
+        return {**measures.of_probabilities(labels[rows], candidate.probabilities[rows], comparison.base_rates,
+                                            options.precision),
+                **measures.of_decisions(labels[rows], candidate.decide(options.threshold)[rows])}
+
     lines = []
-    for name, (probabilities, thresholds, _) in answers.items():
-        limits = options.threshold if thresholds is None else thresholds
-
-        def measure(rows, probabilities=probabilities, limits=limits):
-            return {**measures.of_probabilities(labels[rows], probabilities[rows], base_rates, options.precision),
-                    **measures.of_decisions(labels[rows], probabilities[rows] >= limits)}
-
-        values = measure(np.arange(len(labels)))
-        resampled = [measure(rows) for rows in samples]
+    for name, candidate in comparison.candidates.items():
+        values, *resampled = [measured(candidate, rows) for rows in (np.arange(len(labels)), *samples)]
         for metric, value in values.items():
-            known = [of_sample[metric] for of_sample in resampled if of_sample[metric] is not None]
+            known = [figure for of_sample in resampled if (figure := of_sample[metric]) is not None]
             low, high = np.percentile(known, [2.5, 97.5]) if known else (None, None)
             lines.append({"model": name, "metric": metric, "value": metrics.rounded(value), "low": metrics.rounded(low),
                           "high": metrics.rounded(high)})
     return pd.DataFrame(lines)
 
 
-def complementarity(labels, first, second):
-    """Shares of films whose top genre both models, only one of them, or neither gets right.
-
-    Args:
-        labels: 0/1 array of shape (films, genres).
-        first, second: probabilities of the same shape.
+def per_genre(comparison: Comparison, genres: Sequence[str], threshold: float) -> pd.DataFrame:
+    """Precision, recall and F1 of each genre, at the tuned thresholds where there are any, else at `threshold`.
 
     Returns:
-        dict with both, only_first, only_second and neither, which sum to 1.
+        a line for each genre: genre, support (films that have it), then `model.metric` columns; None where undefined.
     """
-    rows = np.arange(len(labels))
-    right, also = (labels[rows, np.argmax(probabilities, axis=1)] > 0 for probabilities in (first, second))
-    return {"both": np.mean(right & also), "only_first": np.mean(right & ~also), "only_second": np.mean(~right & also),
-            "neither": np.mean(~right & ~also)}
-
-
-def single_modality_skills(answers, decisions, labels, rows, base_rates):
-    """Skill of a fusion model when it is shown only posters and only overviews, as a flat dict like `figures`."""
-    found, base_loss = {}, metrics.binary_cross_entropy(labels, base_rates)
-    for name, of_model in answers.items():
-        for modality, probabilities in of_model.alone.items():
-            shown = decisions.of(name, len(base_rates), modality).calibrate(probabilities[rows])
-            loss = metrics.binary_cross_entropy(labels, np.where(np.isnan(shown), base_rates, shown))
-            found[f"{name}.skill_{modality}s_only"] = metrics.rounded(metrics.skill(loss, base_loss))
-    return found
-
-
-def per_genre(labels, answers, genres, threshold):
-    """Precision, recall and F1 of each genre, at the tuned thresholds where there are any.
-
-    Args:
-        labels: 0/1 array of shape (films, genres).
-        answers: dict from model name to `Predictions`.
-        genres: list of names.
-        threshold: of models without tuned ones.
-
-    Returns:
-        data frame with a line for each genre: genre, support (films that have it), then `model.metric` columns; None
-        where undefined.
-    """
-    columns = {"genre": genres, "support": labels.sum(axis=0).astype(int)}
-    for name, (probabilities, thresholds, _) in answers.items():
-        limits = threshold if thresholds is None else thresholds
-        by_genre = zip(*metrics.counts(labels, probabilities >= limits))
+    columns = {"genre": list(genres), "support": comparison.labels.sum(axis=0).astype(int)}
+    for name, candidate in comparison.candidates.items():
+        by_genre = zip(*metrics.counts(comparison.labels, candidate.decide(threshold)))
         scores = [metrics.precision_recall_f1(*of_genre) for of_genre in by_genre]
         for metric, values in zip(("precision", "recall", "f1"), zip(*scores)):
             columns[f"{name}.{metric}"] = [metrics.rounded(value) for value in values]
     return pd.DataFrame(columns)
 
 
-def precision_recall_curves(labels, answers):
+def precision_recall_curves(comparison: Comparison) -> pd.DataFrame:
     """Micro-averaged precision at each recall of a fixed grid: the best precision at that recall or above.
 
     Returns:
-        data frame with the column recall (0.01 to 1) and one of precision for each model.
+        the column recall (0.01 to 1) and one of precision for each candidate.
     """
     columns = {"recall": RECALL_GRID}
-    for name, answer in answers.items():
-        precision, recall, _ = precision_recall_curve(labels.ravel(), np.asarray(answer.probabilities).ravel())
+    for name, candidate in comparison.candidates.items():
+        precision, recall, _ = precision_recall_curve(comparison.labels.ravel(), candidate.probabilities.ravel())
         best = np.maximum.accumulate(precision)  # recall falls along the curve
         position = np.searchsorted(-recall, -RECALL_GRID, side="right") - 1
         columns[name] = best[position].round(4)
     return pd.DataFrame(columns).round(4)
 
 
-def top_genre_confusion(labels, probabilities):
-    """Which genre a model names first, by the genres that films have.
+def top_genre_confusion(labels: NDArray[np.floating], probabilities: NDArray[np.floating]) -> NDArray[np.int_]:
+    """Which genre a model names first, by the genres that films have; rows are true genres, columns those named first.
 
     A film counts in the row of each of its genres, so that a row sums to the genre's films. With several genres a film,
     not all of a row can be on the diagonal: only one genre is named first.
-
-    Returns:
-        int array of shape (genres, genres): rows are true genres, columns the genre named first.
     """
     first = np.eye(labels.shape[1], dtype=int)[np.argmax(probabilities, axis=1)]
     return (labels > 0).astype(int).T @ first

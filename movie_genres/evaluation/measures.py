@@ -1,25 +1,29 @@
 """Measures of multi-label predictions that only evaluation needs. Undefined values are None, never 0."""
 
+from collections.abc import Iterable
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from movie_genres.models.metrics import binary_cross_entropy, counts, precision_recall_f1, skill
 
 
-def mean(values):
+def mean(values: Iterable[float | None]) -> float | None:
     """The mean of the values that are not None, None where there is none."""
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
 
 
-def average_precisions(labels, probabilities):
-    """Average precision of each genre, a list; None for a genre with no positive film."""
+def average_precisions(labels: NDArray[np.floating], probabilities: NDArray[np.floating]) -> list[float | None]:
+    """Average precision of each genre; None for a genre with no positive film."""
     from sklearn.metrics import average_precision_score  # slow to import, and scoring does without
 
     return [float(average_precision_score(labels[:, genre], probabilities[:, genre])) if labels[:, genre].any() else None
             for genre in range(labels.shape[1])]
 
 
-def recall_at_precision(labels, probabilities, precision):
+def recall_at_precision(labels: NDArray[np.floating], probabilities: NDArray[np.floating], precision: float) -> float:
     """The highest micro recall of any one threshold at which micro precision is at least `precision`; 0 if none is."""
     from sklearn.metrics import precision_recall_curve  # slow to import, and scoring does without
 
@@ -27,39 +31,46 @@ def recall_at_precision(labels, probabilities, precision):
     return float(recalls[:-1][precisions[:-1] >= precision].max(initial=0.0))
 
 
-def expected_calibration_error(labels, probabilities, bins=10):
+def expected_calibration_error(labels: NDArray[np.floating], probabilities: NDArray[np.floating], bins: int = 10) -> float:
     """Mean distance between probability and frequency over equally wide bins, weighted by their size.
 
     (Naeini, Cooper and Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian Binning", 2015.) All films and
     genres together.
     """
-    _, counts, means, shares = reliability(labels, probabilities, bins)
-    return float(np.sum(counts * np.abs(means - shares)) / counts.sum())
+    sizes, means, shares = reliability(labels, probabilities, bins)
+    return float(np.sum(sizes * np.abs(means - shares)) / sizes.sum())
 
 
-def reliability(labels, probabilities, bins=10):
+class Reliability(NamedTuple):
     """How often a genre is there, by the probability it was given, in equally wide bins; empty bins are left out.
 
-    Returns:
-        (lower edges, numbers of pairs of film and genre, mean probabilities, shares that are true): arrays of equal length.
+    Attributes:
+        sizes: numbers of pairs of film and genre.
+        means: their mean probabilities.
+        shares: how many of them are true, 0 to 1.
     """
+
+    sizes: NDArray[np.int_]
+    means: NDArray[np.floating]
+    shares: NDArray[np.floating]
+
+
+def reliability(labels: NDArray[np.floating], probabilities: NDArray[np.floating], bins: int = 10) -> Reliability:
+    """Sorts all pairs of film and genre into bins by their probability."""
     labels, probabilities = np.ravel(labels), np.ravel(probabilities)
     places = np.minimum((probabilities * bins).astype(int), bins - 1)
-    counts = np.bincount(places, minlength=bins)
-    used = counts > 0
-    means = np.bincount(places, probabilities, bins)[used] / counts[used]
-    shares = np.bincount(places, labels, bins)[used] / counts[used]
-    return np.flatnonzero(used) / bins, counts[used], means, shares
+    sizes = np.bincount(places, minlength=bins)
+    used = sizes > 0
+    means = np.bincount(places, probabilities, bins)[used] / sizes[used]
+    shares = np.bincount(places, labels, bins)[used] / sizes[used]
+    return Reliability(sizes[used], means, shares)
 
 
-def of_decisions(labels, decisions):
-    """Figures of yes-or-no decisions.
-
-    Args:
-        labels, decisions: 0/1 or bool arrays of shape (films, genres).
+def of_decisions(labels: NDArray[np.floating], decisions: NDArray[np.bool_]) -> dict[str, float | None]:
+    """Figures of yes-or-no decisions, by the metric's name; arrays are of shape (films, genres).
 
     Returns:
-        dict from metric name to float or None: micro precision, recall and F1; macro F1 over the genres that occur; sample
+        micro precision, recall and F1; macro F1 over the genres that occur; sample
         F1, the mean over films; exact match, the share of films whose set of genres is wholly right; Hamming loss.
     """
     true_positives, predicted, actual = counts(labels, decisions)
@@ -73,17 +84,16 @@ def of_decisions(labels, decisions):
             "hamming_loss": float(np.mean(wrong))}
 
 
-def of_probabilities(labels, probabilities, base_rates, precision):
-    """Figures of probabilities that need no threshold.
+def of_probabilities(labels: NDArray[np.floating], probabilities: NDArray[np.floating], base_rates: NDArray[np.floating],
+                     precision: float) -> dict[str, float | None]:
+    """Figures that need no threshold, by the metric's name; arrays are of shape (films, genres).
 
     Args:
-        labels: 0/1 array of shape (films, genres).
-        probabilities: float array of the same shape.
-        base_rates: the training base rates, shape (genres,), for the skill.
+        base_rates: of the training films, of shape (genres,), for the skill.
         precision: for the recall at that precision.
 
     Returns:
-        dict from metric name to float or None: loss, skill, mAP over the genres that occur, recall at the precision.
+        loss, skill, mAP over the genres that occur, recall at the precision.
     """
     loss = binary_cross_entropy(labels, probabilities)
     return {"loss": loss, "skill": skill(loss, binary_cross_entropy(labels, base_rates)),

@@ -1,6 +1,9 @@
 """Pictures of results. Every function writes one PNG, the same bytes for the same figures."""
 
 import textwrap
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import matplotlib
 
@@ -8,37 +11,40 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+from numpy.typing import NDArray  # noqa: E402
+
+from movie_genres.evaluation.measures import Reliability  # noqa: E402
 
 COLORS = {"base_rate": "#999999", "cnn": "#d55e00", "lstm": "#0072b2", "fusion": "#009e73",
           "tfidf": "#cc79a7"}  # Okabe and Ito (2008)
 MORE_COLORS = ("#e69f00", "#56b4e9", "#f0e442")
-STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
+STYLE: dict[str, Any] = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
          "grid.color": "#e6e6e6", "axes.axisbelow": True, "legend.frameon": False, "figure.constrained_layout.use": True}
 
 
-def _color(name, names):
+def _color(name: str, names: Iterable[str]) -> str:
     others = [other for other in names if other not in COLORS]
     return COLORS.get(name) or MORE_COLORS[others.index(name) % len(MORE_COLORS)]
 
 
-def _save(figure, path):
+def _save(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=100, metadata={"Software": None})
     plt.close(figure)
 
 
-def training_curves(histories, path):
+def training_curves(histories: Mapping[str, pd.DataFrame], path: Path) -> None:
     """Training and validation loss of every model over its epochs, with the base-rate loss.
 
-    Args:
-        histories: dict from model name to data frame with epoch, loss, val_loss and base_rate_loss, the loss of the
-            base rates on its validation films.
-        path: of the PNG.
+    `histories`: by model name, with the columns epoch, loss, val_loss and base_rate_loss, the loss of the base rates on its
+    validation films.
     """
-    with plt.rc_context(STYLE):
+    with plt.style.context(STYLE):
         figure, panels = plt.subplots(1, len(histories), figsize=(3.6 * len(histories) + 0.6, 3.6), sharey=True,
                                       squeeze=False)
         for axes, (name, history) in zip(panels[0], histories.items()):
-            best = history.loc[history["val_loss"].idxmin()]
+            best = history.iloc[history["val_loss"].argmin()]
             color = _color(name, histories)
             axes.axhline(history["base_rate_loss"].iloc[0], color=COLORS["base_rate"], linestyle=":",
                          label="base rates, validation")
@@ -53,16 +59,16 @@ def training_curves(histories, path):
         _save(figure, path)
 
 
-def precision_recall(curves, base_share, path):
+def precision_recall(curves: pd.DataFrame, base_share: float, path: Path) -> None:
     """Micro-averaged precision over recall, a line for each model.
 
     Args:
-        curves: data frame as of `figures.precision_recall_curves`.
+        curves: as of `figures.precision_recall_curves`.
         base_share: share of all (film, genre) pairs that are true: what guessing gets.
         path: of the PNG.
     """
     names = list(curves.columns[1:])
-    with plt.rc_context(STYLE):
+    with plt.style.context(STYLE):
         figure, axes = plt.subplots(figsize=(6, 4.5))
         for name in names:
             axes.plot(curves["recall"], curves[name], color=_color(name, names), label=name)
@@ -73,17 +79,17 @@ def precision_recall(curves, base_share, path):
         _save(figure, path)
 
 
-def per_genre(table, names, path):
+def per_genre(table: pd.DataFrame, names: Sequence[str], path: Path) -> None:
     """Precision, recall and F1 of each genre, most frequent genre on top; a gap where undefined.
 
     Args:
-        table: data frame as of `figures.per_genre`.
+        table: as of `figures.per_genre`.
         names: models to show.
         path: of the PNG.
     """
     table = table.sort_values("support", kind="stable")
     lines = np.arange(len(table))
-    with plt.rc_context(STYLE):
+    with plt.style.context(STYLE):
         figure, panels = plt.subplots(1, 3, figsize=(10, 0.26 * len(table) + 1.4), sharey=True)
         for axes, metric in zip(panels, ("precision", "recall", "f1")):
             for offset, name in zip(np.linspace(0.22, -0.22, len(names)), names):
@@ -98,16 +104,11 @@ def per_genre(table, names, path):
         _save(figure, path)
 
 
-def intervals(table, path, shown=("skill", "f1", "macro_f1", "map", "recall_at_precision")):
-    """Metrics of every model with their 95 % intervals, a panel for each metric.
-
-    Args:
-        table: data frame as of `figures.intervals`.
-        path: of the PNG.
-        shown: the metrics to draw.
-    """
+def intervals(table: pd.DataFrame, path: Path,
+              shown: Sequence[str] = ("skill", "f1", "macro_f1", "map", "recall_at_precision")) -> None:
+    """Metrics of every model with their 95 % intervals, a panel for each metric; `table` as of `figures.intervals`."""
     names = list(dict.fromkeys(table["model"]))
-    with plt.rc_context(STYLE):
+    with plt.style.context(STYLE):
         figure, panels = plt.subplots(1, len(shown), figsize=(2.3 * len(shown) + 0.8, 0.35 * len(names) + 1.2), sharey=True)
         for axes, metric in zip(panels, shown):
             for line, name in enumerate(reversed(names)):
@@ -121,19 +122,14 @@ def intervals(table, path, shown=("skill", "f1", "macro_f1", "map", "recall_at_p
         _save(figure, path)
 
 
-def reliability(curves, path):
-    """How often a genre is there by the probability it was given, before and after calibration.
-
-    Args:
-        curves: dict from model name to two of `measures.reliability`, before and after.
-        path: of the PNG.
-    """
-    with plt.rc_context(STYLE):
+def reliability(curves: Mapping[str, tuple[Reliability, Reliability]], path: Path) -> None:
+    """How often a genre is there by the probability it was given, before and after calibration, for each model."""
+    with plt.style.context(STYLE):
         figure, panels = plt.subplots(1, max(len(curves), 1), figsize=(3.4 * max(len(curves), 1), 3.4), sharey=True,
                                       squeeze=False)
         for axes, (name, states) in zip(panels[0], curves.items()):
             axes.plot([0, 1], [0, 1], color="#cccccc", linestyle=":")
-            for (_, _, means, shares), style, label in zip(states, ("--", "-"), ("before", "after")):
+            for (_, means, shares), style, label in zip(states, ("--", "-"), ("before", "after")):
                 axes.plot(means, shares, style, marker="o", markersize=3, color=_color(name, curves), label=label)
             axes.set(title=name, xlabel="probability", xlim=(0, 1), ylim=(0, 1))
             axes.legend(title="calibration")
@@ -141,18 +137,11 @@ def reliability(curves, path):
         _save(figure, path)
 
 
-def confusion(matrix, genres, title, path):
-    """A top-genre confusion matrix, each row as shares.
-
-    Args:
-        matrix: int array as of `figures.top_genre_confusion`.
-        genres: list of names.
-        title: text.
-        path: of the PNG.
-    """
+def confusion(matrix: NDArray[np.int_], genres: Sequence[str], title: str, path: Path) -> None:
+    """A top-genre confusion matrix as of `figures.top_genre_confusion`, each row as shares."""
     totals = matrix.sum(axis=1)
     shares = np.divide(matrix, totals[:, None], out=np.zeros(matrix.shape), where=totals[:, None] > 0)
-    with plt.rc_context({**STYLE, "axes.grid": False, "font.size": 8}):
+    with plt.style.context({**STYLE, "axes.grid": False, "font.size": 8}):
         side = 0.34 * len(genres) + 2
         figure, axes = plt.subplots(figsize=(side, side))
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -165,17 +154,26 @@ def confusion(matrix, genres, title, path):
         _save(figure, path)
 
 
-def film_sheet(films, path, columns=3):
-    """A sheet of sample films: poster, title, overview, true genres, and what each model says.
+class SheetFilm(NamedTuple):
+    """What a sheet shows of a film.
 
-    Args:
-        films: list of dicts with poster (uint8 array (height, width, 3), or None), title, overview, genres (list) and
-            answers (dict from model name to a list of (genre, probability)).
-        path: of the PNG.
-        columns: films side by side.
+    Attributes:
+        poster: of shape (height, width, 3), or None.
+        genres: the true ones.
+        ranked: from model name to the likeliest (genre, probability).
     """
+
+    poster: NDArray[np.uint8] | None
+    title: str
+    overview: str
+    genres: Collection[str]
+    ranked: Mapping[str, Sequence[tuple[str, float]]]
+
+
+def film_sheet(films: Sequence[SheetFilm], path: Path, columns: int = 3) -> None:
+    """A sheet of sample films, `columns` side by side: poster, title, overview, true genres, and what each model says."""
     lines = -(-len(films) // columns)
-    with plt.rc_context({**STYLE, "axes.grid": False, "figure.constrained_layout.use": False}):
+    with plt.style.context({**STYLE, "axes.grid": False, "figure.constrained_layout.use": False}):
         figure = plt.figure(figsize=(4.9 * columns, 2.75 * lines))
         for index, film in enumerate(films):
             left, top = (index % columns) / columns, 1 - (index // columns) / lines
@@ -183,26 +181,26 @@ def film_sheet(films, path, columns=3):
         _save(figure, path)
 
 
-def _film(figure, film, left, top, width, height):
+def _film(figure: Figure, film: SheetFilm, left: float, top: float, width: float, height: float) -> None:
     """Draws one film of a sheet into a box, all in shares of the figure."""
     axes = figure.add_axes((left, top - height, 0.36 * width, height))
     axes.axis("off")
-    if film["poster"] is None:
+    if film.poster is None:
         axes.text(0.5, 0.5, "no poster", ha="center", va="center", color="#999999")
     else:
-        axes.imshow(film["poster"])
+        axes.imshow(film.poster)
     texts = figure.add_axes((left + 0.38 * width, top - height, 0.62 * width, height))
     texts.axis("off")
-    overview = textwrap.wrap(film["overview"] or "(no overview)", 52, max_lines=8, placeholder=" …")
-    texts.text(0, 1, textwrap.shorten(film["title"], 44), va="top", weight="bold")
+    overview = textwrap.wrap(film.overview or "(no overview)", 52, max_lines=8, placeholder=" …")
+    texts.text(0, 1, textwrap.shorten(film.title, 44), va="top", weight="bold")
     texts.text(0, 0.9, "\n".join(overview), va="top", fontsize=7.5, color="#333333", parse_math=False)
-    texts.text(0, 0.36, "true: " + ", ".join(film["genres"]), va="center", fontsize=8, weight="bold")
-    step = 0.28 / max(4, len(film["answers"]))
-    for line, (name, ranked) in enumerate(film["answers"].items()):
+    texts.text(0, 0.36, "true: " + ", ".join(film.genres), va="center", fontsize=8, weight="bold")
+    step = 0.28 / max(4, len(film.ranked))
+    for line, (name, ranked) in enumerate(film.ranked.items()):
         height_of_line = 0.24 - step * line
         shown = name if len(name) < 8 else f"{name[:6]}…"
-        texts.text(0, height_of_line, shown, fontsize=8, color=_color(name, film["answers"]), va="center")
+        texts.text(0, height_of_line, shown, fontsize=8, color=_color(name, film.ranked), va="center")
         for place, (genre, probability) in enumerate(ranked):
-            right = genre in film["genres"]
+            right = genre in film.genres
             texts.text(0.16 + 0.29 * place, height_of_line, f"{genre} {probability:.2f}", fontsize=6.5, va="center",
                        color="#006d2c" if right else "#888888", weight="bold" if right else "normal")

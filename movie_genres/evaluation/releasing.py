@@ -1,84 +1,79 @@
 """Makes a small, versioned copy of trained models, with a card that says what they are worth."""
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+import jinja2
 import pandas as pd
 
 from movie_genres.base.files import file_digest
-from movie_genres.ensemble.decisions import FILE_NAME
-from movie_genres.ensemble.folder import RELEASE, find_models
+from movie_genres.data.splits import SPLITS
+from movie_genres.ensemble.decisions import FILE_NAME, Decisions, read_decisions, write_decisions
+from movie_genres.ensemble.folder import find_models, write_release
+from movie_genres.evaluation.figures import EvaluateOptions
+from movie_genres.inputs.modality import BOTH
+from movie_genres.inputs.prepared import Prepared
 from movie_genres.models import checkpoints
 
-SHOWN = {"skill": "skill", "precision": "precision", "recall": "recall", "recall_at_precision": "recall at precision 0.61",
-         "macro_f1": "macro F1", "map": "mAP"}
+CARD = "model_card.md.j2"
 
 
-def release(folder, out, card, name, version, data, summary, intervals):
-    """Writes small copies of the models of a folder, their decisions and `release.json`, and a model card.
+class Facts(NamedTuple):
+    """What a model card says beside the figures: whoever releases the models knows it.
 
-    Args:
-        folder: the models folder, after `tune`.
-        out: folder to write to.
-        card: path of the model card to write.
+    Attributes:
         name, version: of the release.
-        data: a sentence on the films that they were trained on.
-        summary: dict, the content of `prepared/summary.json`.
-        intervals: data frame as of `figures.intervals`.
+        data: a sentence on the films that the models were trained on.
+        limits: sentences on what these films do not tell.
+        remake: the commands that make the release.
+    """
+
+    name: str
+    version: str
+    data: str
+    limits: Sequence[str]
+    remake: str
+
+
+def release(folder: Path, out: Path, name: str, version: str) -> Decisions:
+    """Writes small copies of the models of a folder, their decisions and the release's name; returns the decisions.
 
     Raises:
-        InputError: as `folder.find_models`.
+        InputError: as `find_models` and `read_decisions`.
+        SettingError: as `write_release`.
     """
-    out, digests = Path(out), {}
-    files = find_models(folder)
+    files, digests = find_models(folder), dict[str, str]()
+    decisions = read_decisions(folder / FILE_NAME, {file.name: file.digest for file in files}, files[0].genres)
+    out.mkdir(parents=True, exist_ok=True)
+    write_release(out, name, version)
     for file in sorted(files, key=lambda file: bool(file.inputs)):  # the fusion model last: it names the others
         changes = {"inputs": {name: digests[name] for name in file.inputs}} if file.inputs else {}
         checkpoints.save_small(file.path, out / file.path.relative_to(folder), **changes)
         digests[file.name] = file_digest(out / file.path.relative_to(folder))
-    decisions = json.loads((Path(folder) / FILE_NAME).read_text(encoding="utf-8"))
-    for model, decision in decisions["models"].items():
-        decision["sha256"] = digests[model.partition(":")[0]]
-    (out / FILE_NAME).write_text(json.dumps(decisions, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    (out / RELEASE).write_text(json.dumps({"name": name, "version": version}, indent=2) + "\n", encoding="utf-8")
-    Path(card).write_text(_card(name, version, data, summary, intervals, decisions), encoding="utf-8")
+    write_decisions(decisions, digests, out / FILE_NAME, files[0].genres)
+    return decisions
 
 
-def _card(name, version, data, summary, intervals, decisions):
-    best = decisions["ranking"]["both"][0]
-    thresholds = decisions["models"][best]["thresholds"]
-    films = summary["films"]
-    lines = [
-        f"# {name} {version}", "",
-        f"Genres of a film from its poster, its overview or both: {', '.join(summary['genres'])}.", "",
-        "## Data", "", data,
-        f"{films['train']:,} films for training, {films['validation']:,} for the choice of epochs, thresholds and weights, "
-        f"{films['test']:,} for the figures below, which nothing else has seen.", "",
-        "## Figures on the test films, with 95 % bootstrap intervals", "",
-        f"| model | {' | '.join(SHOWN.values())} |", f"|---{'|---' * len(SHOWN)}|",
-        *(f"| {model} | {' | '.join(_cell(intervals, model, metric) for metric in SHOWN)} |"
-          for model in dict.fromkeys(intervals["model"])), "",
-        "Skill is 1 - loss / loss of the base rates: 0 for always answering how frequent each genre is. Precision and "
-        "recall are over all films and genres, macro F1 is the mean over genres, all at the tuned thresholds (0.5 for the "
-        "base rates and TF-IDF).", "",
-        "## Thresholds", "",
-        f"Of the model {best}; those of the others are in `{FILE_NAME}`.", "",
-        "| genre | test films | threshold |", "|---|---|---|",
-        *(f"| {genre} | {counts['test']} | {thresholds[genre]:.2f} |" for genre, counts in
-          summary["films_by_genre"].items()), "",
-        "## Limits", "",
-        "- English overviews and posters of feature films; series, shorts and other languages were not in the data.",
-        "- Genres are what one database says, one to three a film; a genre not named there may still fit.",
-        "- Probabilities of rare genres rest on few films; see the intervals and the supports above.",
-        "- Posters alone tell little: rely on a film's overview where there is one.",
-        "- Weights are rounded to 16 bits, which changes probabilities by less than 0.001.", "",
-        "## To make it again", "",
-        "`genre-data import SOURCE --track && dvc repro && "
-        "python -m stages.release --name NAME --version VERSION --data TEXT`", ""]
-    return "\n".join(lines)
+def model_card(facts: Facts, prepared: Prepared, decisions: Decisions, intervals: pd.DataFrame,
+               options: EvaluateOptions) -> str:
+    """The text of a model card: the template `CARD`, filled with facts and figures.
 
-
-def _cell(intervals, model, metric):
-    row = intervals[(intervals["model"] == model) & (intervals["metric"] == metric)]
-    if row.empty or pd.isna(row["value"].iloc[0]):
-        return "–"
-    return "{value:.3f} ({low:.3f} to {high:.3f})".format(**row.iloc[0])
+    Args:
+        intervals: as of `figures.intervals`.
+        options: those that `intervals` were measured with.
+    """
+    best = decisions.ranking[BOTH][0]
+    counts = {split: prepared.labels[prepared.rows(split)].sum(axis=0).astype(int).tolist() for split in SPLITS}
+    figures = {model: {row["metric"]: row for row in of_model.dropna().to_dict("records")}
+               for model, of_model in intervals.groupby("model", sort=False)}
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), undefined=jinja2.StrictUndefined,
+                                     trim_blocks=True, keep_trailing_newline=True)
+    return environment.get_template(CARD).render(
+        facts=facts, options=options, ranking=decisions.ranking, best=best, figures=figures,
+        untuned=[model for model in figures if model not in decisions.models],
+        films={split: len(prepared.rows(split)) for split in SPLITS},
+        genres=[{"name": name, "threshold": threshold, **{split: counts[split][place] for split in SPLITS}}
+                for place, (name, threshold) in enumerate(zip(prepared.genres,
+                                                              decisions.of(best, len(prepared.genres)).thresholds))],
+        fewest=int(prepared.labels.sum(axis=1).min()), most=int(prepared.labels.sum(axis=1).max()))

@@ -1,14 +1,17 @@
 """Fits temperatures, thresholds and the ranking of models, on validation films only."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from movie_genres.base.options import STRICT
 from movie_genres.ensemble.decisions import Decision, Decisions
 from movie_genres.inputs.modality import BOTH, MODALITIES
+from movie_genres.models.answers import Answers
 from movie_genres.models.metrics import binary_cross_entropy
 
 
@@ -27,42 +30,26 @@ class TuneOptions:
     min_films: int = Field(ge=1)
 
 
-def fit_decision(labels, probabilities, options):
-    """Fits temperature and thresholds of a model on validation films.
+def fit_decision(labels: NDArray[np.floating], probabilities: NDArray[np.floating], options: TuneOptions) -> Decision:
+    """Fits temperature and thresholds of a model on validation films; arrays are of shape (films, genres).
 
     The temperature minimises the cross-entropy (Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural
     Networks", 2017).
-
-    Args:
-        labels: 0/1 array of shape (films, genres).
-        probabilities: float array of the same shape.
-        options: `TuneOptions`.
-
-    Returns:
-        `Decision`.
     """
     from scipy.optimize import minimize_scalar  # only tuning needs it, not scoring
 
     thresholds = np.full(labels.shape[1], 0.5)
 
-    def loss(log_temperature):
+    def loss(log_temperature: float) -> float:
         return binary_cross_entropy(labels, Decision(np.exp(log_temperature), thresholds).calibrate(probabilities))
 
     temperature = float(np.exp(minimize_scalar(loss, bounds=(-2, 2), method="bounded").x))
     return Decision(temperature, fit_thresholds(labels, Decision(temperature, thresholds).calibrate(probabilities), options))
 
 
-def fit_thresholds(labels, probabilities, options):
-    """A threshold for each genre; one for all genres with too few films.
-
-    Args:
-        labels: 0/1 array of shape (films, genres).
-        probabilities: float array of the same shape.
-        options: `TuneOptions`.
-
-    Returns:
-        float array of shape (genres,).
-    """
+def fit_thresholds(labels: NDArray[np.floating], probabilities: NDArray[np.floating],
+                   options: TuneOptions) -> NDArray[np.floating]:
+    """A threshold for each genre; one for all genres with too few films. Arrays are of shape (films, genres)."""
     shared = _best_threshold(labels.ravel(), probabilities.ravel(), options)
     shared = 0.5 if shared is None else shared
     found = (_best_threshold(labels[:, genre], probabilities[:, genre], options)
@@ -70,7 +57,8 @@ def fit_thresholds(labels, probabilities, options):
     return np.array([shared if threshold is None else threshold for threshold in found])
 
 
-def _best_threshold(labels, probabilities, options):
+def _best_threshold(labels: NDArray[np.floating], probabilities: NDArray[np.floating],
+                    options: TuneOptions) -> float | None:
     """The threshold that serves the aim on these films, None where none does."""
     from sklearn.metrics import precision_recall_curve  # only tuning needs it, not scoring
 
@@ -89,19 +77,13 @@ def _best_threshold(labels, probabilities, options):
     return float((below + thresholds[best]) / 2)  # between two films: no film lies on the edge
 
 
-def tune(answers, labels, rows, options):
-    """Fits the decisions of several models on validation films, and finds which model to believe.
+def tune(answers: Mapping[str, Answers], labels: NDArray[np.floating], rows: NDArray[np.intp],
+         options: TuneOptions) -> Decisions:
+    """Fits the decisions of several models on the validation films `rows`, and finds which model to believe.
 
-    Args:
-        answers: dict from model name to `answers.Answers`.
-        labels: 0/1 array of shape (films, genres).
-        rows: int array of the validation films.
-        options: `TuneOptions`.
-
-    Returns:
-        `Decisions`.
+    `labels`: 0/1, of shape (films, genres), of all films.
     """
-    found = Decisions({}, {})
+    found = Decisions({}, {}, aim=options.aim, precision=options.precision if options.aim == "recall" else None)
     for name, of_model in answers.items():
         alone = {f"{name}:{kind}": probabilities for kind, probabilities in of_model.alone.items()}
         for key, probabilities in {name: of_model.probabilities, **alone}.items():
@@ -115,18 +97,18 @@ def tune(answers, labels, rows, options):
     return found
 
 
-def _answers_to(kind, answers):
-    """What each model says of films that have only one modality, or both: dict from name to probabilities."""
+def _answers_to(kind: str, answers: Mapping[str, Answers]) -> dict[str, NDArray[np.floating]]:
+    """The probabilities that each model gives films that have only one modality, or both."""
     if kind == BOTH:
         return {name: of_model.probabilities for name, of_model in answers.items()}
     return {name: of_model.alone.get(kind, of_model.probabilities) for name, of_model in answers.items()
             if of_model.modality == kind or kind in of_model.alone}
 
 
-def _rank(answers, labels):
+def _rank(answers: Mapping[str, NDArray[np.floating]], labels: NDArray[np.floating]) -> list[str]:
     """The names of models from the lowest loss on, measured on films that all of them have something to go by."""
     known = ~np.any([np.isnan(of_model[:, 0]) for of_model in answers.values()], axis=0) if answers else np.zeros(0, bool)
     if not known.any():
-        return list(reversed(answers))
+        return list(answers)[::-1]
     return sorted(answers, key=lambda name: binary_cross_entropy(labels[known], answers[name][known]))
 

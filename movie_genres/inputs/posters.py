@@ -3,17 +3,19 @@
 import errno
 import io
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from movie_genres.base.errors import InputError
-from movie_genres.base.files import is_of_machine, open_regular, read_capped
+from movie_genres.base.errors import InputError, Remedy
+from movie_genres.base.files import StrPath, is_of_machine, open_regular, read_capped
 from movie_genres.inputs.caps import Caps
 
 DECODER = "pillow-1"  # recorded in every model; raise it whenever a change below changes pixels
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
 
 Image.MAX_IMAGE_PIXELS = None  # our own check, made before any pixel is decoded, replaces Pillow's warning
@@ -22,17 +24,17 @@ Image.MAX_IMAGE_PIXELS = None  # our own check, made before any pixel is decoded
 class PosterError(Exception):
     """A poster that cannot be used. `kind` is one short word for tables and counts, the message is for people."""
 
-    def __init__(self, kind, message):
+    def __init__(self, kind: str, message: str):
         super().__init__(message)
         self.kind = kind
 
 
-def read_poster(path, size, caps=Caps()):
+def read_poster(path: StrPath, size: tuple[int, int], caps: Caps = Caps()) -> NDArray[np.uint8]:
     """Reads and decodes one poster file; see `read_file` and `decode_poster`."""
     return decode_poster(read_file(path, caps.bytes), size, caps.pixels)
 
 
-def read_file(path, max_bytes):
+def read_file(path: StrPath, max_bytes: int) -> bytes:
     """The bytes of a regular file, and of nothing else: FIFOs and devices are not read.
 
     Raises:
@@ -55,7 +57,7 @@ def read_file(path, max_bytes):
     return data
 
 
-def stamp_file(path):
+def stamp_file(path: StrPath | int) -> str:
     """Text that changes when a file does, given by its path or its descriptor: its bytes and its time."""
     try:
         info = os.stat(path)
@@ -64,25 +66,25 @@ def stamp_file(path):
     return f"{info.st_size} {info.st_mtime_ns}"
 
 
-def check_bytes(size, max_bytes):
+def check_bytes(size: int, max_bytes: int) -> None:
     """Raises `PosterError` of kind `too_large` for a file of more than `max_bytes`."""
     if size > max_bytes:
         raise PosterError("too_large", f"{size:,} bytes; at most {max_bytes:,} are read")
 
 
-def decode_poster(data, size, max_pixels=Caps().pixels):
+def decode_poster(data: bytes, size: tuple[int, int], max_pixels: int = Caps().pixels) -> NDArray[np.uint8]:
     """Decodes an image file's bytes, whatever its name says, to the array that the models take.
 
     The first frame is used, EXIF rotation is applied, transparency is laid on white, 16-bit grey is scaled to 8 bits,
     and large JPEGs are decoded at a reduced scale.
 
     Args:
-        data: bytes of a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF file.
+        data: of a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF file.
         size: (height, width) of the result in pixels; the aspect ratio is not kept.
         max_pixels: see `Caps`; larger images are refused before they are decoded.
 
     Returns:
-        uint8 array of shape (height, width, 3), RGB, values 0 to 255.
+        RGB, of shape (height, width, 3), values 0 to 255.
 
     Raises:
         PosterError: of kind `empty`, `not_an_image`, `too_large` or `corrupt`.
@@ -91,7 +93,7 @@ def decode_poster(data, size, max_pixels=Caps().pixels):
     if not data:
         raise PosterError("empty", "the file is empty")
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with Image.open(io.BytesIO(data), formats=PICTURE_FORMATS) as image:
             width, height = image.size
             most = max_pixels if image.format == "JPEG" else max_pixels // 4
             if width * height > most:
@@ -99,8 +101,8 @@ def decode_poster(data, size, max_pixels=Caps().pixels):
             # JPEGs are decoded no smaller than this; square, as EXIF may still turn the image.
             image.draft("RGB", (max(size), max(size)))
             image.load()
-            image = _to_rgb(_turned(image))
-            return np.asarray(image.resize(size[::-1], Image.Resampling.BILINEAR, reducing_gap=3.0))
+            rgb = _to_rgb(_turned(image))
+            return np.asarray(rgb.resize(size[::-1], Image.Resampling.BILINEAR, reducing_gap=3.0))
     except UnidentifiedImageError:
         raise PosterError("not_an_image", "not an image in a known format") from None
     except PosterError:
@@ -111,10 +113,10 @@ def decode_poster(data, size, max_pixels=Caps().pixels):
         raise PosterError("corrupt", f"damaged or cut short ({type(error).__name__})") from None
 
 
-def is_picture(data):
+def is_picture(data: bytes) -> bool:
     """Whether bytes begin as an image file of a known format does."""
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS):
+        with Image.open(io.BytesIO(data), formats=PICTURE_FORMATS):
             return True
     except Exception as error:
         if is_of_machine(error):
@@ -122,7 +124,7 @@ def is_picture(data):
         return False
 
 
-def _turned(image):
+def _turned(image: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(image)
     except Exception as error:  # damaged EXIF data, of a picture that is whole
@@ -131,7 +133,7 @@ def _turned(image):
         return image
 
 
-def _to_rgb(image):
+def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":  # 16 and 32 bits a pixel: convert() would clip to white
         pixels = np.nan_to_num(np.asarray(image, dtype=np.float64))
         scale = 257.0 if image.mode.startswith("I") else max(pixels.max(), 1e-9) / 255.0
@@ -142,34 +144,34 @@ def _to_rgb(image):
     return image.convert("RGB")
 
 
-class PosterFiles:
+class LazyPixels:
     """Posters that are decoded when they are asked for, in place of an array that holds them all.
 
     Args:
-        paths: list of files, one for each film; empty text for a film without one.
+        paths: a file for each film; empty text for a film without one.
         size: (height, width) in pixels.
 
-    `files[rows]`, with an int array, is a uint8 array of shape (rows, height, width, 3).
+    `pixels[rows]`, with an int array, is of shape (rows, height, width, 3).
 
     Raises:
         InputError: on indexing, a poster that cannot be decoded.
     """
 
-    def __init__(self, paths, size):
-        self._paths, self._size = paths, tuple(size)
+    def __init__(self, paths: Sequence[str], size: tuple[int, int]):
+        self._paths, self._size = paths, size
         self._pool = ThreadPoolExecutor()
-        self.shape = (len(paths), *self._size, 3)
+        self.shape = (len(paths), *size, 3)
 
-    def stamps(self):
+    def stamps(self) -> list[str]:
         """Texts that change when a poster does: path and `stamp_file` of each."""
         return [f"{path} {stamp_file(path)}" for path in self._paths]
 
-    def __getitem__(self, rows):
+    def __getitem__(self, rows: NDArray[np.intp]) -> NDArray[np.uint8]:
         return np.stack(list(self._pool.map(self._read, rows)))
 
-    def _read(self, row):
+    def _read(self, row: int) -> NDArray[np.uint8]:
         try:
             return read_poster(self._paths[row], self._size)
         except PosterError as error:
             raise InputError(self._paths[row], "a poster that decodes as it did in vectorize", f"{error.kind}: {error}",
-                             "Run: dvc repro vectorize") from None
+                             remedy=Remedy.VECTORIZE) from None

@@ -1,39 +1,54 @@
-"""The table that `prepare` writes and all later stages read: films, genres, labels and splits."""
+"""The folder that `prepare` writes and all later stages read: films, genres, labels and splits."""
 
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+
+from movie_genres.base.files import StrPath
 
 
 class Prepared(NamedTuple):
     """What `prepare` wrote, as the other stages read it.
 
     Attributes:
-        films: data frame of text with the columns id, title, year, overview, genres, poster (path, or empty) and split.
-        genres: list of genre names, the order of all label and probability columns.
-        labels: float32 array of shape (films, genres) of 0 and 1.
+        films: text, with the columns id, title, year, overview, genres (joined by a bar), poster (path, or empty) and split.
+        genres: their names, the order of all label and probability columns.
+        labels: of shape (films, genres), 0 and 1.
     """
 
     films: pd.DataFrame
-    genres: list
-    labels: np.ndarray
+    genres: list[str]
+    labels: NDArray[np.float32]
 
-    def rows(self, split, usable=True):
-        """The indices of the films of a split (and where the bool array `usable` is true), an int array, ascending."""
+    def rows(self, split: str, usable: NDArray[np.bool_] | bool = True) -> NDArray[np.intp]:
+        """The indices of the films of a split (and where `usable`, of shape (films,), is true), ascending."""
         return np.flatnonzero((self.films["split"] == split) & usable)
 
-    def base_rates(self):
-        """The share of training films that have each genre: float64 array of shape (genres,)."""
+    def base_rates(self) -> NDArray[np.float64]:
+        """The share of training films that have each genre, of shape (genres,)."""
         return self.labels[self.rows("train")].mean(axis=0, dtype=np.float64)
 
 
-def load_prepared(folder):
-    """Reads the folder that `prepare` wrote, as `Prepared`."""
+def save_prepared(films: pd.DataFrame, summary: dict[str, Any], folder: StrPath) -> None:
+    """Writes the folder: films as of `Prepared`, and a summary of them, which has their `genres`."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    films.to_csv(folder / "films.csv", index=False, lineterminator="\n")
+    (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+
+
+def load_summary(folder: StrPath) -> dict[str, Any]:
+    """Reads the summary that `save_prepared` wrote."""
+    return json.loads((Path(folder) / "summary.json").read_text())
+
+
+def load_prepared(folder: StrPath) -> Prepared:
+    """Reads what `save_prepared` wrote."""
     films = pd.read_csv(Path(folder) / "films.csv", dtype=str, keep_default_na=False)
-    genres = json.loads((Path(folder) / "summary.json").read_text())["genres"]
+    genres = load_summary(folder)["genres"]
     labels = np.array([[genre in of_film.split("|") for genre in genres] for of_film in films["genres"]])
     return Prepared(films, genres, labels.astype(np.float32))
-

@@ -9,8 +9,8 @@ _WORDS = re.compile(r"\w+")
 _APOSTROPHES = re.compile(r"['’ʼ`]")
 
 
-def normalise(text):
-    """Returns the words of an overview, case-folded, without punctuation, joined by single spaces.
+def normalise(text: str) -> str:
+    """The words of an overview, case-folded, without punctuation, joined by single spaces.
 
     Two overviews that differ only in case, punctuation, spacing or Unicode form become equal.
 

@@ -1,18 +1,21 @@
 """From overviews to token ids: the vocabulary, fitted on training overviews only."""
 
-
-
+import json
 from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Self
 
-from movie_genres.inputs.features import join_ids
+from movie_genres.base.files import StrPath
+from movie_genres.inputs.features import Overviews, join_ids
 from movie_genres.inputs.text import UNKNOWN, normalise
 
 
 class Vocabulary:
-    """Maps overviews to lists of token ids, the same way in training and scoring.
+    """Maps overviews to token ids, the same way in training and scoring.
 
     Args:
-        tokens: list of words, most frequent first, without the two reserved entries; the first has id 2.
+        tokens: words, most frequent first, without the two reserved entries; the first has id 2.
         max_length: overviews are cut after this many words.
 
     Attributes:
@@ -20,15 +23,16 @@ class Vocabulary:
         special: ids that stand for no word.
     """
 
-    hidden, special = UNKNOWN, ()
+    hidden: int = UNKNOWN
+    special: tuple[int, ...] = ()
 
-    def __init__(self, tokens, max_length):
+    def __init__(self, tokens: Iterable[str], max_length: int):
         self.tokens = list(tokens)
         self.max_length = max_length
         self._ids = {token: number for number, token in enumerate(self.tokens, start=UNKNOWN + 1)}
 
     @classmethod
-    def fit(cls, overviews, max_tokens, max_length):
+    def fit(cls, overviews: Iterable[str], max_tokens: int, max_length: int) -> Self:
         """Learns the most frequent words of the training overviews; `max_tokens` counts the two reserved ids.
 
         Of equally frequent words, those that come later in the order of their code points go first.
@@ -37,16 +41,25 @@ class Vocabulary:
         ranked = sorted(counts, key=lambda word: (counts[word], word), reverse=True)
         return cls(ranked[:max_tokens - 2], max_length)
 
-    def content(self):
-        """What `restore_vocabulary` needs: a dict that JSON can hold."""
+    def content(self) -> dict[str, Any]:
+        """The arguments of an equal one, as JSON can hold them; model files have them so."""
         return {"tokens": self.tokens, "max_length": self.max_length}
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.tokens) + 2
 
-    def encode(self, overviews):
-        """Token ids of a list of overviews, as `Overviews`; none for an overview of which no word is known."""
+    def encode(self, overviews: Iterable[str]) -> Overviews:
+        """Token ids of overviews; none for an overview of which no word is known."""
         return join_ids([[self._ids.get(word, UNKNOWN) for word in normalise(overview).split()[:self.max_length]]
                          for overview in overviews], {UNKNOWN})
 
 
+def save_vocabulary(vocabulary: Vocabulary, folder: StrPath) -> None:
+    """Writes `vocabulary.json`."""
+    content = json.dumps(vocabulary.content(), ensure_ascii=False)
+    (Path(folder) / "vocabulary.json").write_text(content + "\n", encoding="utf-8")
+
+
+def load_vocabulary(folder: StrPath) -> Vocabulary:
+    """Reads what `save_vocabulary` wrote."""
+    return Vocabulary(**json.loads((Path(folder) / "vocabulary.json").read_text(encoding="utf-8")))

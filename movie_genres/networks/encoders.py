@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from movie_genres.base.errors import UserError
 from movie_genres.base.options import STRICT
 from movie_genres.inputs.features import Posters
-from movie_genres.inputs.posters import PosterFiles
+from movie_genres.inputs.posters import LazyPixels
 from movie_genres.models import checkpoints
 from movie_genres.models.layers import FEATURES, PREDICTIONS, MaskedMean, log_odds, predictions
 from movie_genres.models.metrics import binary_cross_entropy
@@ -181,7 +181,7 @@ def train_encoder(prepared, readable, options, outputs):
     """
     genres = len(prepared.genres)
     if isinstance(options, PosterEncoder):
-        films = Posters(PosterFiles(prepared.films["poster"].tolist(), options.image_size), readable)
+        films = Posters(LazyPixels(prepared.films["poster"].tolist(), options.image_size), readable)
         build, metadata = functools.partial(build_poster_encoder, options, genres), poster_metadata(prepared, films)
         fine_tune = functools.partial(train_on_posters, build, prepared, films)
     else:

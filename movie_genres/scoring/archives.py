@@ -4,51 +4,28 @@ import bz2
 import contextlib
 import functools
 import gzip
+import io
 import lzma
 import os
 import tarfile
 import zipfile
 import zlib
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import IO, NamedTuple
 
 from movie_genres.base.errors import InputError
 from movie_genres.base.files import is_of_machine, open_regular
 from movie_genres.data.access import is_special
 from movie_genres.inputs.posters import SUFFIXES, PosterError, check_bytes, stamp_file
+from movie_genres.scoring.poster_sources import FailedPoster, Listed, LoadedPoster, PosterSource
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 MAX_HEADERS = 1_000_000  # bytes of the headers before one member of a tar archive; a hostile one may claim gigabytes
 STEP = 1 << 16  # bytes of a compressed tar archive that are passed over at once
-COMPRESSIONS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
-
-
-class FailedPoster(NamedTuple):
-    """A poster that is known not to be readable: it gets its row all the same."""
-
-    name: str
-    kind: str
-    message: str
-
-    def read(self, max_bytes):
-        raise PosterError(self.kind, self.message)
-
-    def stamp(self):
-        return f"{self.kind}: {self.message}"
-
-
-class LoadedPoster(NamedTuple):
-    """A poster whose bytes are here already, as they come in a stream; empty where they are too many."""
-
-    name: str
-    data: bytes
-    size: int
-
-    def read(self, max_bytes):
-        check_bytes(self.size, max_bytes)
-        return self.data
-
-    def stamp(self):
-        return f"{self.size} {zlib.crc32(self.data)}"
+ZIP_MAGIC = (b"PK\3\4", b"PK\5\6")  # the second of an archive without members
+COMPRESSIONS: dict[bytes, tuple[str, Callable[[IO[bytes]], io.BufferedIOBase]]] = {
+    b"\x1f\x8b": ("a gzip file", lambda file: gzip.GzipFile(fileobj=file)),
+    b"BZh": ("a bzip2 file", bz2.BZ2File), b"\xfd7zXZ\0": ("an xz file", lzma.LZMAFile)}
 
 
 class ZipPoster(NamedTuple):
@@ -61,10 +38,10 @@ class ZipPoster(NamedTuple):
     archive_stamp: str
 
     @property
-    def name(self):
+    def name(self) -> str:
         return f"{self.archive}/{self.member}"
 
-    def read(self, max_bytes):
+    def read(self, max_bytes: int) -> bytes:
         try:
             archive = _open_zip(self.archive, self.archive_stamp)
             member = archive.infolist()[self.number]
@@ -82,11 +59,11 @@ class ZipPoster(NamedTuple):
             raise PosterError("corrupt", "cut short in the archive")
         return data
 
-    def stamp(self):
+    def stamp(self) -> str:
         return self.checksum
 
 
-def _trouble_of(member):
+def _trouble_of(member: zipfile.ZipInfo) -> tuple[str, str] | None:
     """(kind, message) of a member of a zip archive that is not read, or None."""
     if is_special(member):
         return "not_a_file", "a link or another special file in the archive"
@@ -98,16 +75,16 @@ def _trouble_of(member):
     return None
 
 
-def _failure_in_archive(error):
+def _failure_in_archive(error: Exception) -> PosterError:
     """The `PosterError` for an error of reading a member; troubles of the machine are raised."""
     if is_of_machine(error):
         raise error
     if isinstance(error, OSError) and error.errno is not None:
-        return PosterError("unreadable", error.strerror)
+        return PosterError("unreadable", error.strerror or str(error))
     return PosterError("corrupt", f"damaged in the archive ({type(error).__name__})")
 
 
-def _open_unchanged(path, stamp):
+def _open_unchanged(path: str, stamp: str) -> IO[bytes]:
     file = open_regular(path)
     if stamp_file(file.fileno()) != stamp:
         file.close()
@@ -116,7 +93,7 @@ def _open_unchanged(path, stamp):
 
 
 @functools.lru_cache(maxsize=8)
-def _open_zip(path, stamp):
+def _open_zip(path: str, stamp: str) -> zipfile.ZipFile:
     # As the file is opened here, the module never closes it, not even when threads confuse its count of readers.
     return zipfile.ZipFile(_open_unchanged(path, stamp))
 
@@ -130,7 +107,7 @@ class TarPoster(NamedTuple):
     size: int
     archive_stamp: str
 
-    def read(self, max_bytes):
+    def read(self, max_bytes: int) -> bytes:
         check_bytes(self.size, max_bytes)
         try:
             with _open_unchanged(self.archive, self.archive_stamp) as file:
@@ -142,22 +119,22 @@ class TarPoster(NamedTuple):
             raise PosterError("corrupt", "cut short in the archive")
         return data
 
-    def stamp(self):
+    def stamp(self) -> str:
         return f"{self.archive_stamp} {self.offset} {self.size}"
 
 
-def without_suffix(name):
+def id_of(name: str) -> str:
     """The id of a file: its path without extension."""
     return os.path.splitext(name)[0].replace(os.sep, "/")
 
 
-def counts(name):
+def counts(name: str) -> bool:
     """Whether a file may be a poster: `.DS_Store` is none."""
     name = os.path.basename(name)
     return not name.startswith(".") or name.lower().endswith(SUFFIXES)
 
 
-def is_tar(file):
+def is_tar(file: IO[bytes]) -> bool:
     """Whether an open file is a tar archive, compressed or not."""
     try:
         start = _unfolded(file)[0].read(tarfile.BLOCKSIZE)
@@ -169,16 +146,16 @@ def is_tar(file):
     return True
 
 
-def _unfolded(file):
+def _unfolded(file: IO[bytes]) -> tuple[IO[bytes] | io.BufferedIOBase, bool]:
     """(an open file, decompressed if it is compressed; whether it is), from its start."""
     file.seek(0)
     start = file.read(6)
     file.seek(0)
-    opener = next((opener for magic, opener in COMPRESSIONS.items() if start.startswith(magic)), None)
-    return (opener(file, mode="rb"), True) if opener else (file, False)
+    opener = next((opener for magic, (_, opener) in COMPRESSIONS.items() if start.startswith(magic)), None)
+    return (opener(file), True) if opener else (file, False)
 
 
-def in_zip(path):
+def in_zip(path: str) -> Listed:
     """Yields (id, poster) for each member of a zip archive but folders and hidden files that are no pictures.
 
     Raises:
@@ -190,15 +167,13 @@ def in_zip(path):
         for number, member in enumerate(_open_zip(path, stamp).infolist()):
             if not member.is_dir() and counts(member.filename):
                 checksum = f"{member.CRC:x} {member.file_size}"
-                yield without_suffix(member.filename), ZipPoster(path, member.filename, number, checksum, stamp)
+                yield id_of(member.filename), ZipPoster(path, member.filename, number, checksum, stamp)
 
 
-def in_tar(path, max_bytes):
+def in_tar(path: str, max_bytes: int) -> Listed:
     """Yields (id, poster) for each member of a tar archive but folders and hidden files that are no pictures.
 
-    Args:
-        path: of the archive.
-        max_bytes: larger posters of a compressed archive are not kept in memory.
+    Posters of more than `max_bytes` in a compressed archive are not kept in memory.
 
     Raises:
         InputError: the archive is damaged.
@@ -207,15 +182,16 @@ def in_tar(path, max_bytes):
         stamp = stamp_file(file.fileno())
         unfolded, is_compressed = _unfolded(file)
         stream = _Stream(unfolded, can_seek=not is_compressed)
-        archive = tarfile.TarFile(fileobj=stream, encoding="utf-8")
+        archive = tarfile.TarFile(fileobj=stream, encoding="utf-8")  # type: ignore[arg-type]  # it only reads
         while member := archive.next():
-            archive.members.clear()  # flat in memory
+            archive.members.clear()  # type: ignore[attr-defined]  # flat in memory; the module's stub lacks it
             stream.header_bytes = 0
             if member.size < 0:
                 raise tarfile.ReadError("a negative size")
             if member.isdir() or not counts(member.name):
                 continue
             name = f"{path}/{member.name}"
+            poster: PosterSource
             if not member.isfile():
                 poster = FailedPoster(name, "not_a_file", "a link or another special file in the archive")
             elif member.issparse():
@@ -225,7 +201,7 @@ def in_tar(path, max_bytes):
             else:
                 data = stream.data(member.offset_data, member.size) if member.size <= max_bytes else b""
                 poster = LoadedPoster(name, data, member.size)
-            yield without_suffix(member.name), poster
+            yield id_of(member.name), poster
         if stream.last != bytes(tarfile.BLOCKSIZE):  # the module takes a damaged header for the end
             raise tarfile.ReadError("no end mark after the last whole member")
         while rest := unfolded.read(STEP):  # of a compressed archive, to its checksum
@@ -236,15 +212,15 @@ def in_tar(path, max_bytes):
 class _Stream:
     """What `tarfile` reads of an archive: forwards only, and with a limit to its headers."""
 
-    def __init__(self, file, can_seek):
+    def __init__(self, file: IO[bytes] | io.BufferedIOBase, can_seek: bool):
         self._file, self._can_seek, self._at = file, can_seek, 0
         self.header_bytes = 0
         self.last = b""  # block read
 
-    def tell(self):
+    def tell(self) -> int:
         return self._at
 
-    def seek(self, at):
+    def seek(self, at: int) -> None:
         if at < self._at:
             raise tarfile.ReadError("a member that lies before the one before it")
         if self._can_seek:
@@ -253,7 +229,7 @@ class _Stream:
         while self._at < at and (data := self._file.read(min(STEP, at - self._at))):
             self._at += len(data)
 
-    def read(self, count):
+    def read(self, count: int) -> bytes:
         self.header_bytes += count
         if count < 0 or self.header_bytes > MAX_HEADERS:
             raise tarfile.ReadError(f"headers of more than {MAX_HEADERS:,} bytes")
@@ -261,7 +237,7 @@ class _Stream:
         self._at += len(self.last)
         return self.last
 
-    def data(self, at, count):
+    def data(self, at: int, count: int) -> bytes:
         """The bytes of a member."""
         self.seek(at)
         data = self._file.read(count)
@@ -272,7 +248,7 @@ class _Stream:
 
 
 @contextlib.contextmanager
-def _whole_archive(path):
+def _whole_archive(path: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # a damaged archive makes the modules raise nearly anything

@@ -6,29 +6,30 @@ import pickle
 import sqlite3
 import tempfile
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from movie_genres.data.access import NAMED_BY_USER, Access
-from movie_genres.data.tables import ID_COLUMNS, TEXT_COLUMNS, open_table
-from movie_genres.scoring.listing import LocalPoster, list_posters
+from movie_genres.data.access import NAMED_BY_USER, Access, TablePath
+from movie_genres.data.parquet import open_table
+from movie_genres.data.reading import TableOptions
+from movie_genres.data.tables import ID_COLUMNS, TEXT_COLUMNS
+from movie_genres.scoring.listing import list_posters
+from movie_genres.scoring.poster_sources import Listed, LocalPoster, PosterSource
 
 
 class Entry(NamedTuple):
     """One film to score.
 
     Attributes:
-        id: text.
-        poster: a poster as of `listing`, or None.
-        overview: text, or None.
         error: (kind, message) of a row that cannot be read.
         identity: bytes that change when anything does that decides the film's row; see `Catalogue`.
     """
 
     id: str
-    poster: object = None
+    poster: PosterSource | None = None
     overview: str | None = None
-    error: tuple | None = None
+    error: tuple[str, str] | None = None
     identity: bytes = b""
 
 
@@ -40,38 +41,37 @@ class Catalogue:
     same partner. A blank overview of a film with a poster is no overview, and no failure.
 
     Args:
-        posters: where they are, text; see `listing.list_posters`; or None.
-        overviews: path or URL of a table, or None.
-        max_bytes: of a poster; see `listing.list_posters`.
-        options: `tables.TableOptions`.
-        is_own: function of a path that tells whether it belongs to the job: that is no poster even where it stands among
-            them. See `job.Job.owns`.
-        access: `access.Access` of what lists and tables name.
+        posters, max_bytes: see `listing.list_posters`.
+        overviews: path or URL of a table.
+        is_own: tells whether a path belongs to the job: that is no poster even where it stands among them.
+        access: where what lists and tables name may be.
 
     Raises:
         InputError: on iteration, an input that is not there or cannot be read to its end.
     """
 
-    def __init__(self, posters, overviews, max_bytes, options, is_own=None, access=Access()):
+    def __init__(self, posters: str | None, overviews: str | None, max_bytes: int, options: TableOptions,
+                 is_own: Callable[[str], bool] | None = None, access: Access = Access()):
         self._posters, self._overviews = posters, overviews
         self._max_bytes, self._options = max_bytes, options
         self._is_own, self._access = is_own, access
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Entry]:
+        posters = () if self._posters is None else self._listed(self._posters)
         if self._overviews is None:
-            items = (Entry(film_id, poster) for film_id, poster in self._listed())
+            items: Iterator[Entry] = (Entry(film_id, poster) for film_id, poster in posters)
         else:
             overviews = read_overviews(self._overviews, self._options, dataclasses.replace(self._access, private_hosts=True))
-            items = overviews if self._posters is None else join(overviews, self._listed())
+            items = overviews if self._posters is None else join(overviews, posters)
         return (item._replace(identity=_identity(item)) for item in items)
 
-    def _listed(self):
-        for film_id, poster in list_posters(self._posters, self._max_bytes, self._options, self._access):
+    def _listed(self, where: str) -> Listed:
+        for film_id, poster in list_posters(where, self._max_bytes, self._options, self._access):
             if not (self._is_own and isinstance(poster, LocalPoster) and self._is_own(poster.name)):
                 yield film_id, poster
 
 
-def _identity(item):
+def _identity(item: Entry) -> bytes:
     """A digest of a film's id, its overview, and its poster's place, size and time."""
     poster = (item.poster.name, item.poster.stamp()) if item.poster else ()
     digest = hashlib.blake2b(digest_size=16)
@@ -82,11 +82,9 @@ def _identity(item):
 
 
 class Survey(NamedTuple):
-    """What `survey` found.
+    """How many films there are, and how many of them have a poster, an overview, both.
 
     Attributes:
-        films: their number.
-        posters, overviews, both: how many of them have a poster, an overview, both.
         digest: text that changes when any of them does.
     """
 
@@ -97,16 +95,14 @@ class Survey(NamedTuple):
     digest: str
 
 
-def survey(films):
-    """Reads all films once, and returns a `Survey`.
-
-    Args:
-        films: iterable of `Entry`.
+def survey(films: Iterable[Entry]) -> Survey:
+    """Reads all films once.
 
     Raises:
         InputError: an input that cannot be read to its end.
     """
-    counts, digest = Counter(), hashlib.sha256()
+    counts: Counter[tuple[bool, bool]] = Counter()
+    digest = hashlib.sha256()
     for item in films:
         counts[item.poster is not None, item.overview is not None] += 1
         digest.update(item.identity)
@@ -114,15 +110,15 @@ def survey(films):
                   sum(count for (_, overview), count in counts.items() if overview), counts[True, True], digest.hexdigest())
 
 
-def read_overviews(path, options, access=NAMED_BY_USER):
+def read_overviews(path: TablePath, options: TableOptions, access: Access = NAMED_BY_USER) -> Iterator[Entry]:
     """Yields an `Entry` for each row of a table, in order; one with missing, extra or far too long cells has an error.
 
     Raises:
         InputError: a needed column is missing, or the table cannot be read to its end.
     """
-    table = open_table(path, options.encoding, options.delimiter, access)
-    identity = table.find(options.id_column, ID_COLUMNS, "--id-column")
-    text = table.find(options.text_column, TEXT_COLUMNS, "--text-column")
+    table = open_table(path, options, access)
+    identity = table.find(options.id_column, ID_COLUMNS, "id_column")
+    text = table.find(options.text_column, TEXT_COLUMNS, "text_column")
     for number, (film_id, overview), problem in table.rows((identity, text)):
         if problem:
             yield Entry(film_id, error=("bad_row", f"row {number} {problem}"))
@@ -130,16 +126,8 @@ def read_overviews(path, options, access=NAMED_BY_USER):
             yield Entry(film_id, overview=overview)
 
 
-def join(overviews, posters):
-    """Joins overviews with posters of the same id; see `Catalogue`. The posters are kept on disk meanwhile.
-
-    Args:
-        overviews: iterable of `Entry`.
-        posters: iterable of (id, poster).
-
-    Yields:
-        `Entry`.
-    """
+def join(overviews: Iterable[Entry], posters: Listed) -> Iterator[Entry]:
+    """Joins overviews with posters of the same id; see `Catalogue`. The posters are kept on disk meanwhile."""
     with tempfile.TemporaryDirectory(prefix="movie-genres-", ignore_cleanup_errors=True) as folder:
         index = sqlite3.connect(Path(folder) / "posters.sqlite", check_same_thread=False, isolation_level=None)
         index.text_factory = bytes
@@ -151,7 +139,7 @@ def join(overviews, posters):
             index.close()
 
 
-def _join(index, overviews, posters):
+def _join(index: sqlite3.Connection, overviews: Iterable[Entry], posters: Listed) -> Iterator[Entry]:
     index.execute("PRAGMA synchronous = OFF")
     index.execute("PRAGMA journal_mode = OFF")
     index.execute("CREATE TABLE posters (id BLOB, poster BLOB)")
@@ -165,7 +153,7 @@ def _join(index, overviews, posters):
         found = () if item.error else index.execute(
             "SELECT poster FROM posters WHERE id = ? ORDER BY rowid LIMIT ?", (key, used + 1)).fetchall()
         if found:
-            overview = item.overview if item.overview.strip() else None
+            overview = item.overview if (item.overview or "").strip() else None
             item = Entry(item.id, pickle.loads(found[-1][0]), overview)
             index.execute("REPLACE INTO films VALUES (?, ?, ?)", (key, used + 1, overview and _key(overview)))
         yield item
@@ -179,9 +167,9 @@ def _join(index, overviews, posters):
             yield Entry(_text(key), pickle.loads(poster), overview and _text(overview))
 
 
-def _key(text):
+def _key(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _text(key):
+def _text(key: bytes) -> str:
     return key.decode("utf-8", "surrogatepass")

@@ -1,5 +1,7 @@
 """Scores films chunk by chunk: every film gets its row, whatever is in it."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -49,7 +51,7 @@ def chunks_of(slots: Iterable[Slot]) -> Iterator[tuple[Slot, ...]]:
         yield tuple(chunk)
 
 
-def score(chunks: Iterable[tuple[Key, Sequence[Entry]]], models: "Models", threads: int | None = None,
+def score(chunks: Iterable[tuple[Key, Sequence[Entry]]], models: Models, threads: int | None = None,
           caps: Caps = Caps()) -> Iterator[tuple[Key, list[Row]]]:
     """Scores films in a stream: while one chunk is in the networks, the next one is read and decoded.
 
@@ -88,7 +90,7 @@ def _decode(film: Entry, sizes: set[Size], caps: Caps) -> Decoded:
         return error
 
 
-def _score_chunk(films: Sequence[Entry], decoded: list[Decoded], models: "Models") -> list[Row]:
+def _score_chunk(films: Sequence[Entry], decoded: list[Decoded], models: Models) -> list[Row]:
     posters = {name: _stack(decoded, network.image_size) for name, network in models.of_modality(POSTER).items()}
     overviews = [film.overview or "" for film in films]
     texts = {name: network.vocabulary.encode(overviews) for name, network in models.of_modality(OVERVIEW).items()}

@@ -1,11 +1,13 @@
 """Runs scoring jobs to their end: which shards are left, how many rows may fail, what scores them."""
 
+from __future__ import annotations
+
 import hashlib
 import itertools
 import logging
 import os
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -19,7 +21,7 @@ from movie_genres.scoring.chunks import chunks_of, score
 from movie_genres.scoring.job import Job
 from movie_genres.scoring.job_files import JobFiles, Line
 from movie_genres.scoring.records import Shard
-from movie_genres.scoring.rows import OK, Row, RowFormat, escape_name, write_part
+from movie_genres.scoring.rows import OK, Cell, Row, RowFormat, escape_name, write_part
 from movie_genres.scoring.slots import Slot, merged, to_score
 
 if TYPE_CHECKING:  # it imports TensorFlow
@@ -138,7 +140,7 @@ def _changed(files: JobFiles) -> UserError:
                      Remedy.SAME_OR_ANEW)
 
 
-def _digested(slots: Iterable[Slot], digest: "_Hash") -> Iterator[Slot]:
+def _digested(slots: Iterable[Slot], digest: _Hash) -> Iterator[Slot]:
     for slot in slots:
         digest.update(slot.entry.identity)
         yield slot
@@ -152,7 +154,7 @@ def _shards(slots: Iterator[Slot], size: int) -> Iterator[tuple[int, Iterator[Sl
         yield number, itertools.chain(first, itertools.islice(slots, size - 1))
 
 
-def lines_of(shards: Shards, layout: RowFormat, models: "Models", threads: int | None, caps: Caps,
+def lines_of(shards: Shards, layout: RowFormat, models: Models, threads: int | None, caps: Caps,
              tolerance: Tolerance) -> Iterator[tuple[int, Line]]:
     """Yields (shard number, line) for each film, in order; see `chunks.score`."""
     # No chunk goes beyond a shard: see `chunks_of`.
@@ -165,7 +167,7 @@ def lines_of(shards: Shards, layout: RowFormat, models: "Models", threads: int |
 class LocalEngine(NamedTuple):
     """Scores shards in this process, one after the other; the next is read while one is scored. See `chunks.score`."""
 
-    models: "Models"
+    models: Models
     threads: int | None
     caps: Caps
 
@@ -177,7 +179,7 @@ class LocalEngine(NamedTuple):
 
 
 def score_anew(films: Iterable[Entry], total: int, out: str | os.PathLike[str], layout: RowFormat,
-               models: "Models") -> Counter[str]:
+               models: Models) -> Counter[str]:
     """Scores films to one file from the start, in this process; an older file of that name is replaced when all is done.
 
     Returns:
@@ -185,7 +187,7 @@ def score_anew(films: Iterable[Entry], total: int, out: str | os.PathLike[str], 
     """
     statuses: Counter[str] = Counter()
 
-    def counted() -> Iterator[Iterable[object]]:
+    def counted() -> Iterator[Sequence[Cell]]:
         lines = lines_of([(0, map(Slot, films))], layout, models, None, Caps(), Tolerance())
         for _, line in track(lines, total, "Scoring", log=False):
             statuses[line.status] += 1

@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from movie_genres.base.errors import InputError, Remedy, UserError
 from movie_genres.base.files import file_digest, locked, replacing, sync_folder
 from movie_genres.scoring.records import Binding, Record, Shard, Tally, read_record
-from movie_genres.scoring.rows import FORMATS, RowFormat, merge_parts, read_rows, write_part
+from movie_genres.scoring.rows import FORMATS, Cell, RowFormat, merge_parts, read_rows, write_part
 
 SETTINGS, COMMIT, GUARD = "job.json", "commit.json", "guard"
 OWN = re.compile(r"guard|lock(-\d+)?|job\.json|commit\.json|merged|\d{5,}\.done|part-\d{5,}\..+|\.partial-.+")
@@ -31,7 +31,7 @@ class Line(NamedTuple):
 
     status: str
     identity: bytes
-    cells: Iterable[Any]
+    cells: Sequence[Cell]
 
 
 class JobFiles:
@@ -163,7 +163,7 @@ class JobFiles:
         """Stages a shard and marks it as done; returns how many of its rows have each status."""
         tally = Tally()
 
-        def counted() -> Iterator[Iterable[Any]]:
+        def counted() -> Iterator[Sequence[Cell]]:
             for line in lines:
                 tally.add(line.status, line.identity)
                 yield line.cells

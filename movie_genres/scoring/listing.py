@@ -3,96 +3,41 @@
 import codecs
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
-from movie_genres.base.errors import InputError
+from movie_genres.base.errors import InputError, MissingPackageError
 from movie_genres.base.files import is_below, is_of_machine, open_regular
-from movie_genres.data.access import HTTP, Access, NotAllowedError, describe, fetch, is_url, list_remote, local_path
+from movie_genres.data.access import HTTP, Access, describe, is_url, list_remote, local_path
+from movie_genres.data.parquet import PARQUET_MAGIC, TABLE_SUFFIXES, ParquetTable, open_table
 from movie_genres.data.reading import TableOptions
-from movie_genres.data.tables import ID_COLUMNS, PARQUET_MAGIC, POSTER_COLUMNS, TABLE_SUFFIXES, ParquetTable, open_table
-from movie_genres.inputs.posters import SUFFIXES, PosterError, check_bytes, is_picture, read_file, stamp_file
-from movie_genres.scoring.archives import (
-    TAR_SUFFIXES,
-    FailedPoster,
-    LoadedPoster,
-    counts,
-    in_tar,
-    in_zip,
-    is_tar,
-    without_suffix,
-)
+from movie_genres.data.tables import ID_COLUMNS, POSTER_COLUMNS, AnyTable
+from movie_genres.inputs.posters import SUFFIXES, is_picture
+from movie_genres.scoring.archives import COMPRESSIONS, TAR_SUFFIXES, ZIP_MAGIC, counts, id_of, in_tar, in_zip, is_tar
+from movie_genres.scoring.poster_sources import FailedPoster, Listed, LoadedPoster, LocalPoster, RemotePoster, poster_at
 
 WILDCARDS = re.compile(r"[*?\[]")
+HTTP_WILDCARDS = re.compile(r"[*\[]")  # a question mark begins a query there
 MAX_LINE = 65_536  # bytes of a line of a list
 SAMPLE = 1000  # lines of a list that are looked at, if one of them is a file or a URL
 HEAD = 65_536  # bytes by which a file is recognised
 PLACES = "a folder, a glob, an archive, a table or a list of posters"
-LISTED = "a list of posters, a path or URL on each line"
+A_LIST = "a list of posters, a path or URL on each line"
 FOREIGN = {b"Rar!\x1a\x07": "a RAR archive", b"7z\xbc\xaf\x27\x1c": "a 7-Zip archive", b"%PDF": "a PDF document",
-           b"\x1f\x8b": "a gzip file that is no tar archive", b"BZh": "a bzip2 file that is no tar archive",
-           b"\xfd7zXZ\0": "an xz file that is no tar archive", b"\x28\xb5\x2f\xfd": "a Zstandard file",
-           codecs.BOM_UTF16_LE: "text in UTF-16 or UTF-32", codecs.BOM_UTF16_BE: "text in UTF-16"}
+           b"\x28\xb5\x2f\xfd": "a Zstandard file", codecs.BOM_UTF16_LE: "text in UTF-16 or UTF-32",
+           codecs.BOM_UTF16_BE: "text in UTF-16",
+           **{magic: f"{kind} that is no tar archive" for magic, (kind, _) in COMPRESSIONS.items()}}
 
 
-class LocalPoster(NamedTuple):
-    """A file of this machine, which must lie below the folder `root` when all links are followed; None: anywhere.
-
-    All kinds of poster have `name`, which tells the user where it is; `read(max_bytes)`, which gives its bytes or raises
-    `posters.PosterError`; and `stamp()`, text that changes when the poster does.
-    """
-
-    name: str
-    root: str | None = None
-
-    def read(self, max_bytes):
-        if not self.is_allowed():
-            raise PosterError("not_allowed", f"outside {self.root}")
-        return read_file(self.name, max_bytes)
-
-    def stamp(self):
-        return stamp_file(self.name) if self.is_allowed() else "not allowed"
-
-    def is_allowed(self):
-        return self.root is None or is_below(self.name, self.root)
-
-
-class RemotePoster(NamedTuple):
-    """A file behind a URL; `version` is what its store says of size and time."""
-
-    name: str
-    version: str = ""
-    access: Access = Access()
-
-    def read(self, max_bytes):
-        try:
-            data = fetch(self.name, self.access, max_bytes + 1)
-        except NotAllowedError as error:
-            raise PosterError("not_allowed", str(error)) from None
-        except FileNotFoundError:
-            raise PosterError("missing", "no such file") from None
-        except TimeoutError:
-            raise PosterError("unreadable", f"no answer within {self.access.timeout:g} seconds") from None
-        except Exception as error:  # every store has errors of its own
-            if is_of_machine(error):
-                raise
-            raise PosterError("unreadable", describe(error)) from None
-        check_bytes(len(data), max_bytes)
-        return data
-
-    def stamp(self):
-        return self.version
-
-
-def list_posters(where, max_bytes, options=TableOptions(), access=Access()):
+def list_posters(where: str, max_bytes: int, options: TableOptions = TableOptions(), access: Access = Access()) -> Listed:
     """Yields (id, poster) for each poster at a place, always in the same order; nothing is decoded.
 
     A file is recognised by its content, and by its suffix only where its content does not tell. Whatever is in a list, a
     folder, an archive or a table gets its row, also what cannot or must not be read: that fails when it is read.
 
     Args:
-        where: text, one of
+        where: one of
             - a folder, with its subfolders; links to folders are not followed; hidden files count only where their name
               says that they are pictures. The id is the path in the folder without extension, by name in each folder;
             - a glob, such as `posters/**/*.jpg`; ids as if the folder before the first wildcard had been given; `**`
@@ -103,7 +48,7 @@ def list_posters(where, max_bytes, options=TableOptions(), access=Access()):
             - an image file, or a list of paths or URLs, one a line, whose ids are the paths without extension;
             - a URL of fsspec such as `s3://bucket/posters`: a folder or a glob.
         max_bytes: posters in compressed tar archives that are larger are not kept in memory.
-        options: `TableOptions`.
+        options: how to read a table.
         access: what the entries of lists and tables may lead to; links in folders may lead no further. Without a root,
             the files of a table must lie below its folder. `where` itself may be anything.
 
@@ -122,7 +67,7 @@ def list_posters(where, max_bytes, options=TableOptions(), access=Access()):
     return _in_file(where, max_bytes, options, access)
 
 
-def _some(where, found):
+def _some(where: str, found: Listed) -> Listed:
     """What was found, with an error at the end if that is nothing."""
     count = 0
     for count, each in enumerate(found, start=1):
@@ -131,12 +76,12 @@ def _some(where, found):
         raise InputError(where, "at least one poster", "none")
 
 
-def _root_for(folder, access):
+def _root_for(folder: str, access: Access) -> str | None:
     """The folder in which links of a folder that the user named must end, or None."""
     return access.root if access.root is None or is_below(folder, access.root) else folder
 
 
-def _in_folder(folder, root, inside=""):
+def _in_folder(folder: str, root: str | None, inside: str = "") -> Listed:
     try:
         with os.scandir(os.path.join(folder, inside)) as entries:
             found = sorted((entry.name, entry.is_dir(follow_symlinks=False),
@@ -144,18 +89,18 @@ def _in_folder(folder, root, inside=""):
     except OSError as error:
         if is_of_machine(error):
             raise
-        raise InputError(error.filename, "a readable folder", error.strerror,
+        raise InputError(error.filename, "a readable folder", error.strerror or str(error),
                          "Change its permissions, or move it away.") from None
     for name, is_folder, leads_to_folder in found:
         path = os.path.join(inside, name)
         if is_folder:
             yield from _in_folder(folder, root, path)
         elif not leads_to_folder and counts(name):
-            yield without_suffix(path), LocalPoster(os.path.join(folder, path), root)
+            yield id_of(path), LocalPoster(os.path.join(folder, path), root)
 
 
-def _matching(pattern, access):
-    base = os.path.dirname(pattern[:WILDCARDS.search(pattern).start()])
+def _matching(pattern: str, access: Access) -> Listed:
+    base = os.path.dirname(WILDCARDS.split(pattern, maxsplit=1)[0])
     rest = pattern[len(base):].lstrip(os.sep)
     hidden = re.compile(r"(^|/)\.(?!\.?(/|$))")
     try:
@@ -169,55 +114,54 @@ def _matching(pattern, access):
     for path in sorted(found):
         inside = os.path.relpath(path, base or os.curdir)
         if hidden.search(rest) or not hidden.search(inside):
-            yield without_suffix(inside), LocalPoster(path, root)
+            yield id_of(inside), LocalPoster(path, root)
 
 
-def _in_file(path, max_bytes, options, access):
+def _in_file(path: str, max_bytes: int, options: TableOptions, access: Access) -> Listed:
     lower = path.lower()
     try:
         with open_regular(path) as file:
             head = file.read(HEAD)
-            tar = is_tar(file)
+            zipped, tar = head.startswith(ZIP_MAGIC), is_tar(file)
             file.seek(0)
             picture = not tar and is_picture(file.read(max_bytes))
     except OSError as error:
         if is_of_machine(error):
             raise
-        raise InputError(path, "a readable file", error.strerror) from None
-    if picture or (lower.endswith(SUFFIXES) and not tar and not head.startswith(b"PK\3\4")):
-        return iter([(without_suffix(os.path.basename(path)), LocalPoster(path))])
-    if tar or (lower.endswith(TAR_SUFFIXES) and not head.startswith(b"PK\3\4")):
+        raise InputError(path, "a readable file", error.strerror or str(error)) from None
+    if picture or (lower.endswith(SUFFIXES) and not tar and not zipped):
+        return iter([(id_of(os.path.basename(path)), LocalPoster(path))])
+    if tar or (lower.endswith(TAR_SUFFIXES) and not zipped):
         return _some(path, in_tar(path, max_bytes))
-    if head.startswith((b"PK\3\4", b"PK\5\6")) or lower.endswith(".zip"):
+    if zipped or lower.endswith(".zip"):
         return _some(path, in_zip(path))
     if head.startswith(PARQUET_MAGIC):
         return _in_table(ParquetTable(path), path, options, access)
     if lower.endswith(TABLE_SUFFIXES):
-        return _in_table(open_table(path, options.encoding, options.delimiter), path, options, access)
+        return _in_table(open_table(path, options), path, options, access)
     _refuse_foreign(path, head)
     _refuse_other_text(path, access)
     return _some(path, _in_list(path, access))
 
 
-def _refuse_foreign(path, head):
-    found = next((name for magic, name in FOREIGN.items() if head.startswith(magic)), None)
-    found = found or (b"\0" in head and "NUL characters: a binary file, text in UTF-16, or a NUL-separated list")
-    if found:
+def _refuse_foreign(path: str, head: bytes) -> None:
+    binary = "NUL characters: a binary file, text in UTF-16, or a NUL-separated list" if b"\0" in head else None
+    if found := next((name for magic, name in FOREIGN.items() if head.startswith(magic)), binary):
         raise InputError(path, PLACES, found, "Unpack an archive; save a list as UTF-8, with a path on each line.")
 
 
-def _lines(path):
+def _lines(path: str) -> Iterator[str]:
     with open_regular(path) as file:
         if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
             file.seek(0)
         for line in iter(lambda: file.readline(MAX_LINE + 1), b""):
             if len(line) > MAX_LINE:
-                raise InputError(path, LISTED, f"a line of more than {MAX_LINE:,} bytes", "Is it a list?")
+                raise InputError(path, A_LIST, f"a line of more than {MAX_LINE:,} bytes", "Is it a list?")
             if listed := os.fsdecode(line.rstrip(b"\r\n")):
                 yield listed
 
 
-def _refuse_other_text(path, access):
+def _refuse_other_text(path: str, access: Access) -> None:
     """Refuses a text, such as a README, of which no line is a file or a URL, or more than half do not even look like one."""
     number = found = likely = 0
     for number, listed in enumerate(_lines(path), start=1):
@@ -227,41 +171,27 @@ def _refuse_other_text(path, access):
         if found and number >= SAMPLE:
             break
     if number and (not found or 2 * likely < number):
-        raise InputError(path, LISTED, f"{number:,} lines, {found:,} of them a file or URL",
+        raise InputError(path, A_LIST, f"{number:,} lines, {found:,} of them a file or URL",
                          "Paths in a list start at the current folder.")
 
 
-def _is_place(listed, access):
+def _is_place(listed: str, access: Access) -> bool:
     poster = poster_at(listed, access)
     if isinstance(poster, LocalPoster):
         return poster.is_allowed() and os.path.isfile(listed)
     return isinstance(poster, FailedPoster) or re.match(r"[A-Za-z][A-Za-z0-9+.:-]*://", listed) is not None
 
 
-def _in_list(path, access):
+def _in_list(path: str, access: Access) -> Listed:
     for listed in _lines(path):
-        yield without_suffix(listed), poster_at(listed, access)
+        yield id_of(listed), poster_at(listed, access)
 
 
-def poster_at(path, access=Access()):
-    """The poster at a path or URL that stands in a list or a table. Opens nothing, and looks at nothing outside a root.
-
-    With `access.root`, the path must lie below it as it is written, and, when it is read, also when links are followed.
-    """
-    if is_url(path):
-        return RemotePoster(path, "", access)
-    if access.root is not None:
-        roots = (os.path.abspath(access.root), os.path.realpath(access.root))
-        written = os.path.abspath(path)
-        if not any(written == root or written.startswith(root.rstrip(os.sep) + os.sep) for root in roots):
-            return FailedPoster(path, "not_allowed", f"outside {access.root}")
-    return LocalPoster(path, access.root)
-
-
-def _in_table(table, path, options, access):
-    identity = table.find(options.id_column, ID_COLUMNS, "--id-column")
-    poster = table.find(options.poster_column, POSTER_COLUMNS, "--poster-column")
-    access = access if access.root is not None else replace(access, root=os.path.dirname(path) or os.curdir)
+def _in_table(table: AnyTable, path: str, options: TableOptions, access: Access) -> Listed:
+    identity = table.find(options.id_column, ID_COLUMNS, "id_column")
+    poster = table.find(options.poster_column, POSTER_COLUMNS, "poster_column")
+    root = os.path.dirname(path) or os.curdir if access.root is None else access.root
+    access = replace(access, root=root)
     for number, (film_id, given), problem in table.rows((identity, poster), raw=poster):
         if problem:
             yield film_id, FailedPoster(film_id, "bad_row", f"row {number} {problem}")
@@ -270,24 +200,25 @@ def _in_table(table, path, options, access):
         elif not given:
             yield film_id, FailedPoster(film_id, "missing", "the row names no poster")
         else:
-            yield film_id, poster_at(given if is_url(given) else os.path.join(access.root, given), access)
+            yield film_id, poster_at(given if is_url(given) else os.path.join(root, given), access)
 
 
-def _wildcard_in(path):
+def _wildcard_in(path: str) -> int | None:
     """Where the first wildcard of a URL, or of a path in a store, begins; None without one."""
     start = path.find("/", path.index("://") + 3) if "://" in path else 0
-    wildcards = r"[*\[]" if path.lower().startswith(HTTP) else WILDCARDS  # in HTTP, a question mark begins a query
-    found = re.compile(wildcards).search(path, start) if start >= 0 else None
-    return found and found.start()
+    wildcards = HTTP_WILDCARDS if path.lower().startswith(HTTP) else WILDCARDS
+    found = wildcards.search(path, start) if start >= 0 else None
+    return found.start() if found else None
 
 
-def _remote(url, access):
+def _remote(url: str, access: Access) -> Listed:
     trusted = replace(access, private_hosts=True)
     try:
         store, path, found = list_remote(url, trusted, _wildcard_in(url) is not None)
     except ImportError as error:
-        raise InputError(url, "a URL of a store whose package is installed", f"that one is missing ({error})",
-                         "For s3://, install it with: pip install 'movie-genres[s3]'") from None
+        if url.lower().startswith("s3"):
+            raise MissingPackageError(url, "s3fs", "s3") from None
+        raise InputError(url, "a URL of a store whose package is installed", f"that one is missing ({error})") from None
     except TimeoutError:
         raise InputError(url, "a listing", f"no answer within {access.timeout:g} seconds") from None
     except Exception as error:  # every store has errors of its own
@@ -302,4 +233,4 @@ def _remote(url, access):
         if about.get("type", "file") == "file" and counts(name):
             version = " ".join(str(about.get(key, "")) for key in ("size", "mtime", "LastModified", "ETag"))
             inside = name[len(base):].lstrip("/") or os.path.basename(name)
-            yield without_suffix(inside), RemotePoster(store.unstrip_protocol(name), version, trusted)
+            yield id_of(inside), RemotePoster(store.unstrip_protocol(name), version, trusted)

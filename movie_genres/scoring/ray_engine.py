@@ -1,5 +1,7 @@
 """Scores shards on a Ray cluster, or in several processes of one machine; needs the extra `ray`."""
 
+from __future__ import annotations
+
 import functools
 import os
 import socket
@@ -106,10 +108,10 @@ def _score_shard(engine: RayEngine, files: JobFiles, number: int, slots: tuple[S
     return files.write(number, map(itemgetter(1), lines))
 
 
-_loaded: dict[tuple[Any, ...], "Models"] = {}  # in a worker: the models that it used last
+_loaded: dict[tuple[Any, ...], Models] = {}  # in a worker: the models that it used last
 
 
-def _models_of(engine: RayEngine) -> "Models":
+def _models_of(engine: RayEngine) -> Models:
     options = engine.batch_size, engine.threads, engine.mixed_precision
     key = tuple(file.digest for file in engine.files), engine.decisions.digest, options
     if key not in _loaded:

@@ -8,31 +8,35 @@ import io
 import json
 import re
 import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from movie_genres.base.errors import InputError, UserError, one_line
+from movie_genres.base.errors import InputError, MissingPackageError, SettingError, one_line
 from movie_genres.scoring.request import RowOptions
 
-SUFFIXES = {".csv": "csv", ".csv.gz": "csv.gz", ".jsonl": "jsonl", ".jsonl.gz": "jsonl.gz", ".parquet": "parquet"}
-FORMATS = tuple(SUFFIXES.values())
+FORMAT_BY_SUFFIX = {".csv": "csv", ".csv.gz": "csv.gz", ".jsonl": "jsonl", ".jsonl.gz": "jsonl.gz", ".parquet": "parquet"}
+FORMATS = tuple(FORMAT_BY_SUFFIX.values())
 OK = "ok"  # the status of a row without failure
 FORMULA = re.compile(r"[=+\-@\t\r]")  # how a cell begins that a spreadsheet may run
+
+Cell = str | float | list[str] | None
 
 
 class Row(NamedTuple):
     """One scored film.
 
     Attributes:
-        id: text.
         source: what the probabilities come from: `poster`, `overview` or `both`; for a failed film, what was given.
         status: `ok` or a short error kind.
         error: a message, empty if ok.
         file: the poster's path, empty if there is none.
-        probabilities: float array of shape (genres,), or None if nothing could be scored.
-        thresholds: float array of shape (genres,): from which probability on each genre counts as there.
+        probabilities: of shape (genres,), or None if nothing could be scored.
+        thresholds: of shape (genres,): from which probability on each genre counts as there.
     """
 
     id: str
@@ -40,8 +44,8 @@ class Row(NamedTuple):
     status: str
     error: str = ""
     file: str = ""
-    probabilities: np.ndarray | None = None
-    thresholds: np.ndarray | None = None
+    probabilities: NDArray[np.floating] | None = None
+    thresholds: NDArray[np.floating] | None = None
 
 
 @dataclass(frozen=True)
@@ -59,15 +63,15 @@ class RowFormat(RowOptions):
     model: str = ""
 
     @property
-    def shown(self):
-        """The columns that are written, a tuple."""
+    def shown(self) -> tuple[str, ...]:
+        """The columns that are written."""
         return self.columns or tuple(name for name in all_columns(self.genres) if name not in ("file", "model"))
 
-    def cells(self, row):
-        """The values of a `Row` in the order of `shown`: text, None, a number, or a list of text."""
-        values = {"id": escape_name(row.id), "source": row.source, "status": row.status, "error": one_line(row.error),
-                  "file": escape_name(row.file), "model": self.model, "genres": None, "top": None}
-        if row.probabilities is not None:
+    def cells(self, row: Row) -> Sequence[Cell]:
+        """The values of a row in the order of `shown`."""
+        values: dict[str, Cell] = {"id": escape_name(row.id), "source": row.source, "status": row.status,
+                                   "error": one_line(row.error), "file": escape_name(row.file), "model": self.model}
+        if row.probabilities is not None and row.thresholds is not None:
             probabilities = row.probabilities.tolist()  # lists: NumPy is slow with a handful of numbers
             thresholds = row.thresholds.tolist() if self.threshold is None else [self.threshold] * len(self.genres)
             order = sorted(range(len(probabilities)), key=probabilities.__getitem__, reverse=True)
@@ -77,7 +81,7 @@ class RowFormat(RowOptions):
         return list(map(values.get, self.shown))
 
 
-def all_columns(genres):
+def all_columns(genres: Sequence[str]) -> tuple[str, ...]:
     """The names of all columns that can be written.
 
     `id`, `source`, `status`, `error`, `genres` (at or above their thresholds, most probable first), `top` (such as
@@ -86,24 +90,24 @@ def all_columns(genres):
     return ("id", "source", "status", "error", "genres", "top", *(f"p_{genre}" for genre in genres), "file", "model")
 
 
-def format_of(path, given=None):
+def format_of(path: str, given: str | None = None) -> str:
     """The format that a name asks for by its suffix, unless one is given.
 
     Raises:
-        UserError: the suffix says nothing; or there is no such format.
+        InputError: the suffix says nothing.
+        SettingError: there is no such format.
     """
     if given:
         if given not in FORMATS:
-            raise UserError(f"--format: expected one of {', '.join(FORMATS)}; found {given}.")
+            raise SettingError("format", f"one of {', '.join(FORMATS)}", given)
         return given
-    name = str(path).lower()
-    found = [format for suffix, format in SUFFIXES.items() if name.endswith(suffix)]
+    found = [format for suffix, format in FORMAT_BY_SUFFIX.items() if path.lower().endswith(suffix)]
     if not found:
-        raise UserError(f"{path}: expected a name that ends in one of {', '.join(SUFFIXES)}. Name the format with --format.")
+        raise InputError(path, f"a format told by a suffix among {', '.join(FORMAT_BY_SUFFIX)}", "none", setting="format")
     return found[0]
 
 
-def escape_name(text):
+def escape_name(text: str) -> str:
     """Text that any reader takes, for a file name that is not UTF-8: each odd byte as `\\xNN`, each backslash doubled.
 
     Names without such bytes stay as they are, but for those that hold a backslash and an x themselves: `restore_name`
@@ -126,24 +130,20 @@ def escape_name(text):
     return data.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
 
 
-def restore_name(text):
+def restore_name(text: str) -> str:
     """The name that `escape_name` made this text of."""
     if "\\x" not in text:
         return text
-    def byte(match):
+
+    def byte(match: re.Match[bytes]) -> bytes:
         return b"\\" if match[1] == b"\\" else bytes([int(match[1][1:], 16)])
 
     return re.sub(rb"\\(\\|x[0-9a-f]{2})", byte, text.encode()).decode("utf-8", "surrogateescape")
 
 
-def write_part(rows, path, layout):
-    """Writes rows to a file, complete in itself; the same rows give the same bytes.
-
-    Args:
-        rows: iterable of cells, as `RowFormat.cells` or `read_rows` gives them.
-        path: where to.
-        layout: `RowFormat`.
-    """
+def write_part(rows: Iterable[Sequence[Cell]], path: Path, layout: RowFormat) -> None:
+    """Writes rows, as `RowFormat.cells` or `read_rows` gives them, to a file that is complete in itself; the same rows give
+    the same bytes."""
     if layout.format == "parquet":
         with _parquet_writer(path, layout) as write:
             write(_arrow_table(rows, layout))
@@ -155,14 +155,8 @@ def write_part(rows, path, layout):
             file.write(as_text(cells, layout).encode())
 
 
-def merge_parts(parts, path, layout):
-    """Joins files by `write_part`, in order, to one; of no parts comes a file without rows.
-
-    Args:
-        parts: list of paths.
-        path: where to.
-        layout: `RowFormat`.
-    """
+def merge_parts(parts: Iterable[Path], path: Path, layout: RowFormat) -> None:
+    """Joins files by `write_part`, in order, to one; of no parts comes a file without rows."""
     if layout.format == "parquet":
         from pyarrow import parquet
 
@@ -178,8 +172,8 @@ def merge_parts(parts, path, layout):
                 shutil.copyfileobj(source, file, 1 << 20)
 
 
-def read_rows(paths, layout):
-    """Yields the cells of each row of some files by `write_part` or `merge_parts`, a tuple in the order of `layout.shown`.
+def read_rows(paths: Iterable[Path], layout: RowFormat) -> Iterator[tuple[Any, ...]]:
+    """Yields the cells of each row of some files by `write_part` or `merge_parts`, in the order of `layout.shown`.
 
     Raises:
         InputError: a file that has other columns, or that cannot be read.
@@ -191,7 +185,7 @@ def read_rows(paths, layout):
             raise InputError(path, f"{layout.format} as it was written", str(error)) from None
 
 
-def _read(path, layout):
+def _read(path: Path, layout: RowFormat) -> Iterator[tuple[Any, ...]]:
     if layout.format == "parquet":
         from pyarrow import parquet
 
@@ -212,18 +206,18 @@ def _read(path, layout):
                 yield tuple(record.values())
 
 
-def _check_columns(path, found, layout):
+def _check_columns(path: Path, found: Sequence[str], layout: RowFormat) -> None:
     if tuple(found) != layout.shown:
         raise InputError(path, f"the columns {', '.join(layout.shown)}", ", ".join(found) or "none",
-                         "Give the options and models that it was written with.")
+                         "Give the settings and models that it was written with.")
 
 
-def _open(path, layout):
+def _open(path: Path, layout: RowFormat) -> gzip.GzipFile | io.BufferedReader:
     return gzip.open(path, "rb") if layout.format.endswith(".gz") else open(path, "rb")
 
 
 @contextlib.contextmanager
-def _create(path, layout):
+def _create(path: Path, layout: RowFormat) -> Iterator[io.BufferedIOBase]:
     with open(path, "wb") as file:
         if layout.format.endswith(".gz"):  # without time and name, so that the same rows give the same bytes
             with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as compressed:
@@ -232,18 +226,18 @@ def _create(path, layout):
             yield file
 
 
-def _header(layout):
+def _header(layout: RowFormat) -> bytes:
     return _csv_line(layout.shown, layout).encode() if layout.format.startswith("csv") else b""
 
 
-def _csv_line(cells, layout):
+def _csv_line(cells: Sequence[Cell], layout: RowFormat) -> str:
     line = io.StringIO()
     # Told to end lines with both characters, the writer also quotes cells that hold one of them.
     csv.writer(line, lineterminator="\r\n").writerow([_csv_cell(value, layout.excel_safe) for value in cells])
     return line.getvalue()[:-2] + "\n"
 
 
-def _csv_cell(value, excel_safe):
+def _csv_cell(value: Cell, excel_safe: bool) -> str | None:
     if isinstance(value, float):
         return f"{value:.4f}"
     if isinstance(value, list):
@@ -251,11 +245,11 @@ def _csv_cell(value, excel_safe):
     return f"'{value}" if excel_safe and value and FORMULA.match(value) else value
 
 
-def _json_line(cells, layout):
+def _json_line(cells: Sequence[Cell], layout: RowFormat) -> str:
     return json.dumps(dict(zip(layout.shown, cells)), ensure_ascii=False) + "\n"
 
 
-def _arrow_table(rows, layout):
+def _arrow_table(rows: Iterable[Sequence[Cell]], layout: RowFormat) -> Any:
     import pyarrow
 
     columns = list(zip(*rows)) or [()] * len(layout.shown)
@@ -263,7 +257,7 @@ def _arrow_table(rows, layout):
                                      schema=_schema(layout))
 
 
-def _schema(layout):
+def _schema(layout: RowFormat) -> Any:
     import pyarrow
 
     kinds = {"genres": pyarrow.list_(pyarrow.string()), "top": pyarrow.list_(pyarrow.string()),
@@ -272,18 +266,14 @@ def _schema(layout):
 
 
 @contextlib.contextmanager
-def _parquet_writer(path, layout):
+def _parquet_writer(path: Path, layout: RowFormat) -> Iterator[Callable[[Any], None]]:
     from pyarrow import parquet
 
     with open(path, "wb") as file, parquet.ParquetWriter(file, _schema(layout)) as writer:
         yield writer.write_table
 
 
-def check_writable(format):
-    """Looks whether the package that a format needs is there.
-
-    Raises:
-        UserError: it is not.
-    """
+def check_writable(format: str) -> None:
+    """Raises `MissingPackageError` where the package that a format needs is not there."""
     if format == "parquet" and importlib.util.find_spec("pyarrow") is None:
-        raise UserError("Parquet needs the package pyarrow. Install it with: pip install 'movie-genres[parquet]'")
+        raise MissingPackageError("Parquet", "pyarrow", "parquet")

@@ -91,7 +91,7 @@ def fingerprint(*parts):
     """A digest of all that a training depends on: this package's code, and what is given.
 
     Args:
-        parts: texts, arrays, `posters.PosterFiles`, and iterables of these.
+        parts: texts, arrays, `posters.LazyPixels`, and iterables of these.
     """
     digest = hashlib.sha256()
     for file in sorted(PACKAGE.rglob("*.py")):

@@ -1,0 +1,121 @@
+"""Where a poster's bytes come from: a file, a URL, or memory. Those in archives stand in `archives`."""
+
+import os
+import zlib
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
+
+from movie_genres.base.files import is_below, is_of_machine
+from movie_genres.data.access import Access, NotAllowedError, describe, fetch, is_url
+from movie_genres.inputs.posters import PosterError, check_bytes, read_file, stamp_file
+
+
+class PosterSource(Protocol):
+    """Gives a poster when it is asked for. Sources are small, can be pickled, and open nothing before."""
+
+    @property
+    def name(self) -> str:
+        """Tells the user where it is."""
+
+    def read(self, max_bytes: int) -> bytes:
+        """The file's bytes.
+
+        Raises:
+            PosterError: they cannot or must not be read, or are more than `max_bytes`.
+            OSError, MemoryError: the machine is out of something; the poster may be well.
+        """
+
+    def stamp(self) -> str:
+        """Text that changes when the poster does."""
+
+
+Listed = Iterable[tuple[str, PosterSource]]  # by the films' ids
+
+
+class LocalPoster(NamedTuple):
+    """A file of this machine, which must lie below the folder `root` when all links are followed; None: anywhere."""
+
+    name: str
+    root: str | None = None
+
+    def read(self, max_bytes: int) -> bytes:
+        if not self.is_allowed():
+            raise PosterError("not_allowed", f"outside {self.root}")
+        return read_file(self.name, max_bytes)
+
+    def stamp(self) -> str:
+        return stamp_file(self.name) if self.is_allowed() else "not allowed"
+
+    def is_allowed(self) -> bool:
+        return self.root is None or is_below(self.name, self.root)
+
+
+class RemotePoster(NamedTuple):
+    """A file behind a URL; `version` is what its store says of size and time."""
+
+    name: str
+    version: str = ""
+    access: Access = Access()
+
+    def read(self, max_bytes: int) -> bytes:
+        try:
+            data = fetch(self.name, self.access, max_bytes + 1)
+        except NotAllowedError as error:
+            raise PosterError("not_allowed", str(error)) from None
+        except FileNotFoundError:
+            raise PosterError("missing", "no such file") from None
+        except TimeoutError:
+            raise PosterError("unreadable", f"no answer within {self.access.timeout:g} seconds") from None
+        except Exception as error:  # every store has errors of its own
+            if is_of_machine(error):
+                raise
+            raise PosterError("unreadable", describe(error)) from None
+        check_bytes(len(data), max_bytes)
+        return data
+
+    def stamp(self) -> str:
+        return self.version
+
+
+class FailedPoster(NamedTuple):
+    """A poster that is known not to be readable: it gets its row all the same."""
+
+    name: str
+    kind: str
+    message: str
+
+    def read(self, max_bytes: int) -> bytes:
+        raise PosterError(self.kind, self.message)
+
+    def stamp(self) -> str:
+        return f"{self.kind}: {self.message}"
+
+
+class LoadedPoster(NamedTuple):
+    """A poster whose bytes are here already, as they come in a stream; empty where they are too many."""
+
+    name: str
+    data: bytes
+    size: int
+
+    def read(self, max_bytes: int) -> bytes:
+        check_bytes(self.size, max_bytes)
+        return self.data
+
+    def stamp(self) -> str:
+        return f"{self.size} {zlib.crc32(self.data)}"
+
+
+def poster_at(path: str, access: Access = Access()) -> LocalPoster | RemotePoster | FailedPoster:
+    """The poster at a path or URL that stands in a list or a table. Opens nothing, and looks at nothing outside a root.
+
+    With `access.root`, the path must lie below it as it is written, and, when it is read, also when links are followed.
+    """
+    if is_url(path):
+        return RemotePoster(path, "", access)
+    if access.root is not None:
+        roots = (os.path.abspath(access.root), os.path.realpath(access.root))
+        written = os.path.abspath(path)
+        if not any(written == root or written.startswith(root.rstrip(os.sep) + os.sep) for root in roots):
+            return FailedPoster(path, "not_allowed", f"outside {access.root}")
+    return LocalPoster(path, access.root)
