@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from movie_genres.data.tables import TableOptions
+from movie_genres.data.reading import TableOptions
 from movie_genres.scoring.catalogue import read_overviews
 
 

@@ -12,7 +12,8 @@ import pandas as pd
 from keras.layers import TextVectorization
 
 from benchmarks.timing import compare
-from movie_genres.data.tables import TEXT_COLUMNS, Table, TableOptions
+from movie_genres.data.reading import TableOptions
+from movie_genres.data.tables import TEXT_COLUMNS, Table
 from movie_genres.ensemble.decisions import choose_models
 from movie_genres.ensemble.scorer import Models
 from movie_genres.inputs.text import normalise

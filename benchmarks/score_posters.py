@@ -14,15 +14,14 @@ from PIL import Image
 from benchmarks.timing import compare
 from movie_genres.ensemble.decisions import choose_models
 from movie_genres.ensemble.scorer import Models
-from movie_genres.inputs.posters import Caps
+from movie_genres.inputs.caps import Caps
 from movie_genres.models import checkpoints
 from movie_genres.models.network import use_mixed_precision
 from movie_genres.scoring.catalogue import Entry
 from movie_genres.scoring.engine import failed_in, score_anew
 from movie_genres.scoring.listing import list_posters
+from movie_genres.scoring.request import Request
 from movie_genres.scoring.rows import RowFormat
-
-BATCH_SIZE = 128
 
 
 @click.command(help=__doc__.split("\n")[0])
@@ -46,7 +45,7 @@ def large_posters(posters, folder, count):
 
 def measure(posters, models, rounds):
     items = [Entry(film_id, poster) for film_id, poster in list_posters(posters, Caps().bytes)]
-    scorer = Models(*choose_models(models, ["poster"]), BATCH_SIZE)
+    scorer = Models(*choose_models(models, ["poster"]), Request.batch_size)
     network, about = checkpoints.load(Path(models) / "cnn.keras")
     paths = [item.poster.name for item in items]
 
@@ -57,7 +56,7 @@ def measure(posters, models, rounds):
     def bare():
         dataset = tf.data.Dataset.from_tensor_slices(paths).map(load, num_parallel_calls=tf.data.AUTOTUNE)
         # It ends at the first damaged file: these are left out, as ours alone reports them.
-        return network.predict(dataset.ignore_errors().batch(BATCH_SIZE).prefetch(tf.data.AUTOTUNE), verbose=0)
+        return network.predict(dataset.ignore_errors().batch(Request.batch_size).prefetch(tf.data.AUTOTUNE), verbose=0)
 
     with tempfile.TemporaryDirectory() as folder:
         def ours(loaded):
@@ -66,7 +65,7 @@ def measure(posters, models, rounds):
         failed = failed_in(ours(scorer))
         assert len(bare()) + failed == len(items)
         use_mixed_precision()  # only from here on: what is compiled before stays as it is
-        halved = Models(*choose_models(models, ["poster"]), BATCH_SIZE)
+        halved = Models(*choose_models(models, ["poster"]), Request.batch_size)
         ours(halved)
         compare({"tf.data map + model.predict": bare, "genre-predict": lambda: ours(scorer),
                  "genre-predict --mixed-precision": lambda: ours(halved)}, rounds, len(items), "posters")

@@ -1,5 +1,6 @@
 """What the library's errors mean to somebody who has given a command: its options and what to run."""
 
+import re
 from collections.abc import Callable
 
 from movie_genres.base.errors import InputError, MissingPackageError, Remedy, SettingError, UserError
@@ -16,6 +17,11 @@ ADVICE = {
 }
 
 
+def in_options(text: str, option_of: Callable[[str], str | None]) -> str:
+    """A text with the option in place of each setting's name in backticks; other words in backticks stay."""
+    return re.sub(r"`(\w+)`", lambda found: option_of(found[1]) or found[0], text)
+
+
 def explain(error: BaseException, option_of: Callable[[str], str] = str) -> str:
     """The message of an error, with what to do about it.
 
@@ -24,7 +30,7 @@ def explain(error: BaseException, option_of: Callable[[str], str] = str) -> str:
         option_of: function from the name of a setting to the option or parameter that sets it.
     """
     if isinstance(error, SettingError):
-        return f"{option_of(error.setting)}: {error.problem}"
+        return f"{option_of(error.setting)}: {in_options(error.problem, option_of)}"
     parts = [str(error) or type(error).__name__]
     if isinstance(error, MissingPackageError):
         parts.append(f"Install it with: pip install 'movie-genres[{error.extra}]'")

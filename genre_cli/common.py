@@ -4,6 +4,8 @@ import contextlib
 import logging
 import os
 import sys
+from collections.abc import Callable, Iterator
+from typing import IO, Any, NoReturn
 
 import click
 
@@ -11,34 +13,35 @@ from genre_cli.advice import explain
 from movie_genres.base.errors import LockedError, StoppedError, UserError, one_line
 
 # The first that fits an error decides; documented in the help of the commands.
-EXIT_CODES = {LockedError: 75, StoppedError: 1, UserError: 2, OSError: 1, MemoryError: 1}
+EXIT_CODES: dict[type[Exception], int] = {LockedError: 75, StoppedError: 1, UserError: 2, OSError: 1, MemoryError: 1}
+REPORTED = tuple(EXIT_CODES)
 INTERRUPTED = 130
 
 
 class Lenient:
     """A text stream like the one it is given, for messages: what cannot be written any more is dropped."""
 
-    def __init__(self, stream):
+    def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
 
-    def write(self, text):
+    def write(self, text: str) -> int:
         self._try(lambda: self._stream.write(text))
         return len(text)
 
-    def flush(self):
+    def flush(self) -> None:
         self._try(self._stream.flush)
 
-    def _try(self, act):
+    def _try(self, act: Callable[[], object]) -> None:
         try:
             act()
         except (OSError, ValueError):  # full, or a pipe that nobody reads any more; ValueError: closed
             _silence(self._stream)
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
 
-def _silence(stream):
+def _silence(stream: IO[str]) -> None:
     """Lets a stream write to nowhere, also what is still in its buffer: Python flushes it when it ends, and complains."""
     with contextlib.suppress(OSError, ValueError):  # not a file
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -46,7 +49,7 @@ def _silence(stream):
         os.close(nowhere)
 
 
-def ensure_streams():
+def ensure_streams() -> None:
     """Opens closed standard streams on the null device, so that no file gets their numbers, and fills gaps in `sys`."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
@@ -57,7 +60,7 @@ def ensure_streams():
             setattr(sys, name, open(os.devnull, "w" if number else "r"))
 
 
-def say(message):
+def say(message: object) -> None:
     """Writes a message to stderr, as one line that can be printed; a stderr that takes no more is passed over."""
     print(one_line(str(message)), file=Lenient(sys.stderr), flush=True)
 
@@ -65,53 +68,54 @@ def say(message):
 class Messages(logging.Handler):
     """Hands log records to `say`."""
 
-    def emit(self, record):
+    def emit(self, record: logging.LogRecord) -> None:
         say(self.text(record))
 
-    def text(self, record):
-        """What to say of a `logging.LogRecord`."""
+    def text(self, record: logging.LogRecord) -> str:
+        """What to say of a record."""
         return record.getMessage()
 
 
-def options_of(command):
-    """The options of a command, and of the commands below it: dict from the name of a setting to such as `--id-column`."""
+def options_of(command: click.Command) -> dict[str | None, str]:
+    """The options of a command, and of the commands below it, such as `--id-column`, by the names of their settings."""
     commands = [command, *getattr(command, "commands", {}).values()]
     return {param.name: param.opts[0] for each in commands for param in each.params}
 
 
 @contextlib.contextmanager
-def reporting(command, tell=say, interrupted="interrupted"):
+def reporting(command: click.Command, tell: Callable[[str], object] = say, interrupted: str = "interrupted"
+              ) -> Iterator[None]:
     """Ends the process with one line and the documented exit code where the block raises what the user should see.
 
     Args:
-        command: the `click.Command` whose options errors may name.
-        tell: function that shows a message.
+        command: whose options errors may name.
+        tell: shows a message.
         interrupted: what to say after Ctrl-C.
     """
     try:
         yield
     except click.ClickException as error:
-        error.message = "\n".join(map(one_line, error.message.splitlines()))  # lines: it may be the help
+        vars(error)["message"] = "\n".join(map(one_line, error.message.splitlines()))  # lines: it may be the help
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         tell(interrupted)
         sys.exit(INTERRUPTED)
-    except tuple(EXIT_CODES) as error:
+    except REPORTED as error:
         tell(f"Error: {explain(error, lambda setting: options_of(command).get(setting, setting))}")
         sys.exit(next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind)))
 
 
-class Reporting:
-    """To be mixed into a `click.Command`: standard streams as in `ensure_streams`, errors as in `reporting`."""
+class Command(click.Command):
+    """A command with standard streams as in `ensure_streams`, and errors as in `reporting`."""
 
-    def main(self, *arguments, standalone_mode=True, **others):
+    def main(self, *arguments: Any, **others: Any) -> NoReturn:
         """Runs the command and ends the process; `standalone_mode` has no meaning here."""
         ensure_streams()
         with contextlib.redirect_stderr(Lenient(sys.stderr)):
             try:
                 with reporting(self):
-                    code = super().main(*arguments, standalone_mode=False, **others)
+                    code = super().main(*arguments, **{**others, "standalone_mode": False})
                     sys.stdout.flush()
             except SystemExit:
                 Lenient(sys.stdout).flush()
@@ -119,9 +123,5 @@ class Reporting:
         sys.exit(code if isinstance(code, int) else 0)
 
 
-class Command(Reporting, click.Command):
-    """A command of its own."""
-
-
-class Group(Reporting, click.Group):
+class Group(Command, click.Group):
     """A command with commands of its own."""

@@ -1,5 +1,7 @@
 """Scores the test films the way `genre-predict` does: from their files, to a CSV with a row for each."""
 
+from pathlib import Path
+
 import click
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -22,7 +24,7 @@ class PredictOptions:
 @models_option
 @click.option("--out", type=FILE, default="predictions/test.csv", show_default=True, help="The CSV file to write.")
 @params_option
-def main(prepared, models, out, params):
+def main(prepared: Path, models: Path, out: Path, params: Path) -> None:
     with running():
         from movie_genres.ensemble.decisions import choose_models
         from movie_genres.ensemble.loading import load_models
@@ -30,13 +32,15 @@ def main(prepared, models, out, params):
         from movie_genres.scoring.catalogue import Entry
         from movie_genres.scoring.engine import score_anew
         from movie_genres.scoring.poster_sources import LocalPoster
+        from movie_genres.scoring.request import Request
         from movie_genres.scoring.rows import RowFormat
 
         options = read_options(params, "predict", PredictOptions)
-        films = load_prepared(prepared).films.query("split == 'test'")
-        items = [Entry(film.id, LocalPoster(film.poster) if film.poster else None, film.overview or None)
-                 for film in films.itertuples()]
-        loaded = load_models(*choose_models(models), batch_size=128)
+        films = load_prepared(prepared).films.query("split == 'test'")[["id", "poster", "overview"]]
+        items = [Entry(film_id, LocalPoster(poster) if poster else None, overview or None)
+                 for film_id, poster, overview in films.to_numpy().tolist()]
+        files, decisions = choose_models(models)
+        loaded = load_models(files, decisions, Request.batch_size)
         out.parent.mkdir(parents=True, exist_ok=True)
         layout = RowFormat(tuple(loaded.genres), top=options.top, threshold=options.threshold)
         statuses = score_anew(items, len(items), out, layout, loaded)

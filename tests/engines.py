@@ -1,6 +1,6 @@
 """An engine for tests of jobs, without networks and without what `conftest` imports."""
 
-from movie_genres.scoring.rows import OK, Row
+from movie_genres.scoring.slots import merged, to_score
 
 
 class RowEngine:
@@ -13,9 +13,9 @@ class RowEngine:
     def __init__(self, row):
         self._row = row
 
-    def __call__(self, job, shards, total, tolerance):
-        for number, items in shards:
-            yield job.write(number, tolerance.watch(map(self._row_of, items)))
+    def __call__(self, files, shards, total, tolerance):
+        for number, slots in shards:
+            yield files.write(number, (line for slot in slots for line in self._lines(slot, files.layout, tolerance)))
 
-    def _row_of(self, item):
-        return Row(item.id, "", OK, kept=item.kept, identity=item.identity) if item.kept else self._row(item)
+    def _lines(self, slot, layout, tolerance):
+        return merged([slot], tolerance.watch(map(self._row, to_score([slot]))), layout)

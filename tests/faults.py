@@ -20,11 +20,13 @@ import numpy as np
 from engines import RowEngine
 
 from movie_genres.base import files
+from movie_genres.base.errors import Remedy, UserError
 from movie_genres.data import access
 from movie_genres.scoring import rows as outputs
-from movie_genres.scoring.catalogue import Entry, survey
+from movie_genres.scoring.catalogue import Entry
 from movie_genres.scoring.engine import Tolerance, run
-from movie_genres.scoring.job import Job
+from movie_genres.scoring.job import open_job
+from movie_genres.scoring.job_files import JobFiles
 from movie_genres.scoring.rows import Row, RowFormat
 
 FILMS = [Entry(f"film {number}") for number in range(11)]
@@ -36,12 +38,13 @@ def row(item):
 
 
 def work(out, layout):
-    job = Job(out, layout, shard_size=4)
-    with job.held():
-        if job.outputs and not job.has_begun:
-            return  # killed in its very last step, when all was done: a user is told that the output is there
-        if not job.begin({"films": len(FILMS)}):
-            run(job, FILMS, survey(FILMS), RowEngine(row), Tolerance())
+    try:
+        with open_job(JobFiles(out, layout, 4), FILMS, {}) as job:
+            if not job.finished:
+                run(job, RowEngine(row), Tolerance())
+    except UserError as error:
+        if error.remedy is not Remedy.REPLACE:  # killed in its very last step, when all was done
+            raise
 
 
 class Faults:

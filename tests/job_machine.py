@@ -24,8 +24,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from movie_genres.base.errors import LockedError, StoppedError, UserError
 from movie_genres.ensemble.decisions import Decisions
 from movie_genres.ensemble.folder import ModelFile
-from movie_genres.scoring import request as predicting
-from movie_genres.scoring.request import Request, predict
+from movie_genres.scoring import predict as predicting
+from movie_genres.scoring.request import Request
 from movie_genres.scoring.rows import Row
 
 GENRES = ("A", "B")
@@ -38,10 +38,9 @@ def engine(model):
     """Scores without networks: what a film gets depends on its overview and the model, and nothing else."""
     def row(item):
         if "bad" in item.overview:
-            return Row(item.id, "overview", "empty_text", "no word", identity=item.identity)
+            return Row(item.id, "overview", "empty_text", "no word")
         chance = hashlib.sha256(f"{item.id} {item.overview} {model}".encode()).digest()[0] / 255
-        return Row(item.id, "overview", "ok", probabilities=np.array([chance, 1 - chance]), thresholds=np.full(2, 0.5),
-                   identity=item.identity)
+        return Row(item.id, "overview", "ok", probabilities=np.array([chance, 1 - chance]), thresholds=np.full(2, 0.5))
 
     return RowEngine(row)
 
@@ -53,7 +52,7 @@ def work(request, model):
     predicting.model_name = lambda *_: "m"
     predicting._engine = lambda *_: engine(model)
     try:
-        predict(request)
+        predicting.predict(request)
     except (LockedError, StoppedError, UserError) as error:
         os._exit({LockedError: LOCKED, StoppedError: STOPPED}.get(type(error), REFUSED))
 

@@ -1,6 +1,6 @@
 import pytest
 
-from movie_genres.data.tables import TableOptions
+from movie_genres.data.reading import TableOptions
 from movie_genres.scoring.catalogue import Catalogue, Entry, join, survey
 from movie_genres.scoring.poster_sources import LocalPoster
 

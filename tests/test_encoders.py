@@ -86,7 +86,7 @@ def test_encoders_join_the_fusion_and_the_scoring(presets, small_arrays, models,
     items = [Entry(film.id, LocalPoster(film.poster), film.overview) for film in prepared.films.iloc[rows].itertuples()]
     files, decisions = choose_models(tmp_path / "models")
     assert {file.name for file in files} == {*answers, "fusion"}
-    rows_of_films, = score([items], Models(files, decisions))
+    (_, rows_of_films), = score([(0, items)], Models(files, decisions))
     scored = np.stack([row.probabilities for row in rows_of_films])
     expected = load_answers(tmp_path / "answers")["fusion"].probabilities[rows]
     assert np.allclose(scored, expected, atol=2e-3)

@@ -21,7 +21,7 @@ from conftest import image_bytes, mutated, noise_bytes
 from PIL import Image
 
 from genre_cli.predict import main as genre_predict
-from movie_genres.data.tables import TableOptions
+from movie_genres.data.reading import TableOptions
 from movie_genres.inputs.posters import PosterError, decode_poster
 from movie_genres.scoring.catalogue import read_overviews
 from movie_genres.scoring.rows import restore_name

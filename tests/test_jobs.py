@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from engines import RowEngine
 
-from movie_genres.base.errors import InputError, LockedError, StoppedError, UserError
+from movie_genres.base.errors import InputError, LockedError, Remedy, StoppedError, UserError
 from movie_genres.scoring import engine as running
-from movie_genres.scoring.catalogue import Entry, survey
-from movie_genres.scoring.engine import KeptRows, Tolerance, run, score_anew
-from movie_genres.scoring.job import Job
+from movie_genres.scoring.catalogue import Entry
+from movie_genres.scoring.engine import Tolerance, run, score_anew
+from movie_genres.scoring.job import Share, open_job
+from movie_genres.scoring.job_files import JobFiles
 from movie_genres.scoring.rows import Row, RowFormat, read_rows
 
 LAYOUT = RowFormat(("A", "B"))
@@ -36,20 +37,18 @@ class Engine(RowEngine):
     def _score(self, item):
         self.scored.append(item.id)
         if item.id in self.bad:
-            return Row(item.id, "poster", "corrupt", "broken", identity=item.identity)
-        return Row(item.id, "poster", "ok", "", "", np.array([0.25, 0.75]), np.array([0.5, 0.5]), identity=item.identity)
+            return Row(item.id, "poster", "corrupt", "broken")
+        return Row(item.id, "poster", "ok", "", "", np.array([0.25, 0.75]), np.array([0.5, 0.5]))
 
 
-def score(out, engine=None, films=FILMS, settings=None, overwrite=False, allowed=None, retry=False, **options):
-    """Does what `request.predict` does with a job; returns the rows by status, None where there was nothing to do."""
-    job = Job(out, LAYOUT, **{"shard_size": 4, **options})
-    with job.held():
-        if retry:
-            films = KeptRows(films, job, job.record())
-        found = survey(films)
-        if job.begin(settings or {"films": found.films}, overwrite, retry):
-            return None
-        return run(job, films, found, engine or Engine(), Tolerance(allowed))[0]
+def opened(out, films=FILMS, settings=None, share=Share(), overwrite=False, retry=False, parts=False):
+    return open_job(JobFiles(out, LAYOUT, 4, parts), films, settings or {}, share, overwrite, retry)
+
+
+def score(out, engine=None, *, allowed=None, **options):
+    """Does what `predict.predict` does with a job; returns the rows by status."""
+    with opened(out, **options) as job:
+        return run(job, engine or Engine(), Tolerance(allowed)).statuses
 
 
 def ids_of(*paths):
@@ -78,11 +77,11 @@ def test_a_stopped_job_shows_no_output_and_goes_on_where_it_stopped(tmp_path):
 
 
 def test_a_job_of_other_settings_is_refused_with_the_reason_and_started_anew_on_request(tmp_path):
-    interrupt(tmp_path / "p.csv", settings={"films": 10, "model": "old"})
+    interrupt(tmp_path / "p.csv", settings={"model": "old"})
     with pytest.raises(UserError, match="begun with model 'old'; found 'new'"):
-        score(tmp_path / "p.csv", settings={"films": 10, "model": "new"})
+        score(tmp_path / "p.csv", settings={"model": "new"})
     anew = Engine()
-    score(tmp_path / "p.csv", anew, settings={"films": 10, "model": "new"}, overwrite=True)
+    score(tmp_path / "p.csv", anew, settings={"model": "new"}, overwrite=True)
     assert len(anew.scored) == 10
 
 
@@ -122,7 +121,7 @@ def test_films_that_change_while_they_are_scored_end_the_job_without_output(tmp_
 def test_a_shard_of_films_that_were_others_for_a_moment_is_scored_again(tmp_path):
     others = [film("0", "changed"), *FILMS[1:]]
     with pytest.raises(StoppedError):
-        score(tmp_path / "p.csv", Engine(bad=["5"]), Changing(FILMS, others), allowed=0)
+        score(tmp_path / "p.csv", Engine(bad=["5"]), films=Changing(FILMS, others), allowed=0)
     with pytest.raises(UserError, match="the input has changed since"):
         score(tmp_path / "p.csv")
     again = Engine()
@@ -132,10 +131,10 @@ def test_a_shard_of_films_that_were_others_for_a_moment_is_scored_again(tmp_path
 
 def test_scoring_anew_writes_all_or_nothing(tmp_path, monkeypatch):
     def rows(chunks, *_):
-        for number, chunk in enumerate(chunks):
+        for key, chunk in chunks:
             if broken:
                 raise OSError("broken")
-            yield [Row(item.id, "poster", "ok") for item in chunk]
+            yield key, [Row(item.id, "poster", "ok") for item in chunk]
 
     monkeypatch.setattr(running, "score", rows)
     broken = False
@@ -196,7 +195,7 @@ def test_a_folder_may_hold_other_files_and_loses_parts_of_another_format(tmp_pat
 
 
 def share(folder, index, **options):
-    return score(folder, parts=True, num_shards=2, shard_index=index, **options)
+    return score(folder, parts=True, share=Share(2, index), **options)
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0), (0, 0, 1), (1, 1, 0, )], ids=str)
@@ -218,16 +217,16 @@ def test_a_share_outlives_its_machine_and_another_one_with_other_films_is_refuse
     share(tmp_path / "shared", 0)
     with pytest.raises(UserError, match="begun with films 10; found 11"):
         share(tmp_path / "shared", 1, films=[*FILMS, film("10")])
-    with pytest.raises(UserError, match="begun with input 'x'; found 'y'"):
+    with pytest.raises(UserError, match="begun with model 'x'; found 'y'"):
         for index, name in enumerate("xy"):
-            share(tmp_path / "other", index, settings={"input": name})
+            share(tmp_path / "other", index, settings={"model": name})
     assert visible(tmp_path / "shared") == visible(tmp_path / "other") == []
 
 
 def test_a_job_that_another_machine_works_on_is_not_thrown_away(tmp_path):
     share(tmp_path / "shared", 0)
     with filelock.FileLock(tmp_path / "shared" / ".job" / "lock-0"), pytest.raises(LockedError):
-        share(tmp_path / "shared", 1, settings={"films": 11}, overwrite=True)
+        share(tmp_path / "shared", 1, settings={"model": "other"}, overwrite=True)
     share(tmp_path / "shared", 1)
     assert visible(tmp_path / "shared") == ["_SUCCESS", *PARTS]
 
@@ -237,12 +236,12 @@ def test_only_failed_rows_are_scored_again(tmp_path, parts):
     out = tmp_path / ("parts" if parts else "p.csv")
     score(out, Engine(["2", "7"]), parts=parts)
     again, mended = Engine(), [film(item.id, "mended") if item.id in "27" else item for item in FILMS]
-    assert score(out, again, mended, retry=True, parts=parts) == {"ok": 10}
+    assert score(out, again, films=mended, retry=True, parts=parts) == {"ok": 10}
     assert again.scored == ["2", "7"]
     score(tmp_path / "undisturbed.csv")
     found = sorted(out.glob("part-*")) if parts else [out]
     assert list(read_rows(found, LAYOUT)) == list(read_rows([tmp_path / "undisturbed.csv"], LAYOUT))
-    assert score(out, Engine(), mended, retry=True, parts=parts) == {"ok": 10}  # what was retried can be retried
+    assert score(out, films=mended, retry=True, parts=parts) == {"ok": 10}  # what was retried can be retried
 
 
 @pytest.mark.parametrize("films", [FILMS[:9], [*FILMS, film("10")], [film("x"), *FILMS[1:]]])
@@ -272,21 +271,31 @@ def test_an_output_of_which_nothing_certain_is_known_is_not_retried(tmp_path, sp
     score(tmp_path / "p.csv", Engine(["2"]))
     spoil(tmp_path)
     before = (tmp_path / "p.csv").read_bytes()
-    with pytest.raises(InputError, match="with --overwrite"):
+    with pytest.raises(InputError) as refused:
         score(tmp_path / "p.csv", retry=True)
+    assert refused.value.remedy is Remedy.SCORE_ANEW
     assert (tmp_path / "p.csv").read_bytes() == before
 
 
 def test_the_output_is_looked_for_while_it_is_held(tmp_path):
     """Two that are started together: the second finds the first one's output, not what was there when it started."""
-    first, second = (Job(tmp_path / "p.csv", LAYOUT, shard_size=4) for _ in range(2))
-    with first.held():
-        with pytest.raises(LockedError), second.held():
+    with opened(tmp_path / "p.csv") as first:
+        with pytest.raises(LockedError), opened(tmp_path / "p.csv"):
             pass
-        first.begin({}, False)
-        run(first, FILMS, survey(FILMS), Engine(), Tolerance())
-    with second.held(), pytest.raises(UserError, match="there is an output already"):
-        second.begin({}, False)
+        run(first, Engine(), Tolerance())
+    with pytest.raises(UserError, match="there is an output already"), opened(tmp_path / "p.csv"):
+        pass
+
+
+def test_an_output_that_appears_while_the_films_are_read_is_not_replaced(tmp_path):
+    class Films(list):
+        def __iter__(self):
+            (tmp_path / "p.csv").write_text("new")
+            return super().__iter__()
+
+    with pytest.raises(UserError, match="there is an output already"):
+        score(tmp_path / "p.csv", films=Films(FILMS))
+    assert (tmp_path / "p.csv").read_text() == "new"
 
 
 @pytest.mark.parametrize("spoil", [
@@ -307,16 +316,16 @@ def test_a_damaged_shard_is_done_again(tmp_path, spoil):
 def test_damaged_settings_are_refused_until_told_to_start_anew(tmp_path, content):
     interrupt(tmp_path / "p.csv")
     (tmp_path / "p.csv.job" / "job.json").write_text(content)
-    with pytest.raises(UserError, match="--overwrite"):
+    with pytest.raises(UserError) as refused:
         score(tmp_path / "p.csv")
+    assert refused.value.remedy is Remedy.SCORE_ANEW
     assert score(tmp_path / "p.csv", overwrite=True) == {"ok": 10}
 
 
 @pytest.mark.parametrize("parts", [False, True])
 def test_nothing_is_left_where_a_job_does_not_begin(tmp_path, parts):
-    job = Job(tmp_path / "p.csv", LAYOUT, parts)
-    with pytest.raises(ZeroDivisionError), job.held():
-        1 / 0
+    with pytest.raises(ZeroDivisionError):
+        score(tmp_path / "p.csv", films=(1 / 0 for _ in FILMS), parts=parts)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -9,7 +9,7 @@ import pytest
 from conftest import image_bytes
 
 from movie_genres.base.errors import InputError
-from movie_genres.data.tables import TableOptions
+from movie_genres.data.reading import TableOptions
 from movie_genres.inputs.posters import PosterError, decode_poster
 from movie_genres.scoring.listing import list_posters
 

@@ -25,7 +25,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from movie_genres.base.errors import InputError, one_line
-from movie_genres.data.tables import Table, TableOptions
+from movie_genres.data.reading import TableOptions
+from movie_genres.data.tables import Table
 from movie_genres.inputs.posters import PosterError
 from movie_genres.scoring.archives import counts
 from movie_genres.scoring.catalogue import read_overviews

@@ -16,17 +16,19 @@ from movie_genres.base.files import file_digest
 from movie_genres.ensemble.decisions import FILE_NAME, choose_models
 from movie_genres.ensemble.folder import model_name
 from movie_genres.models import checkpoints
-from movie_genres.scoring.catalogue import Entry, survey
-from movie_genres.scoring.engine import KeptRows, Tolerance, run
-from movie_genres.scoring.job import Job
+from movie_genres.scoring.catalogue import Entry
+from movie_genres.scoring.engine import Tolerance, run
+from movie_genres.scoring.job import open_job
+from movie_genres.scoring.job_files import JobFiles
 from movie_genres.scoring.rows import Row, RowFormat
+from movie_genres.scoring.slots import Slot
 
 ODD = [None, True, -1, 0, 1e308, float("nan"), float("inf"), 10**30, "", "x", "\x1b[31m", "0.5", "A" * 500, [], {}, [[]],
        {"a": []}]
 FILMS = [Entry(str(number), identity=bytes([number])) for number in range(5)]
 
 
-engine = RowEngine(lambda item: Row(item.id, "poster", "ok" if item.id != "3" else "corrupt", identity=item.identity))
+engine = RowEngine(lambda item: Row(item.id, "poster", "ok" if item.id != "3" else "corrupt"))
 
 
 def write_model(folder):
@@ -43,8 +45,8 @@ def write_model(folder):
     (folder / "release.json").write_text('{"name": "a", "version": "1"}')
 
 
-def new_job(folder):
-    return Job(folder / "p.csv", RowFormat(("A", "B")), shard_size=2)
+def opened(folder, settings, **options):
+    return open_job(JobFiles(folder / "p.csv", RowFormat(("A", "B")), 2), FILMS, settings, **options)
 
 
 def use_models(folder):
@@ -56,30 +58,26 @@ def use_models(folder):
 
 def go_on(folder):
     before = (folder / "p.csv").read_bytes()
-    job = new_job(folder)
-    with job.held():
-        if job.begin({"anew": True}) is None:
-            run(job, FILMS, survey(FILMS), engine, Tolerance())
+    with opened(folder, {"anew": True}) as job:
+        run(job, engine, Tolerance())
     assert (folder / "p.csv").read_bytes() == before  # the same films and the same scores
 
 
 def retry(folder):
-    job = new_job(folder)
-    assert survey(KeptRows(FILMS, job, job.record())).films == len(FILMS)
+    with opened(folder, {"first": True}, retry=True) as job:
+        assert len(list(job.slots())) == len(FILMS)
 
 
 def write_output(folder):
-    with new_job(folder).held() as job:
-        job.begin({"first": True})
-        run(job, FILMS, survey(FILMS), engine, Tolerance())
+    with opened(folder, {"first": True}) as job:
+        run(job, engine, Tolerance())
 
 
 def write_begun(folder):
     """An output, and a job that was begun to replace it."""
     write_output(folder)
-    with new_job(folder).held() as job:
-        job.begin({"anew": True}, overwrite=True)
-        for _ in engine(job, [(0, FILMS[:2])], 0, Tolerance()):
+    with opened(folder, {"anew": True}, overwrite=True) as job:
+        for _ in engine(job.files, [(0, map(Slot, FILMS[:2]))], 0, Tolerance()):
             pass
 
 

@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,12 +16,16 @@ from conftest import image_bytes, noise_bytes
 from PIL import Image
 
 from genre_cli.predict import main as genre_predict
+from movie_genres.base.settings import build, settings_of
+from movie_genres.data.reading import TableOptions
 from movie_genres.ensemble.decisions import choose_models
 from movie_genres.ensemble.scorer import Models
+from movie_genres.inputs.caps import Caps
 from movie_genres.models.checkpoints import read_metadata
 from movie_genres.scoring.catalogue import Entry
 from movie_genres.scoring.chunks import score
 from movie_genres.scoring.poster_sources import LocalPoster
+from movie_genres.scoring.request import Request, RowOptions
 
 GOOD = image_bytes(size=(30, 40))
 
@@ -111,9 +116,10 @@ def test_scores_do_not_depend_on_the_company(small_arrays, models):
     prepared, posters, overviews, _ = small_arrays
     films = prepared.films.iloc[:30]
     items = [item_of(film) for film in films.itertuples()]
-    together, = score([items], Models(*choose_models(models)))
-    alone = list(score([[item] for item in items[:5]], Models(*choose_models(models), batch_size=3)))
-    for row, (single,) in zip(together, alone):
+    (_, together), = score([(0, items)], Models(*choose_models(models)))
+    alone = list(score([(item.id, [item]) for item in items[:5]], Models(*choose_models(models), batch_size=3)))
+    assert [key for key, _ in alone] == [item.id for item in items[:5]]
+    for row, (_, (single,)) in zip(together, alone):
         assert np.allclose(row.probabilities, single.probabilities, atol=1e-6)
 
 
@@ -122,7 +128,7 @@ def test_scoring_agrees_with_evaluation(small_arrays, models, answers):
     rows = prepared.rows("test", posters.present & overviews.present)
     expected = answers["fusion"].probabilities[rows]
     items = [item_of(film) for film in prepared.films.iloc[rows].itertuples()]
-    scored, = score([items], Models(*choose_models(models)))
+    (_, scored), = score([(0, items)], Models(*choose_models(models)))
     found = np.stack([row.probabilities for row in scored])
     assert np.allclose(found, expected, atol=1e-3)  # features are kept in float16 between stages
 
@@ -142,7 +148,7 @@ def test_a_table_without_rows_gives_a_header_and_a_warning(models, tmp_path, run
 
 
 @pytest.mark.parametrize("arguments, message", [
-    (["--out", "p.csv"], "give --posters, --overviews or both"),
+    (["--out", "p.csv"], "--posters: expected posters, or else --overviews, to score; found neither"),
     (["--posters", "posters"], "Missing option '--out'"),
     (["--posters", "nowhere", "--out", "p.csv"], "nowhere: expected a folder, a glob, an archive"),
     (["--posters", "posters", "--out", "no/p.csv"], "found no folder no"),
@@ -236,7 +242,7 @@ def test_machines_read_the_summary_as_json_and_quiet_says_nothing(posters, model
 
 
 @pytest.mark.parametrize("arguments, message", [
-    (["--num-shards", "2"], "expected a folder as --out"),
+    (["--num-shards", "2"], "--out: expected a folder, with a slash at its end"),
     (["--shard-index", "1"], "--shard-index: expected 0 to 0; found 1"),
     (["--columns", "id,x"], "--columns: expected names among id, source"),
     (["--retry-failed"], "expected an earlier output"),
@@ -247,6 +253,16 @@ def test_options_that_make_no_sense_are_refused(posters, models, tmp_path, run, 
     result = run(genre_predict, "--posters", posters, "--models", models, "--out", tmp_path / "p.csv", *arguments)
     assert result.exit_code == 2 and message in result.stderr
     assert not (tmp_path / "p.csv").exists()
+
+
+def test_every_option_is_a_setting_of_the_request():
+    options = {param.name: param for param in genre_predict.params}
+    settings = {setting.name: setting for setting in settings_of(Request)}
+    assert [*settings, "quiet", "log_format"] == list(options)
+    request = build(Request, {"out": "p.csv", "max_bytes": 7, "top": 2, "id_column": "key"})
+    assert request == Request(out="p.csv", caps=Caps(7), row=RowOptions(top=2), tables=TableOptions("key"))
+    in_backticks = {name for param in options.values() for name in re.findall(r"`(\w+)`", param.help)}
+    assert in_backticks & set(settings) == {"top"}  # all others have become options; this is the column
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from engines import RowEngine
 from genre_cli.predict import main as genre_predict
 from movie_genres.ensemble.folder import find_models
 from movie_genres.models.checkpoints import METADATA
-from movie_genres.scoring import request as predicting
+from movie_genres.scoring import predict as predicting
 from movie_genres.scoring.rows import Row
 
 GOOD = image_bytes(size=(30, 40))
@@ -33,9 +33,9 @@ class Stub(RowEngine):
     def score(self, item):
         content = (item.poster.read(10**6) if item.poster else b"") + (item.overview or "").encode()
         if not content:
-            return Row(item.id, "overview", "empty_text", "no word", identity=item.identity)
+            return Row(item.id, "overview", "empty_text", "no word")
         return Row(item.id, "poster", "ok", probabilities=np.full(self.genres, len(content) % 100 / 100),
-                   thresholds=np.full(self.genres, 0.5), identity=item.identity)
+                   thresholds=np.full(self.genres, 0.5))
 
 
 @pytest.fixture
@@ -414,9 +414,9 @@ def test_a_temporary_folder_without_room_is_named(stub, own_models, films, tmp_p
 
 
 def test_a_model_that_is_replaced_while_it_is_loaded_is_refused(own_models, films, tmp_path, run, monkeypatch):
-    from movie_genres.models import network as inference
+    from movie_genres.ensemble import scorer
 
-    network = inference.Network
+    network = scorer.Network
 
     def replaced(path, *options):
         loaded = network(path, *options)
@@ -424,7 +424,7 @@ def test_a_model_that_is_replaced_while_it_is_loaded_is_refused(own_models, film
             file.write(b"\0")
         return loaded
 
-    monkeypatch.setattr(inference, "Network", replaced)
+    monkeypatch.setattr(scorer, "Network", replaced)
     result = run(genre_predict, "--overviews", films, "--models", own_models, "--out", tmp_path / "p.csv")
     assert result.exit_code == 2 and "expected the model file that was there at the start" in result.stderr
     assert not (tmp_path / "p.csv").exists()

@@ -11,14 +11,13 @@ import time
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeVar, TypeVarTuple
 from urllib.parse import unquote, urlsplit
 
 from movie_genres.base.files import is_below, is_of_machine, open_regular
+from movie_genres.data.reading import HTTP, Access
 
-HTTP = ("http", "https")
 STEP = 1 << 20  # bytes of a remote file that must come within one time-out
 
 T = TypeVar("T")
@@ -28,25 +27,6 @@ TablePath = str | Path | zipfile.Path  # text may be a URL
 
 class NotAllowedError(Exception):
     """A place that must not be opened. The message says which rule forbids it."""
-
-
-@dataclass(frozen=True)
-class Access:
-    """Where things may be read from, and how long to wait for them.
-
-    Attributes:
-        root: files named in lists and tables must lie below this folder, links followed; None: anywhere.
-        schemes: the URL schemes that lists and tables may use.
-        private_hosts: whether URLs of lists and tables may lead into a network that is not public.
-        timeout: seconds to wait for each answer: a connection, a listing, a poster, each `STEP` of a table.
-        retries: how often a remote read is tried again after an error other than a time-out.
-    """
-
-    root: str | None = None
-    schemes: tuple[str, ...] = HTTP
-    private_hosts: bool = False
-    timeout: float = 10.0
-    retries: int = 2
 
 
 NAT64 = ipaddress.ip_network("64:ff9b::/96")

@@ -7,7 +7,8 @@ from typing import Any
 from movie_genres.base.errors import InputError, MissingPackageError
 from movie_genres.base.files import is_of_machine
 from movie_genres.data.access import NAMED_BY_USER, Access, TablePath, open_binary
-from movie_genres.data.tables import MAX_CELL, AnyTable, Table, TableOptions, cut
+from movie_genres.data.reading import TableOptions
+from movie_genres.data.tables import MAX_CELL, AnyTable, Table, cut
 
 PARQUET_MAGIC, PARQUET_SUFFIX = b"PAR1", ".parquet"
 TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", PARQUET_SUFFIX)

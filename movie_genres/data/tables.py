@@ -11,7 +11,7 @@ import zlib
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 from movie_genres.base.errors import InputError
 from movie_genres.base.files import is_of_machine
@@ -193,13 +193,3 @@ def _is_long(cell: str | bytes) -> bool:
 def cut(name: str) -> str:
     """The name of a column, not too long for a message."""
     return name if len(name) <= SHOWN_CHARACTERS else name[:SHOWN_CHARACTERS - 1] + "…"
-
-
-class TableOptions(NamedTuple):
-    """How to read tables; None: see `Table` and `AnyTable.find`."""
-
-    id_column: str | None = None
-    text_column: str | None = None
-    poster_column: str | None = None
-    encoding: str | None = None
-    delimiter: str | None = None

@@ -5,7 +5,6 @@ import io
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,24 +12,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from movie_genres.base.errors import InputError, Remedy
 from movie_genres.base.files import StrPath, is_of_machine, open_regular, read_capped
+from movie_genres.inputs.caps import Caps
 
 DECODER = "pillow-1"  # recorded in every model; raise it whenever a change below changes pixels
 PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
-
-
-class Caps(NamedTuple):
-    """How large a poster may be.
-
-    Attributes:
-        bytes: of the file.
-        pixels: width times height of a JPEG; a quarter of that for other formats, which cannot be decoded at a reduced
-            scale: a few bytes of them can stand for gigabytes.
-    """
-
-    bytes: int = 50_000_000
-    pixels: int = 100_000_000
-
 
 Image.MAX_IMAGE_PIXELS = None  # our own check, made before any pixel is decoded, replaces Pillow's warning
 

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from movie_genres.data.access import NAMED_BY_USER, Access, TablePath
 from movie_genres.data.parquet import open_table
-from movie_genres.data.tables import ID_COLUMNS, TEXT_COLUMNS, TableOptions
+from movie_genres.data.reading import TableOptions
+from movie_genres.data.tables import ID_COLUMNS, TEXT_COLUMNS
 from movie_genres.scoring.listing import list_posters
 from movie_genres.scoring.poster_sources import Listed, LocalPoster, PosterSource
 
@@ -22,7 +23,6 @@ class Entry(NamedTuple):
 
     Attributes:
         error: (kind, message) of a row that cannot be read.
-        kept: the film's row in an older output, which is taken over as it is; see `rows.read_rows`.
         identity: bytes that change when anything does that decides the film's row; see `Catalogue`.
     """
 
@@ -30,7 +30,6 @@ class Entry(NamedTuple):
     poster: PosterSource | None = None
     overview: str | None = None
     error: tuple[str, str] | None = None
-    kept: tuple | None = None
     identity: bytes = b""
 
 

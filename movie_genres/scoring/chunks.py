@@ -1,31 +1,49 @@
 """Scores films chunk by chunk: every film gets its row, whatever is in it."""
 
+from __future__ import annotations
+
 import os
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from movie_genres.inputs.caps import Caps
 from movie_genres.inputs.features import Posters
 from movie_genres.inputs.modality import OVERVIEW, POSTER
-from movie_genres.inputs.posters import Caps, PosterError, decode_poster
+from movie_genres.inputs.posters import PosterError, decode_poster
 from movie_genres.inputs.text import normalise
+from movie_genres.scoring.catalogue import Entry
 from movie_genres.scoring.rows import OK, Row
+from movie_genres.scoring.slots import Slot
+
+if TYPE_CHECKING:  # it imports TensorFlow
+    from movie_genres.ensemble.scorer import Models
+
+Key = TypeVar("Key")
+Size = tuple[int, int]  # (height, width) in pixels
+Decoded = dict[Size, NDArray[np.uint8]] | PosterError | None
 
 # Films in work at once; two chunks are in memory. Overviews alone are small, and many give batches of like length.
 CHUNK, CHUNK_OF_OVERVIEWS = 512, 4096
 CHUNK_CHARACTERS = 16_000_000  # and at most this much text, or posters from a stream
 
 
-def chunks_of(items):
-    """Cuts films into chunks: tuples of as many as are good to have in memory.
+def chunks_of(slots: Iterable[Slot]) -> Iterator[tuple[Slot, ...]]:
+    """Cuts films into chunks of as many as are good to have in memory.
 
     What is in a film's chunk can change its probabilities in their last digits: the same films must be cut the same way.
+    Those that keep their rows take their place, so that a long output is never in memory for a single film.
     """
-    chunk, share = [], 0.0
-    for item in items:
-        chunk.append(item)
-        characters = len(item.overview or "") + len(getattr(item.poster, "data", ""))
-        share += max(1 / (CHUNK if item.poster else CHUNK_OF_OVERVIEWS), characters / CHUNK_CHARACTERS)
+    chunk: list[Slot] = []
+    share = 0.0
+    for slot in slots:
+        chunk.append(slot)
+        film = slot.entry
+        characters = len(film.overview or "") + len(getattr(film.poster, "data", ""))
+        share += max(1 / (CHUNK if film.poster else CHUNK_OF_OVERVIEWS), characters / CHUNK_CHARACTERS)
         if share >= 1:
             yield tuple(chunk)
             chunk, share = [], 0.0
@@ -33,88 +51,89 @@ def chunks_of(items):
         yield tuple(chunk)
 
 
-def score(chunks, models, threads=None, caps=Caps()):
+def score(chunks: Iterable[tuple[Key, Sequence[Entry]]], models: Models, threads: int | None = None,
+          caps: Caps = Caps()) -> Iterator[tuple[Key, list[Row]]]:
     """Scores films in a stream: while one chunk is in the networks, the next one is read and decoded.
 
     Args:
-        chunks: iterable of tuples of `catalogue.Entry`; it is read from another thread.
-        models: `scorer.Models`.
+        chunks: (key, films); it is read from another thread.
+        models: which to run.
         threads: number of decoding threads; by default as many as there are cores.
-        caps: `posters.Caps`.
+        caps: how large a poster may be.
 
     Yields:
-        a list of `rows.Row` for each chunk, one for each film, in their order.
+        (key, rows) of each chunk, a row for each film, in their order.
     """
     sizes = {network.image_size for network in models.of_modality(POSTER).values()}
     chunks = iter(chunks)
     with ThreadPoolExecutor(threads or os.cpu_count()) as decoders, ThreadPoolExecutor(1) as reader:
-        def read():
-            chunk = next(chunks, None)
-            return chunk and (chunk, list(decoders.map(lambda item: _decode(item, sizes, caps), chunk)))
+        def read() -> tuple[Key, Sequence[Entry], list[Decoded]] | None:
+            for key, films in chunks:
+                return key, films, list(decoders.map(lambda film: _decode(film, sizes, caps), films))
+            return None
 
         following = reader.submit(read)
         while found := following.result():
             following = reader.submit(read)
-            yield _score_chunk(*found, models)
+            key, films, decoded = found
+            yield key, _score_chunk(films, decoded, models) if films else []
 
 
-def _decode(item, sizes, caps):
-    """The poster in each of the sizes, a dict, or the `PosterError` that says why not; None where none is wanted."""
-    if item.poster is None or item.kept is not None:
+def _decode(film: Entry, sizes: set[Size], caps: Caps) -> Decoded:
+    """The poster in each of the sizes, or what says why not; None where there is none."""
+    if film.poster is None:
         return None
     try:
-        data = item.poster.read(caps.bytes)
+        data = film.poster.read(caps.bytes)
         return {size: decode_poster(data, size, caps.pixels) for size in sizes}
     except PosterError as error:
         return error
 
 
-def _score_chunk(chunk, decoded, models):
-    films = {name: _stack(decoded, network.image_size) for name, network in models.of_modality(POSTER).items()}
-    overviews = [(item.overview or "") if item.kept is None else "" for item in chunk]
+def _score_chunk(films: Sequence[Entry], decoded: list[Decoded], models: Models) -> list[Row]:
+    posters = {name: _stack(decoded, network.image_size) for name, network in models.of_modality(POSTER).items()}
+    overviews = [film.overview or "" for film in films]
     texts = {name: network.vocabulary.encode(overviews) for name, network in models.of_modality(OVERVIEW).items()}
-    probabilities, thresholds = models.decide(len(chunk), {**films, **texts})
-    known = np.any([of_model.present for of_model in texts.values()], axis=0) if texts else np.ones(len(chunk), bool)
+    probabilities, thresholds = models.decide(len(films), {**posters, **texts})
+    known = np.any([of_model.present for of_model in texts.values()], axis=0) if texts else np.ones(len(films), bool)
     rows = []
-    for line, item in enumerate(chunk):
-        if item.kept is not None:
-            rows.append(Row(item.id, "", OK, kept=item.kept, identity=item.identity))
-            continue
-        text_error = None if known[line] or item.overview is None else _text_error(item.overview)
-        rows.append(_row(item, decoded[line], text_error, (probabilities[line], thresholds[line])))
+    for line, film in enumerate(films):
+        text_error = None if known[line] or film.overview is None else _text_error(film.overview)
+        rows.append(_row(film, decoded[line], text_error, (probabilities[line], thresholds[line])))
     return rows
 
 
-def _stack(decoded, image_size):
+def _stack(decoded: list[Decoded], image_size: Size) -> Posters:
     pixels = np.zeros((len(decoded), *image_size, 3), np.uint8)
-    present = np.array([isinstance(poster, dict) for poster in decoded])
-    for line in np.flatnonzero(present):
-        pixels[line] = decoded[line][image_size]
+    present = np.zeros(len(decoded), bool)
+    for line, poster in enumerate(decoded):
+        if isinstance(poster, dict):
+            pixels[line], present[line] = poster[image_size], True
     return Posters(pixels, present)
 
 
-def _text_error(overview):
+def _text_error(overview: str) -> tuple[str, str]:
     """(kind, message) of an overview that no model can make anything of."""
     if not normalise(overview):
         return "empty_text", "the overview has no word"
     return "unknown_text", "the model knows no word of the overview"
 
 
-def _row(item, decoded, text_error, answer):
-    if item.error:
-        return Row(item.id, "overview", *item.error, identity=item.identity)
-    poster_ok, poster_error = isinstance(decoded, dict), decoded if isinstance(decoded, PosterError) else None
-    text_ok = item.overview is not None and text_error is None
-    failures = ([(poster_error.kind, f"poster: {poster_error}")] if poster_error else []) + \
-        ([(text_error[0], f"overview: {text_error[1]}")] if text_error else [])
+def _row(film: Entry, decoded: Decoded, text_error: tuple[str, str] | None,
+         answer: tuple[NDArray[np.floating], NDArray[np.floating]]) -> Row:
+    if film.error:
+        return Row(film.id, "overview", *film.error)
+    poster_ok, text_ok = isinstance(decoded, dict), film.overview is not None and text_error is None
+    failures = [(decoded.kind, f"poster: {decoded}")] if isinstance(decoded, PosterError) else []
+    if text_error:
+        failures.append((text_error[0], f"overview: {text_error[1]}"))
     status = failures[0][0] if failures else OK
     message = "; ".join(message for _, message in failures)
-    file = item.poster.name if item.poster else ""
+    file = film.poster.name if film.poster else ""
     if poster_ok or text_ok:
-        return Row(item.id, _source(poster_ok, text_ok), status, message, file, *answer, identity=item.identity)
-    return Row(item.id, _source(item.poster is not None, item.overview is not None), status, message, file,
-               identity=item.identity)
+        return Row(film.id, _source(poster_ok, text_ok), status, message, file, *answer)
+    return Row(film.id, _source(film.poster is not None, film.overview is not None), status, message, file)
 
 
-def _source(poster, overview):
+def _source(poster: bool, overview: bool) -> str:
     return "both" if poster and overview else "poster" if poster else "overview"

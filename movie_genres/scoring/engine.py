@@ -1,78 +1,51 @@
 """Runs scoring jobs to their end: which shards are left, how many rows may fail, what scores them."""
 
+from __future__ import annotations
+
 import hashlib
 import itertools
 import logging
+import os
 from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from movie_genres.base.errors import StoppedError, UserError
+from movie_genres.base.errors import Remedy, StoppedError, UserError
 from movie_genres.base.files import replacing
 from movie_genres.base.progress import track
-from movie_genres.inputs.posters import Caps
+from movie_genres.inputs.caps import Caps
+from movie_genres.scoring.catalogue import Entry
 from movie_genres.scoring.chunks import chunks_of, score
-from movie_genres.scoring.records import Tally
-from movie_genres.scoring.rows import OK, escape_name, write_part
+from movie_genres.scoring.job import Job
+from movie_genres.scoring.job_files import JobFiles, Line
+from movie_genres.scoring.records import Shard
+from movie_genres.scoring.rows import OK, Cell, Row, RowFormat, escape_name, write_part
+from movie_genres.scoring.slots import Slot, merged, to_score
+
+if TYPE_CHECKING:  # it imports TensorFlow
+    from hashlib import _Hash
+
+    from movie_genres.ensemble.scorer import Models
 
 logger = logging.getLogger(__name__)
 
-
-class KeptRows:
-    """Films of which those that an earlier run has scored well keep their rows; each iteration gives them anew.
-
-    Args:
-        films: iterable of `catalogue.Entry`.
-        job: the `job.Job` whose output is there.
-        record: the `records.Record` of that output.
-
-    Raises:
-        UserError: on iteration, the rows are not those of the films, or a film whose row is kept has changed since.
-    """
-
-    def __init__(self, films, job, record):
-        self._films, self._job, self._record = films, job, record
-
-    def __iter__(self):
-        layout, size = self._job.layout, self._job.shard_size
-        identity, status = map(layout.shown.index, ("id", "status"))
-        tally, number = Tally(), 0
-        for number, (item, cells) in enumerate(itertools.zip_longest(self._films, self._job.rows()), start=1):
-            if item is None or cells is None or cells[identity].lstrip("'") != escape_name(item.id).lstrip("'"):
-                raise UserError(f"{self._job.out}: expected the films of the earlier output, in their order; found another "
-                                f"one in row {number}. Score all anew, with --overwrite.")
-            tally.add(cells[status], item.identity)
-            yield item._replace(kept=cells) if cells[status] == OK else item
-            if number % size == 0:
-                self._check(tally, number)
-                tally = Tally()
-        if number % size:
-            self._check(tally, number)
-
-    def _check(self, tally, number):
-        shard = (number - 1) // self._job.shard_size
-        if [tally.kept] != self._record.kept[shard:shard + 1]:
-            raise UserError(f"{self._job.out}: expected films that are as they were when they were scored; found one that "
-                            f"has changed among rows {shard * self._job.shard_size + 1:,} to {number:,}. "
-                            "Score all anew, with --overwrite.")
+Shards = Iterable[tuple[int, Iterable[Slot]]]  # (number, places of its films), in order; to be read once
 
 
-def failed_in(statuses):
-    """How many rows failed, of a `collections.Counter` of rows by status."""
-    return statuses.total() - statuses[OK]
+def failed_in(statuses: Mapping[str, int]) -> int:
+    """How many rows failed, of the numbers of rows by status."""
+    return sum(statuses.values()) - statuses.get(OK, 0)
 
 
 class Tolerance:
-    """How many rows may fail before a job is stopped.
+    """How many rows may fail before a job is stopped; None: any number."""
 
-    Args:
-        allowed: int, or None for any number.
-    """
-
-    def __init__(self, allowed=None):
+    def __init__(self, allowed: int | None = None) -> None:
         self.allowed, self.failed = allowed, 0
 
-    def add(self, failed, example=""):
+    def add(self, failed: int, example: str = "") -> None:
         """Counts failed rows.
 
         Raises:
@@ -83,7 +56,7 @@ class Tolerance:
             raise StoppedError(f"stopped: {self.failed:,} failed rows where {self.allowed:,} were allowed{example}. What is "
                                "done is kept: the same command goes on with it.")
 
-    def watch(self, rows):
+    def watch(self, rows: Iterable[Row]) -> Iterator[Row]:
         """Passes rows on, and counts those that failed."""
         for row in rows:
             if row.status != OK:
@@ -91,143 +64,135 @@ class Tolerance:
             yield row
 
 
-def run(job, films, survey, engine, tolerance):
-    """Runs a job that is held and begun, to its end.
+class Engine(Protocol):
+    """What scores shards."""
 
-    Args:
-        job: `job.Job`.
-        films: iterable of `catalogue.Entry`.
-        survey: `catalogue.Survey` of them.
-        engine: `LocalEngine`, or another with the same call.
-        tolerance: `Tolerance`.
+    def __call__(self, files: JobFiles, shards: Shards, total: int, tolerance: Tolerance) -> Iterator[Counter[str]]:
+        """Scores and writes shards.
 
-    Returns:
-        (statuses, scored, missing): `collections.Counter` of this machine's rows by status; how many of them were not done
-        before; and how many shards of other machines are missing yet.
+        Args:
+            files: of the job.
+            shards: those that are left.
+            total: how many films there are in all, for the progress bar.
+            tolerance: how many rows may fail.
+
+        Yields:
+            how many rows have each status, for each shard.
+
+        Raises:
+            StoppedError: too many rows failed.
+        """
+
+
+class Outcome(NamedTuple):
+    """What came of a job: this machine's rows by status, how many of them were not done before, and how many shards of other
+    machines are missing yet."""
+
+    statuses: Counter[str]
+    scored: int
+    missing: int
+
+
+def run(job: Job, engine: Engine, tolerance: Tolerance) -> Outcome:
+    """Runs a job to its end.
 
     Raises:
         StoppedError: too many rows failed.
         UserError: the films are no longer those of the survey.
     """
-    statuses = Counter()
-    count = -(-survey.films // job.shard_size)
-    finished = {number: job.done(number) for number in range(count) if job.is_mine(number)}
+    statuses: Counter[str] = Counter()
+    finished = {number: job.files.done(number) for number in job.shards if job.share.has(number)}
     for shard in filter(None, finished.values()):
         statuses.update(shard.statuses)
-        tolerance.add(failed_in(Counter(shard.statuses)))
+        tolerance.add(failed_in(shard.statuses))
     if statuses:
-        logger.info("%s: going on after %s rows that are done", job.out, f"{statuses.total():,}")
+        logger.info("%s: going on after %s rows that are done", job.files.out, f"{statuses.total():,}")
     all_films = hashlib.sha256()
 
-    def pending():
-        for number, shard in _shards(_digested(films, all_films), job.shard_size):
+    def pending() -> Iterator[tuple[int, Iterable[Slot]]]:
+        for number, slots in _shards(_digested(job.slots(), all_films), job.files.shard_size):
             if done := finished.get(number):
-                _check_same(job, number, shard, done)
-            elif job.is_mine(number):
-                yield number, shard
-            deque(shard, maxlen=0)  # pass over what is left of it
+                _check_same(job.files, number, slots, done)
+            elif job.share.has(number):
+                yield number, slots
+            deque(slots, maxlen=0)  # pass over what is left of it
 
-    mine = sum(min(job.shard_size, survey.films - number * job.shard_size) for number in finished)
+    mine = sum(map(job.size_of, finished))
     left = mine - statuses.total()
-    for of_shard in engine(job, pending(), left, tolerance):
+    for of_shard in engine(job.files, pending(), left, tolerance):
         statuses.update(of_shard)
-    if statuses.total() != mine or all_films.hexdigest() != survey.digest:
-        raise _changed(job)
-    return statuses, left, job.finish(count)
+    if statuses.total() != mine or all_films.hexdigest() != job.survey.digest:
+        raise _changed(job.files)
+    return Outcome(statuses, left, job.finish())
 
 
-def _check_same(job, number, films, done):
+def _check_same(files: JobFiles, number: int, slots: Iterable[Slot], done: Shard) -> None:
     """Looks whether films are those of a shard that is done: they may have been others for a moment."""
     digest = hashlib.sha256()
-    deque(_digested(films, digest), maxlen=0)
+    deque(_digested(slots, digest), maxlen=0)
     if digest.hexdigest() != done.films:
-        job.forget(number)
-        raise _changed(job)
+        files.forget(number)
+        raise _changed(files)
 
 
-def _changed(job):
-    return UserError(f"{job.out}: expected films that stay as they were at the start; the input has changed since. "
-                     "Give the same command again, with --overwrite if the change stays.")
+def _changed(files: JobFiles) -> UserError:
+    return UserError(f"{files.out}: expected films that stay as they were at the start; the input has changed since.",
+                     Remedy.SAME_OR_ANEW)
 
 
-def _digested(items, digest):
-    for item in items:
-        digest.update(item.identity)
-        yield item
+def _digested(slots: Iterable[Slot], digest: _Hash) -> Iterator[Slot]:
+    for slot in slots:
+        digest.update(slot.entry.identity)
+        yield slot
 
 
-def _shards(items, size):
-    items = iter(items)
+def _shards(slots: Iterator[Slot], size: int) -> Iterator[tuple[int, Iterator[Slot]]]:
     for number in itertools.count():
-        first = list(itertools.islice(items, 1))
+        first = list(itertools.islice(slots, 1))
         if not first:
             return
-        yield number, itertools.chain(first, itertools.islice(items, size - 1))
+        yield number, itertools.chain(first, itertools.islice(slots, size - 1))
 
 
-class LocalEngine:
-    """Scores shards in this process, one after the other; the next is read while one is scored.
-
-    Args:
-        models: `scorer.Models`.
-        threads, caps: see `chunks.score`.
-    """
-
-    def __init__(self, models, threads, caps):
-        self._models, self._threads, self._caps = models, threads, caps
-
-    def __call__(self, job, shards, total, tolerance):
-        """Scores and writes shards.
-
-        Args:
-            job: `job.Job`.
-            shards: iterable of (number, iterable of `catalogue.Entry`).
-            total: how many films there are in all, for the progress bar.
-            tolerance: `Tolerance`.
-
-        Yields:
-            what `Job.write` returns, for each shard.
-        """
-        numbers = deque()
-
-        def chunks():
-            for number, items in shards:
-                for chunk in chunks_of(items):  # no chunk goes beyond a shard: see `chunks_of`
-                    numbers.append(number)
-                    yield chunk
-
-        def rows():
-            for of_chunk in score(chunks(), self._models, self._threads, self._caps):
-                number = numbers.popleft()
-                for row in of_chunk:
-                    yield number, row
-
-        scored = track(rows(), total, "Scoring", log=False)
-        for number, of_shard in itertools.groupby(scored, key=itemgetter(0)):
-            yield job.write(number, tolerance.watch(map(itemgetter(1), of_shard)))
+def lines_of(shards: Shards, layout: RowFormat, models: Models, threads: int | None, caps: Caps,
+             tolerance: Tolerance) -> Iterator[tuple[int, Line]]:
+    """Yields (shard number, line) for each film, in order; see `chunks.score`."""
+    # No chunk goes beyond a shard: see `chunks_of`.
+    chunks = (((number, chunk), to_score(chunk)) for number, slots in shards for chunk in chunks_of(slots))
+    for (number, chunk), rows in score(chunks, models, threads, caps):
+        for line in merged(chunk, tolerance.watch(rows), layout):
+            yield number, line
 
 
-def score_anew(films, total, out, layout, models, threads=None, caps=Caps()):
+class LocalEngine(NamedTuple):
+    """Scores shards in this process, one after the other; the next is read while one is scored. See `chunks.score`."""
+
+    models: Models
+    threads: int | None
+    caps: Caps
+
+    def __call__(self, files: JobFiles, shards: Shards, total: int, tolerance: Tolerance) -> Iterator[Counter[str]]:
+        """See `Engine`."""
+        lines = lines_of(shards, files.layout, self.models, self.threads, self.caps, tolerance)
+        for number, of_shard in itertools.groupby(track(lines, total, "Scoring", log=False), key=itemgetter(0)):
+            yield files.write(number, map(itemgetter(1), of_shard))
+
+
+def score_anew(films: Iterable[Entry], total: int, out: str | os.PathLike[str], layout: RowFormat,
+               models: Models) -> Counter[str]:
     """Scores films to one file from the start, in this process; an older file of that name is replaced when all is done.
 
-    Args:
-        films: iterable of `catalogue.Entry`.
-        total: their number, for the progress bar.
-        out: the file to write.
-        layout: `rows.RowFormat`.
-        models, threads, caps: see `LocalEngine`.
-
     Returns:
-        `collections.Counter` of the rows by status.
+        how many of the `total` rows have each status.
     """
-    statuses = Counter()
+    statuses: Counter[str] = Counter()
 
-    def counted():
-        for chunk in score(chunks_of(films), models, threads, caps):
-            for row in chunk:
-                statuses[row.status] += 1
-                yield row
+    def counted() -> Iterator[Sequence[Cell]]:
+        lines = lines_of([(0, map(Slot, films))], layout, models, None, Caps(), Tolerance())
+        for _, line in track(lines, total, "Scoring", log=False):
+            statuses[line.status] += 1
+            yield line.cells
 
     with replacing(Path(out)) as partial:
-        write_part(track(counted(), total, "Scoring", log=False), partial, layout)
+        write_part(counted(), partial, layout)
     return statuses

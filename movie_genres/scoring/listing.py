@@ -11,7 +11,8 @@ from movie_genres.base.errors import InputError, MissingPackageError
 from movie_genres.base.files import is_below, is_of_machine, open_regular
 from movie_genres.data.access import HTTP, Access, describe, is_url, list_remote, local_path
 from movie_genres.data.parquet import PARQUET_MAGIC, TABLE_SUFFIXES, ParquetTable, open_table
-from movie_genres.data.tables import ID_COLUMNS, POSTER_COLUMNS, AnyTable, TableOptions
+from movie_genres.data.reading import TableOptions
+from movie_genres.data.tables import ID_COLUMNS, POSTER_COLUMNS, AnyTable
 from movie_genres.inputs.posters import SUFFIXES, is_picture
 from movie_genres.scoring.archives import COMPRESSIONS, TAR_SUFFIXES, ZIP_MAGIC, counts, id_of, in_tar, in_zip, is_tar
 from movie_genres.scoring.poster_sources import FailedPoster, Listed, LoadedPoster, LocalPoster, RemotePoster, poster_at

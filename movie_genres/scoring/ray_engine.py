@@ -1,22 +1,32 @@
 """Scores shards on a Ray cluster, or in several processes of one machine; needs the extra `ray`."""
 
+from __future__ import annotations
+
 import functools
 import os
 import socket
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Iterator
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from movie_genres.base.errors import UserError
 from movie_genres.base.progress import track
 from movie_genres.data.access import within
 from movie_genres.ensemble.decisions import Decisions
+from movie_genres.ensemble.folder import ModelFile
 from movie_genres.ensemble.loading import load_models
-from movie_genres.inputs.posters import Caps
-from movie_genres.scoring.chunks import chunks_of, score
-from movie_genres.scoring.engine import failed_in
+from movie_genres.inputs.caps import Caps
+from movie_genres.scoring.engine import Shards, Tolerance, failed_in, lines_of
+from movie_genres.scoring.job_files import JobFiles
+from movie_genres.scoring.slots import Slot
+
+if TYPE_CHECKING:  # it imports TensorFlow
+    from movie_genres.ensemble.scorer import Models
 
 
 class RayEngine(NamedTuple):
-    """Schedules the shards of a job as Ray tasks; all that makes their bytes is as in `job.LocalEngine`.
+    """Schedules the shards of a job as Ray tasks; all that makes their bytes is as in `engine.LocalEngine`.
 
     The workers need the same Python packages, and the models, the posters and the output under the same paths.
 
@@ -25,24 +35,24 @@ class RayEngine(NamedTuple):
         batch_size: films a step.
         threads: of each task, and the cores that it is given.
         mixed_precision: see `network.use_mixed_precision`.
-        caps: `posters.Caps`.
+        caps: how large a poster may be.
         address: of a cluster; None starts one on this machine, unless the environment names one (`RAY_ADDRESS`).
         timeout: seconds to wait for a cluster.
         retries: how often a shard is tried again when its worker is lost.
     """
 
-    files: list
+    files: list[ModelFile]
     decisions: Decisions
     batch_size: int
     threads: int
     mixed_precision: bool
     caps: Caps
-    address: str | None = None
-    timeout: float = 10.0
+    address: str | None
+    timeout: float
     retries: int = 3
 
-    def __call__(self, job, shards, total, tolerance):
-        """See `job.LocalEngine`; the shards come back as they are ready.
+    def __call__(self, files: JobFiles, shards: Shards, total: int, tolerance: Tolerance) -> Iterator[Counter[str]]:
+        """See `engine.Engine`; the shards come back as they are ready.
 
         Raises:
             UserError: there is no such cluster; or a shard was lost with its worker more often than `retries`.
@@ -52,10 +62,10 @@ class RayEngine(NamedTuple):
         self._connect()
         task = ray.remote(num_cpus=self.threads, max_retries=self.retries)(_score_shard)
         at_once = 2 * max(1, int(ray.cluster_resources().get("CPU", 1)) // self.threads)
-        running = []
+        running: list[Any] = []
         try:
-            for number, items in track(shards, -(-total // job.shard_size), "Shards", log=False):
-                running.append(task.remote(self, job, number, tuple(items)))
+            for number, slots in track(shards, -(-total // files.shard_size), "Shards", log=False):
+                running.append(task.remote(self, files, number, tuple(slots)))
                 if len(running) >= at_once:
                     yield self._next(running, tolerance)
             while running:
@@ -63,7 +73,7 @@ class RayEngine(NamedTuple):
         finally:
             ray.shutdown()
 
-    def _connect(self):
+    def _connect(self) -> None:
         import ray
 
         address = self.address or os.environ.get("RAY_ADDRESS") or ""
@@ -79,12 +89,12 @@ class RayEngine(NamedTuple):
         except (OSError, OverflowError, ValueError, RuntimeError) as error:
             raise UserError(f"{address}: expected a Ray cluster; found none ({type(error).__name__}).") from None
 
-    def _next(self, running, tolerance):
+    def _next(self, running: list[Any], tolerance: Tolerance) -> Counter[str]:
         import ray
 
         ready, running[:] = ray.wait(running, num_returns=1)
         try:
-            statuses = ray.get(ready[0])
+            statuses: Counter[str] = ray.get(ready[0])
         except ray.exceptions.RayTaskError as error:
             raise (error.cause if isinstance(error.cause, (UserError, OSError, MemoryError)) else error) from None
         except ray.exceptions.RayError as error:
@@ -93,15 +103,15 @@ class RayEngine(NamedTuple):
         return statuses
 
 
-def _score_shard(engine, job, number, items):
-    chunks = score(chunks_of(items), _models_of(engine), engine.threads, engine.caps)
-    return job.write(number, (row for rows in chunks for row in rows))
+def _score_shard(engine: RayEngine, files: JobFiles, number: int, slots: tuple[Slot, ...]) -> Counter[str]:
+    lines = lines_of([(number, slots)], files.layout, _models_of(engine), engine.threads, engine.caps, Tolerance())
+    return files.write(number, map(itemgetter(1), lines))
 
 
-_loaded = {}  # in a worker: the models that it used last
+_loaded: dict[tuple[Any, ...], Models] = {}  # in a worker: the models that it used last
 
 
-def _models_of(engine):
+def _models_of(engine: RayEngine) -> Models:
     options = engine.batch_size, engine.threads, engine.mixed_precision
     key = tuple(file.digest for file in engine.files), engine.decisions.digest, options
     if key not in _loaded:

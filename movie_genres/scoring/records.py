@@ -2,16 +2,19 @@
 
 import hashlib
 from collections import Counter
-from typing import Annotated
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
-from movie_genres.base.errors import InputError
+from movie_genres.base.errors import InputError, Remedy
 from movie_genres.base.files import read_small
 from movie_genres.base.options import first_problem
 from movie_genres.scoring.rows import OK
 
 Count = Annotated[int, Field(ge=0)]
+Kind = TypeVar("Kind", bound=BaseModel)
 
 
 class Shard(BaseModel):
@@ -21,8 +24,7 @@ class Shard(BaseModel):
         statuses: how many rows have each status.
         films: digest of the identities of its films, in order.
         kept: the same, without those of the films whose rows failed.
-        digest: SHA-256 of its file.
-        bytes: of its file.
+        digest: SHA-256 of its file; `bytes`: its size.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -34,7 +36,7 @@ class Shard(BaseModel):
     bytes: Count
 
 
-class Binding(RootModel[dict]):
+class Binding(RootModel[dict[str, Any]]):
     """All that decides the rows of an output."""
 
 
@@ -50,50 +52,47 @@ class Record(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    binding: dict
+    binding: dict[str, Any]
     statuses: dict[str, Count]
     kept: list[str]
     files: dict[str, str]
 
-    def digest(self):
+    def digest(self) -> str:
         """SHA-256 of the record."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
 class Tally:
-    """Counts the rows of a shard, and makes the digests of its films.
+    """Counts the rows of a shard by status, and makes the digests of its films."""
 
-    Attributes:
-        statuses: `collections.Counter` of the rows by status.
-    """
+    def __init__(self) -> None:
+        self.statuses: Counter[str] = Counter()
+        self._films, self._kept = hashlib.sha256(), hashlib.sha256()
 
-    def __init__(self):
-        self.statuses, self._films, self._kept = Counter(), hashlib.sha256(), hashlib.sha256()
-
-    def add(self, status, identity):
+    def add(self, status: str, identity: bytes) -> None:
         """Adds a row's status and its film's `catalogue.Entry.identity`, in the order of the shard."""
         self.statuses[status] += 1
         self._films.update(identity)
         self._kept.update(identity if status == OK else b"failed")  # a failed film may change before it is tried again
 
     @property
-    def films(self):
+    def films(self) -> str:
         """The digest of all films, as hexadecimal text."""
         return self._films.hexdigest()
 
     @property
-    def kept(self):
+    def kept(self) -> str:
         """The digest of the films whose rows are ok."""
         return self._kept.hexdigest()
 
 
-def difference(made_with, given):
+def difference(made_with: Mapping[str, Any], given: Mapping[str, Any]) -> str:
     """Says in which entry two bindings differ."""
     key = next(key for key in {**given, **made_with} if given.get(key) != made_with.get(key))
     return f"begun with {key} {made_with.get(key)!r}; found {given.get(key)!r}"
 
 
-def read_record(path, kind):
+def read_record(path: Path, kind: type[Kind]) -> Kind:
     """Reads a `Shard`, a `Binding` or a `Record`.
 
     Raises:
@@ -103,4 +102,4 @@ def read_record(path, kind):
         return kind.model_validate_json(read_small(path, "a record of this toolkit"))
     except ValidationError as error:
         raise InputError(path, "a record of this toolkit", first_problem(error),
-                         "Score all anew, with --overwrite.") from None
+                         remedy=Remedy.SCORE_ANEW) from None

@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from movie_genres.base.errors import InputError, MissingPackageError, SettingError, one_line
+from movie_genres.scoring.request import RowOptions
 
 FORMAT_BY_SUFFIX = {".csv": "csv", ".csv.gz": "csv.gz", ".jsonl": "jsonl", ".jsonl.gz": "jsonl.gz", ".parquet": "parquet"}
 FORMATS = tuple(FORMAT_BY_SUFFIX.values())
@@ -35,8 +37,6 @@ class Row(NamedTuple):
         file: the poster's path, empty if there is none.
         probabilities: of shape (genres,), or None if nothing could be scored.
         thresholds: of shape (genres,): from which probability on each genre counts as there.
-        kept: the film's cells in an older output, which are written as they are; all else but the status is empty then.
-        identity: see `catalogue.Entry`.
     """
 
     id: str
@@ -46,30 +46,21 @@ class Row(NamedTuple):
     file: str = ""
     probabilities: NDArray[np.floating] | None = None
     thresholds: NDArray[np.floating] | None = None
-    kept: tuple | None = None
-    identity: bytes = b""
 
 
-class RowFormat(NamedTuple):
+@dataclass(frozen=True)
+class RowFormat(RowOptions):
     """What is written of each film.
 
     Attributes:
         genres: names, in the order of the probabilities.
-        columns: names of those that `all_columns` gives; None for the usual ones.
         format: one of `FORMATS`.
-        top: how many genres stand in `top`.
-        threshold: probability at or above which a genre stands in `genres`; None takes the models' own thresholds.
         model: name and version of the models, for the column `model`.
-        excel_safe: whether text that a spreadsheet would run as a formula gets an apostrophe in front (CSV only).
     """
 
     genres: tuple[str, ...]
-    columns: tuple[str, ...] | None = None
     format: str = "csv"
-    top: int = 3
-    threshold: float | None = None
     model: str = ""
-    excel_safe: bool = False
 
     @property
     def shown(self) -> tuple[str, ...]:
@@ -78,8 +69,6 @@ class RowFormat(NamedTuple):
 
     def cells(self, row: Row) -> Sequence[Cell]:
         """The values of a row in the order of `shown`."""
-        if row.kept is not None:
-            return row.kept
         values: dict[str, Cell] = {"id": escape_name(row.id), "source": row.source, "status": row.status,
                                    "error": one_line(row.error), "file": escape_name(row.file), "model": self.model}
         if row.probabilities is not None and row.thresholds is not None:
@@ -152,17 +141,18 @@ def restore_name(text: str) -> str:
     return re.sub(rb"\\(\\|x[0-9a-f]{2})", byte, text.encode()).decode("utf-8", "surrogateescape")
 
 
-def write_part(rows: Iterable[Row], path: Path, layout: RowFormat) -> None:
-    """Writes rows to a file, complete in itself; the same rows give the same bytes."""
+def write_part(rows: Iterable[Sequence[Cell]], path: Path, layout: RowFormat) -> None:
+    """Writes rows, as `RowFormat.cells` or `read_rows` gives them, to a file that is complete in itself; the same rows give
+    the same bytes."""
     if layout.format == "parquet":
         with _parquet_writer(path, layout) as write:
-            write(_arrow_table(map(layout.cells, rows), layout))
+            write(_arrow_table(rows, layout))
         return
     as_text = _csv_line if layout.format.startswith("csv") else _json_line
     with _create(path, layout) as file:
         file.write(_header(layout))
-        for row in rows:
-            file.write(as_text(layout.cells(row), layout).encode())
+        for cells in rows:
+            file.write(as_text(cells, layout).encode())
 
 
 def merge_parts(parts: Iterable[Path], path: Path, layout: RowFormat) -> None:

@@ -1,0 +1,249 @@
+"""The files of a scoring job: shards that are staged, and an output that is whole or not there.
+
+Each shard is written to a temporary file, which reaches the disk, is renamed, and only then is marked as done. When all are
+there, the output is made visible, and a record of what it was made from with it.
+"""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from movie_genres.base.errors import InputError, Remedy, UserError
+from movie_genres.base.files import file_digest, locked, replacing, sync_folder
+from movie_genres.scoring.records import Binding, Record, Shard, Tally, read_record
+from movie_genres.scoring.rows import FORMATS, Cell, RowFormat, merge_parts, read_rows, write_part
+
+SETTINGS, COMMIT, GUARD = "job.json", "commit.json", "guard"
+OWN = re.compile(r"guard|lock(-\d+)?|job\.json|commit\.json|merged|\d{5,}\.done|part-\d{5,}\..+|\.partial-.+")
+PART = re.compile(rf"part-(\d{{5,}})\.({'|'.join(map(re.escape, FORMATS))})")
+GUARD_SECONDS = 60  # what another machine may need to begin a job or to make an output visible
+
+
+class Line(NamedTuple):
+    """A row as it is written: its status, the `catalogue.Entry.identity` of its film, and the cells of all columns."""
+
+    status: str
+    identity: bytes
+    cells: Sequence[Cell]
+
+
+class JobFiles:
+    """Where the files of a job are, and what is in them.
+
+    Args:
+        out: the file to write, or the folder for parts.
+        layout: what is written of each film.
+        shard_size: films a shard.
+        is_folder: whether `out` is a folder for parts, `part-00000.csv` and so on, a part for each shard.
+    """
+
+    def __init__(self, out: str | os.PathLike[str], layout: RowFormat, shard_size: int, is_folder: bool = False) -> None:
+        self.out, self.layout, self.shard_size, self.is_folder = Path(os.path.realpath(out)), layout, shard_size, is_folder
+        self.state = self.out / ".job" if is_folder else Path(f"{self.out}.job")
+        self._over = Path(f"{self.state}.over")
+        self._success = self.out / "_SUCCESS" if is_folder else self.out.with_name(f".{self.out.name}.success")
+
+    def owns(self, path: str) -> bool:
+        """Whether a path belongs to the output or to what the job keeps beside it."""
+        name = os.path.basename(path)
+        if not (".job" in path or name in (self.out.name, self._success.name) or PART.fullmatch(name)):
+            return False  # most paths, without looking at the disk
+        real = Path(os.path.realpath(os.path.dirname(path))) / name
+        inside = {self.state, self._over} & {real, *real.parents}
+        return bool(inside) or real == self._success or (self._is_part(real) if self.is_folder else real == self.out)
+
+    def _is_part(self, path: Path) -> bool:
+        return path.parent == self.out and PART.fullmatch(path.name) is not None
+
+    @property
+    def outputs(self) -> list[Path]:
+        """The files of the output that is there, in order."""
+        if not self.is_folder:
+            return [self.out] if self.out.exists() else []
+        found = [path for path in self.out.iterdir() if self._is_part(path)] if self.out.is_dir() else []
+        return sorted(found, key=lambda path: (int(path.name[5:].partition(".")[0]), path.name))
+
+    def check_output(self) -> None:
+        """Refuses to replace an output.
+
+        Raises:
+            UserError: there is one.
+        """
+        if self.outputs or (self.is_folder and self._success.exists()):  # a folder of no films has no parts
+            raise UserError(f"{self.out}: there is an output already.", Remedy.REPLACE)
+
+    def check_folders(self) -> None:
+        """Refuses to work in a folder that holds what no job has put there.
+
+        Raises:
+            InputError: there is such a thing, or a link.
+        """
+        for folder in (self.state, self._over):
+            found = "a link" if os.path.islink(folder) else ""
+            if folder.is_dir() and not found:
+                foreign = [entry.name for entry in os.scandir(folder)
+                           if not (OWN.fullmatch(entry.name) and entry.is_file(follow_symlinks=False))]
+                found = f"also {min(foreign)}" if foreign else ""
+            if found:
+                raise InputError(folder, "a folder of a job, with nothing else in it", found, "Move it away.")
+
+    def locked(self, name: str, timeout: float = GUARD_SECONDS) -> AbstractContextManager[None]:
+        """Holds a lock of the job; see `files.locked`."""
+        try:
+            for folder in [self.out, self.state] if self.is_folder else [self.state]:
+                folder.mkdir(exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise InputError(self.state, "a folder for the job", "a file of that name", "Move it away.") from None
+        return locked(self.state / name, f"{self.out}: another process is working on this output.", timeout)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is a job to go on with."""
+        return (self.state / SETTINGS).exists()
+
+    def binding(self, damaged: dict[str, Any] | None = None) -> dict[str, Any] | None:
+        """What the job that has begun is bound to, `damaged` where that cannot be read; None where there is no job.
+
+        Raises:
+            InputError: it cannot be read, and `damaged` is None.
+        """
+        if not self.has_begun:
+            return None
+        try:
+            return read_record(self.state / SETTINGS, Binding).root
+        except InputError:
+            if damaged is None:
+                raise
+            return damaged
+
+    def start_anew(self, binding: dict[str, Any]) -> None:
+        """Throws away what is staged, and begins a job."""
+        (self.state / SETTINGS).unlink(missing_ok=True)
+        for path in self.state.iterdir():
+            if path.suffix == ".done" or PART.fullmatch(path.name) or path.name.startswith(".partial-"):
+                path.unlink()
+        with replacing(self.state / SETTINGS, self.state) as partial:
+            partial.write_text(json.dumps(binding, indent=2) + "\n", encoding="utf-8")
+
+    def remove_partials(self) -> None:
+        """Removes what a killed process has left half-written."""
+        for partial in self.state.glob(".partial-*"):
+            partial.unlink()
+
+    def remove_if_empty(self, lock: str, with_out: bool) -> None:
+        """Removes the folder of a job that did not begin, and the folder for its parts where that was made for it."""
+        if self.state.is_dir() and {path.name for path in self.state.iterdir()} <= {GUARD, lock}:
+            shutil.rmtree(self.state, ignore_errors=True)
+            if with_out:
+                with contextlib.suppress(OSError):
+                    self.out.rmdir()
+
+    def _part(self, number: int) -> Path:
+        return self.state / f"part-{number:05}.{self.layout.format}"
+
+    def _marker(self, number: int) -> Path:
+        return self.state / f"{number:05}.done"
+
+    def done(self, number: int) -> Shard | None:
+        """What is known of a shard; None while it is not done, or where what was done is damaged."""
+        try:
+            shard = read_record(self._marker(number), Shard)
+            return shard if self._part(number).stat().st_size == shard.bytes else None
+        except (InputError, FileNotFoundError):
+            return None
+
+    def write(self, number: int, lines: Iterable[Line]) -> Counter[str]:
+        """Stages a shard and marks it as done; returns how many of its rows have each status."""
+        tally = Tally()
+
+        def counted() -> Iterator[Sequence[Cell]]:
+            for line in lines:
+                tally.add(line.status, line.identity)
+                yield line.cells
+
+        with replacing(self._part(number), self.state) as partial:
+            write_part(counted(), partial, self.layout)
+            shard = Shard(statuses=tally.statuses, films=tally.films, kept=tally.kept, digest=file_digest(partial),
+                          bytes=partial.stat().st_size)
+        with replacing(self._marker(number), self.state) as partial:
+            partial.write_text(shard.model_dump_json())
+        return tally.statuses
+
+    def forget(self, number: int) -> None:
+        """Takes back that a shard is done."""
+        self._marker(number).unlink(missing_ok=True)
+
+    def recover(self) -> Record | None:
+        """Makes visible what a killed process had finished, and returns its record; None where there is no such thing."""
+        if (self.state / COMMIT).exists():
+            with self.locked(GUARD):  # a process that is not killed has it until all is visible
+                if (self.state / COMMIT).exists():
+                    record = read_record(self.state / COMMIT, Record)
+                    self._publish(record)
+                    return record
+        return None
+
+    def commit(self, shards: list[Shard]) -> None:
+        """Makes the output of all shards visible, and removes the job."""
+        record = self._record_of(shards)
+        with replacing(self.state / COMMIT, self.state) as partial:
+            partial.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        self._publish(record)
+
+    def _record_of(self, shards: list[Shard]) -> Record:
+        if self.is_folder:
+            files = {self._part(number).name: shard.digest for number, shard in enumerate(shards)}
+        else:
+            with replacing(self._staged(self.out.name), self.state) as partial:
+                merge_parts([self._part(number) for number in range(len(shards))], partial, self.layout)
+            files = {self.out.name: file_digest(self._staged(self.out.name))}
+        binding = json.loads((self.state / SETTINGS).read_text(encoding="utf-8"))
+        statuses = sum((Counter(shard.statuses) for shard in shards), Counter[str]())
+        return Record(binding=binding, statuses=statuses, kept=[shard.kept for shard in shards], files=files)
+
+    def _staged(self, name: str) -> Path:
+        return self.state / (name if self.is_folder else "merged")
+
+    def _publish(self, record: Record) -> None:
+        """Puts the staged files where they belong; may be repeated from any point at which it was broken."""
+        self._success.unlink(missing_ok=True)  # from here on the output is not complete
+        for name in record.files:
+            if self._staged(name).exists():
+                os.replace(self._staged(name), self.out / name if self.is_folder else self.out)
+        for path in self.outputs if self.is_folder else ():
+            if path.name not in record.files:
+                path.unlink()
+        sync_folder(self._success.parent)
+        with replacing(self._success, self.state) as partial:
+            partial.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        shutil.rmtree(self._over, ignore_errors=True)  # of a job that was killed in its very last step
+        os.replace(self.state, self._over)  # all at once: a job half removed could not go on
+        shutil.rmtree(self._over)
+
+    def record(self) -> Record:
+        """What the output that is there was made from.
+
+        Raises:
+            InputError: there is no complete output, or it has changed since it was made.
+        """
+        if not self.outputs:
+            raise InputError(self.out, "an earlier output, to score its failed rows again", "none")
+        if not self._success.exists():
+            raise InputError(self.out, f"what it was made from in {self._success.name}", "no such file",
+                             remedy=Remedy.SCORE_ANEW)
+        record = read_record(self._success, Record)
+        if {path.name: file_digest(path) for path in self.outputs} != record.files:
+            raise InputError(self.out, "an output as it was written", "a file that changed, is missing or was added",
+                             remedy=Remedy.SCORE_ANEW)
+        return record
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """The rows of the output that is there, as of `rows.read_rows`."""
+        return read_rows(self.outputs, self.layout)

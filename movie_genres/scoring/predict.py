@@ -1,0 +1,161 @@
+"""A whole scoring job, from what a user asks for to the finished output."""
+
+import contextlib
+import dataclasses
+import importlib.metadata
+import importlib.util
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from movie_genres.base.errors import MissingPackageError, SettingError, UserError
+from movie_genres.ensemble.decisions import Decisions, choose_models
+from movie_genres.ensemble.folder import ModelFile, model_name
+from movie_genres.ensemble.loading import load_models
+from movie_genres.inputs.modality import OVERVIEW, POSTER
+from movie_genres.inputs.posters import DECODER
+from movie_genres.models import checkpoints
+from movie_genres.scoring.catalogue import Catalogue, Survey
+from movie_genres.scoring.engine import Engine, LocalEngine, Outcome, Tolerance, run
+from movie_genres.scoring.job import Share, open_job
+from movie_genres.scoring.job_files import JobFiles
+from movie_genres.scoring.ray_engine import RayEngine
+from movie_genres.scoring.request import Request
+from movie_genres.scoring.rows import RowFormat, all_columns, check_writable, format_of
+
+logger = logging.getLogger(__name__)
+
+
+def predict(request: Request) -> Counter[str]:
+    """Scores films and writes their rows; goes on with a job that was interrupted. TensorFlow is imported last.
+
+    Returns:
+        how many rows have each status.
+
+    Raises:
+        UserError: something that was asked for cannot be done: `LockedError` where another process works on the output,
+            `StoppedError` where too many rows failed.
+    """
+    inputs = {POSTER: request.posters, OVERVIEW: request.overviews}
+    modalities = tuple(name for name, given in inputs.items() if given is not None)
+    is_folder = request.out.endswith("/") or Path(request.out).is_dir()
+    _check(request, is_folder)
+    models, decisions = choose_models(request.models, modalities)
+    name = model_name(request.models, models)
+    layout = _layout(request, models[0].genres, name, is_folder)
+    files = JobFiles(request.out, layout, request.shard_size, is_folder)
+    with (_listed(request.posters) as posters,
+          open_job(files, _films(request, posters, files), _settings(request, layout, models, decisions),
+                   Share(request.num_shards, request.shard_index), request.overwrite, request.retry_failed) as job):
+        _say_what_was_found(request, job.survey)
+        if job.finished:
+            outcome, seconds = Outcome(Counter(job.finished.statuses), 0, 0), 0.0
+        else:
+            engine = _engine(request, models, decisions)
+            allowed = None if request.max_failure_rate is None else int(request.max_failure_rate * job.survey.films)
+            started = time.monotonic()
+            outcome = run(job, engine, Tolerance(0 if request.strict else allowed))
+            seconds = time.monotonic() - started
+    _report(request.out, outcome, outcome.scored / seconds if outcome.scored else 0.0, name, models)
+    return outcome.statuses
+
+
+def _check(request: Request, is_folder: bool) -> None:
+    if request.posters is None and request.overviews is None:
+        raise SettingError("posters", "posters, or else `overviews`, to score", "neither")
+    out = Path(request.out)
+    if not out.parent.is_dir():
+        raise UserError(f"{request.out}: expected an existing folder to write to; found no folder {out.parent}.")
+    if out.exists() and not out.is_dir() and not out.is_file():
+        raise UserError(f"{request.out}: expected a file or a folder to write to; found a device, a pipe or a socket.")
+    for name, given in (("posters", request.posters), ("overviews", request.overviews)):
+        if given is not None and out.is_file() and os.path.exists(given) and os.path.samefile(given, out):
+            raise SettingError("out", f"another file as output than as `{name}`", f"{request.out} as both")
+    if request.num_shards > 1 and not is_folder:
+        raise SettingError("out", "a folder, with a slash at its end, for the parts of all machines", request.out)
+    if request.shard_index >= request.num_shards:
+        raise SettingError("shard_index", f"0 to {request.num_shards - 1}", str(request.shard_index))
+    if request.retry_failed and request.num_shards > 1:
+        raise SettingError("retry_failed", "one machine", f"`num_shards` {request.num_shards}")
+    if request.engine == "ray" and importlib.util.find_spec("ray") is None:
+        raise MissingPackageError("The engine ray", "ray", "ray")
+
+
+def _layout(request: Request, genres: tuple[str, ...], name: str, is_folder: bool) -> RowFormat:
+    columns = request.row.columns or ()
+    if len(set(columns)) < len(columns):
+        raise SettingError("columns", "each name once", ",".join(columns))
+    if unknown := sorted(set(columns) - set(all_columns(genres))):
+        raise SettingError("columns", f"names among {', '.join(all_columns(genres))}", ", ".join(unknown))
+    if request.retry_failed and columns and not {"id", "status"} <= set(columns):
+        raise SettingError("retry_failed", "the columns id and status in the output", ", ".join(columns))
+    format = format_of(request.out, request.format or ("csv" if is_folder else None))
+    check_writable(format)
+    layout = RowFormat(tuple(genres), format, name, **{**vars(request.row), "columns": columns or None})
+    return dataclasses.replace(layout, columns=(*layout.shown, "model")) if request.model_column else layout
+
+
+@contextlib.contextmanager
+def _listed(posters: str | None) -> Iterator[str | None]:
+    """Where the posters are; a list on standard input is put into a file, since it is read twice."""
+    if posters != "-":
+        yield posters
+        return
+    with tempfile.NamedTemporaryFile(prefix="movie-genres-") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+        file.flush()
+        yield file.name
+
+
+def _films(request: Request, posters: str | None, files: JobFiles) -> Catalogue:
+    tables, access = request.tables, request.access
+    tables = dataclasses.replace(tables, delimiter=tables.delimiter and tables.delimiter.replace("\\t", "\t"))
+    access = dataclasses.replace(access, schemes=tuple(map(str.lower, access.schemes)))
+    return Catalogue(posters, request.overviews, request.caps.bytes, tables, files.owns, access)
+
+
+def _settings(request: Request, layout: RowFormat, models: list[ModelFile], decisions: Decisions) -> dict[str, Any]:
+    """All beside the films that decides the rows: no row is ever put beside one that was made in another way."""
+    caps, access = request.caps, request.access
+    return {**vars(layout), **{f"model {file.name}": file.digest for file in models}, "decisions": decisions.digest,
+            "decoder": DECODER, "package": importlib.metadata.version("movie-genres"), **checkpoints.versions(),
+            "max_bytes": caps.bytes, "max_pixels": caps.pixels, "poster_root": access.root,
+            "url_schemes": ",".join(access.schemes), "private_hosts": access.private_hosts, "batch_size": request.batch_size,
+            "mixed_precision": request.mixed_precision, "shard_size": request.shard_size}
+
+
+def _say_what_was_found(request: Request, found: Survey) -> None:
+    """Warns where the input is hardly what its user thinks it is."""
+    if not found.films:
+        logger.warning("%s: no film in it; the output will have no rows", request.overviews or request.posters)
+    elif found.posters and found.overviews and not found.both:
+        logger.warning("%s posters and %s overviews have not a single id in common, and each is scored alone; a poster's id "
+                       "is its path without extension", f"{found.posters:,}", f"{found.overviews:,}")
+
+
+def _engine(request: Request, models: list[ModelFile], decisions: Decisions) -> Engine:
+    if request.engine == "ray":
+        return RayEngine(models, decisions, request.batch_size, request.threads or 1, request.mixed_precision, request.caps,
+                         request.ray_address, request.access.timeout)
+    loaded = load_models(models, decisions, request.batch_size, request.threads, request.mixed_precision)
+    return LocalEngine(loaded, request.threads, request.caps)
+
+
+def _report(out: str, outcome: Outcome, rate: float, name: str, models: list[ModelFile]) -> None:
+    statuses = outcome.statuses
+    failed = {kind: count for kind, count in statuses.most_common() if kind != "ok"}
+    logger.info("%s: %s rows, %s ok%s; %s rows/s with %s (%s)", out, f"{statuses.total():,}", f"{statuses['ok']:,}",
+                ", failed: " + ", ".join(f"{kind} {count:,}" for kind, count in failed.items()) if failed else "",
+                f"{rate:,.0f}", name, ", ".join(file.name for file in models),
+                extra={"summary": {"out": out, "rows": statuses.total(), "ok": statuses["ok"], "failed": failed,
+                                   "rows_per_second": round(rate, 1), "model": name, "complete": not outcome.missing}})
+    if outcome.missing:
+        logger.info("%s: this machine's share is done; %s shards of others are missing, the output appears with the last",
+                    out, f"{outcome.missing:,}")

@@ -1,0 +1,70 @@
+"""The places of an output, one for each film: it is scored, or it has its row in an earlier output."""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from movie_genres.base.errors import InputError, Remedy
+from movie_genres.scoring.catalogue import Entry
+from movie_genres.scoring.job_files import JobFiles, Line
+from movie_genres.scoring.records import Record, Tally
+from movie_genres.scoring.rows import OK, Row, RowFormat, escape_name
+
+
+class Slot(NamedTuple):
+    """A film's place in an output. `kept`: the cells of its row in an earlier output, which are taken over as they are, or
+    None: it is scored."""
+
+    entry: Entry
+    kept: tuple[Any, ...] | None = None
+
+
+def slots_of(films: Iterable[Entry], files: JobFiles, earlier: Record | None = None) -> Iterator[Slot]:
+    """Yields the place of each film.
+
+    Args:
+        earlier: of the output that is there, whose rows are kept where they are ok; None: none are.
+
+    Raises:
+        InputError: the rows of that output are not those of the films, or a film whose row is kept has changed since.
+    """
+    if earlier is None:
+        yield from map(Slot, films)
+        return
+    identity, status = map(files.layout.shown.index, ("id", "status"))
+    tally, number = Tally(), 0
+    for number, (film, cells) in enumerate(itertools.zip_longest(films, files.rows()), start=1):
+        if film is None or cells is None or cells[identity].lstrip("'") != escape_name(film.id).lstrip("'"):
+            raise InputError(files.out, "the films of the earlier output, in their order", f"another one in row {number}",
+                             remedy=Remedy.SCORE_ANEW)
+        tally.add(cells[status], film.identity)
+        yield Slot(film, cells if cells[status] == OK else None)
+        if number % files.shard_size == 0:
+            _check(files, earlier, tally, number)
+            tally = Tally()
+    if number % files.shard_size:
+        _check(files, earlier, tally, number)
+
+
+def _check(files: JobFiles, earlier: Record, tally: Tally, number: int) -> None:
+    """Holds the films of the shard that ends with row `number` to what they were."""
+    shard = (number - 1) // files.shard_size
+    if [tally.kept] != earlier.kept[shard:shard + 1]:
+        raise InputError(files.out, "films that are as they were when they were scored", "one that has changed among rows "
+                         f"{shard * files.shard_size + 1:,} to {number:,}", remedy=Remedy.SCORE_ANEW)
+
+
+def to_score(slots: Iterable[Slot]) -> list[Entry]:
+    """The films among some slots that have no row yet."""
+    return [slot.entry for slot in slots if slot.kept is None]
+
+
+def merged(slots: Iterable[Slot], rows: Iterable[Row], layout: RowFormat) -> Iterator[Line]:
+    """The lines of some slots: the rows that are kept, and between them those of the films `to_score`."""
+    rows = iter(rows)
+    for slot in slots:
+        if slot.kept is not None:
+            yield Line(OK, slot.entry.identity, slot.kept)
+        else:
+            row = next(rows)
+            yield Line(row.status, slot.entry.identity, layout.cells(row))
