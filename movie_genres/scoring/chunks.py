@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from movie_genres.inputs.caps import Caps
 from movie_genres.inputs.features import Posters
-from movie_genres.inputs.modality import OVERVIEW, POSTER
 from movie_genres.inputs.posters import PosterError, decode_poster
 from movie_genres.inputs.text import normalise
 from movie_genres.scoring.catalogue import Entry
@@ -64,7 +63,7 @@ def score(chunks: Iterable[tuple[Key, Sequence[Entry]]], models: Models, threads
     Yields:
         (key, rows) of each chunk, a row for each film, in their order.
     """
-    sizes = {network.image_size for network in models.of_modality(POSTER).values()}
+    sizes = {network.image_size for network in models.networks.values() if network.image_size}
     chunks = iter(chunks)
     with ThreadPoolExecutor(threads or os.cpu_count()) as decoders, ThreadPoolExecutor(1) as reader:
         def read() -> tuple[Key, Sequence[Entry], list[Decoded]] | None:
@@ -91,9 +90,11 @@ def _decode(film: Entry, sizes: set[Size], caps: Caps) -> Decoded:
 
 
 def _score_chunk(films: Sequence[Entry], decoded: list[Decoded], models: Models) -> list[Row]:
-    posters = {name: _stack(decoded, network.image_size) for name, network in models.of_modality(POSTER).items()}
+    posters = {name: _stack(decoded, network.image_size)
+               for name, network in models.networks.items() if network.image_size}
     overviews = [film.overview or "" for film in films]
-    texts = {name: network.vocabulary.encode(overviews) for name, network in models.of_modality(OVERVIEW).items()}
+    texts = {name: network.vocabulary.encode(overviews)
+             for name, network in models.networks.items() if network.vocabulary}
     probabilities, thresholds = models.decide(len(films), {**posters, **texts})
     known = np.any([of_model.present for of_model in texts.values()], axis=0) if texts else np.ones(len(films), bool)
     rows = []
