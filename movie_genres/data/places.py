@@ -73,7 +73,7 @@ class Place:
     """A folder or file of a source."""
 
     path: Path | Member
-    root: str | None = None  # the folder, all links followed, that links must not lead out of; None in an archive
+    root: str | None = None  # all links followed; links must not lead out of it. None in an archive, and for a named file
 
     @property
     def name(self) -> str:

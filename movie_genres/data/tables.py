@@ -52,7 +52,7 @@ class AnyTable(ABC):
         """Yields (number, all cells that were read, the wanted ones) of each row; see `rows`."""
 
     def rows(self, indices: Sequence[int], raw: int | None = None) -> Iterator[tuple[int, tuple[Any, ...], str | None]]:
-        """Yields (number, from 1; cells of the columns `indices`; None, or why the row cannot be trusted) of each row.
+        """Yields (number, from 1; cells of the columns `indices`; None, or what makes "row 7 …" untrustworthy) of each row.
 
         Cells that are missing or too long are empty text; in the column `raw` of a `ParquetTable` they may be bytes.
         """
