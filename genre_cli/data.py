@@ -72,8 +72,7 @@ def _show(summary: Summary) -> None:
     table.add_row("genres", _text(genres or "none"))
     for label, ids in [("genres unknown", summary.without_genres), ("no overview", summary.without_overview),
                        ("duplicate ids", summary.duplicate_ids), ("overviews that repeat", summary.repeated_overviews),
-                       ("posters missing", summary.posters_missing),
-                       ("posters of no film", summary.posters_of_no_film)]:
+                       ("posters missing", summary.posters_missing), ("posters of no film", summary.posters_of_no_film)]:
         table.add_row(label, _count(ids))
     table.add_row("posters", f"{summary.posters:,}")
     table.add_row("posters unreadable", _count([f"{film} ({why})" for film, why in summary.posters_unreadable.items()]))

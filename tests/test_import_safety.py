@@ -23,7 +23,7 @@ from movie_genres.data import importing, places
 from movie_genres.data.films import poster_files, read_films
 from movie_genres.data.importing import MARKER, import_films, recover
 from movie_genres.data.layouts import ImportOptions, read_source
-from movie_genres.inputs.posters import Caps
+from movie_genres.inputs.caps import Caps
 
 JPEG = image_bytes()
 COLUMNS = ["id", "overview", "genres"]

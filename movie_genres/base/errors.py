@@ -22,11 +22,7 @@ def one_line(message: str) -> str:
 
 
 class UserError(Exception):
-    """Something that the user asked for cannot be done; the message says why.
-
-    Attributes:
-        remedy: what may help, for commands to say; or None.
-    """
+    """Something that the user asked for cannot be done; the message says why."""
 
     def __init__(self, message: str, remedy: Remedy | None = None):
         super().__init__(message)
@@ -34,13 +30,9 @@ class UserError(Exception):
 
 
 class InputError(UserError):
-    """Input that cannot be used. The message names the file, what was expected and what was found.
+    """Input that cannot be used. The message names the file, what was expected and what was found: parts of a sentence.
 
-    Args:
-        path: of the file, or what else names it; shown as text.
-        expected, found: parts of a sentence.
-        advice: what to do, where that needs no command: a sentence.
-        setting: name of the setting by which the user can name what was expected.
+    `advice` is what to do where that needs no command, and `setting` that by which the user can name what was expected.
     """
 
     def __init__(self, path: object, expected: str, found: str, advice: str = "", *, remedy: Remedy | None = None,
@@ -58,10 +50,7 @@ class SettingError(UserError):
 
 
 class MissingPackageError(UserError):
-    """An optional package that is needed is not installed.
-
-    `purpose` is what needs it, such as `Parquet`, and `extra` the extra of this toolkit that brings it.
-    """
+    """A package that a `purpose`, such as `Parquet`, needs is not installed; the `extra` of this toolkit brings it."""
 
     def __init__(self, purpose: str, package: str, extra: str):
         super().__init__(f"{purpose} needs the package {package}.")

@@ -12,7 +12,7 @@ import stat
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import filelock
 
@@ -30,6 +30,13 @@ def is_of_machine(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or getattr(error, "errno", None) in OUT_OF_RESOURCES
 
 
+def reason_of(error: Exception) -> str:
+    """Why something cannot be read, in words. An error that is this machine's, and not that thing's, is raised again."""
+    if is_of_machine(error):
+        raise error
+    return getattr(error, "strerror", None) or str(error)
+
+
 def is_below(path: StrPath, root: StrPath) -> bool:
     """Whether a path is a folder or lies below it, when all links are followed."""
     try:
@@ -40,7 +47,7 @@ def is_below(path: StrPath, root: StrPath) -> bool:
 
 
 def open_regular(path: StrPath) -> io.BufferedReader:
-    """Opens a regular file of this machine for reading bytes; nothing else is opened, and opening never waits.
+    """Opens a regular file of this machine for reading bytes; opening never waits.
 
     Raises:
         OSError: it cannot be opened, or is no regular file (`errno.ENOTSUP`).
@@ -54,7 +61,7 @@ def open_regular(path: StrPath) -> io.BufferedReader:
     return open(descriptor, "rb")
 
 
-def read_capped(file: BinaryIO, most: int) -> bytes:
+def read_capped(file: IO[bytes], most: int) -> bytes:
     """Up to `most` + 1 bytes of an open regular file. Room is made for what it holds: `most` at a time would take longer."""
     size = os.fstat(file.fileno()).st_size
     data = file.read(min(size, most) + 1)
@@ -62,36 +69,32 @@ def read_capped(file: BinaryIO, most: int) -> bytes:
 
 
 def read_small(path: StrPath, expected: str) -> bytes:
-    """The bytes of a small regular file, such as settings.
+    """The bytes of a regular file, such as settings; `InputError` where it cannot be read or has more than `SMALL` of them.
 
-    Raises:
-        InputError: it cannot be read, or has more than `SMALL` bytes; `expected` says in words what should be there.
+    `expected` says in words what should be there.
     """
     try:
         with open_regular(path) as file:
             data = read_capped(file, SMALL)
     except (OSError, ValueError) as error:
-        if is_of_machine(error):
-            raise
-        raise InputError(path, expected, getattr(error, "strerror", None) or str(error)) from None
+        raise InputError(path, expected, reason_of(error)) from None
     if len(data) > SMALL:
         raise InputError(path, f"{expected}, of at most {SMALL:,} bytes", "more")
     return data
 
 
 def file_digest(path: StrPath) -> str:
-    """SHA-256 of a file's bytes, as hexadecimal text."""
-    with open(path, "rb") as file:
+    """SHA-256 of a regular file's bytes, as hexadecimal text."""
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextlib.contextmanager
 def replacing(path: StrPath, folder: StrPath | None = None) -> Iterator[Path]:
-    """Gives a temporary path to write to, and renames it to `path` when the block ends well.
+    """Gives a temporary path to write to, and renames it to `path`, safe from power cuts, when the block ends well.
 
-    The content reaches the disk before the rename, and the rename before the block is left. If the block fails, an older
-    file at `path` stays as it was. The temporary file stands in `folder`, which is on the same file system, under a name
-    of its own; by default beside `path`.
+    If the block fails, an older file at `path` stays as it was. The temporary file stands in `folder`, which is on the same
+    file system, under a name of its own; by default beside `path`.
     """
     path = Path(path)
     unique = f"{uuid.uuid4().hex}-" if folder else ""
@@ -117,11 +120,7 @@ def sync_folder(folder: StrPath) -> None:
 
 @contextlib.contextmanager
 def locked(path: StrPath, taken: str, timeout: float = 0) -> Iterator[None]:
-    """Holds a lock file while the block runs.
-
-    Raises:
-        LockedError: another process has it, for `timeout` seconds; `taken` is the message.
-    """
+    """Holds a lock file while the block runs; `LockedError(taken)` where another process has it for `timeout` seconds."""
     lock = filelock.FileLock(path, timeout=timeout)
     try:
         lock.acquire()

@@ -12,28 +12,20 @@ Group = TypeVar("Group")
 class Option:
     """Makes a setting of a field: `top: Annotated[int, Option("Output", "Genres a film.", least=1)] = 3`.
 
-    Attributes:
-        section: of the list of all settings.
-        help: what it means, in a sentence; the names of other settings stand in backticks.
-        metavar: what stands for its value in that list.
-        default: what applies when there is no value, in words.
-        least, most: its range; `above`: a lower bound that does not belong to it.
-        choices: its values, where they are few.
-        is_folder: whether it names a folder that exists.
-        name: of the setting, where the field's own would not say enough among all others.
+    All settings are listed by `section`; `metavar` stands for the value there.
     """
 
     section: str
-    help: str
+    help: str  # a sentence; the names of other settings stand in backticks
     _: dataclasses.KW_ONLY
     metavar: str | None = None
-    default: str | None = None
+    default: str | None = None  # what applies when there is no value, in words
     least: int | None = None
-    above: int | None = None
+    above: int | None = None  # a lower bound that does not belong to the range
     most: int | None = None
     choices: tuple[str, ...] = ()
-    is_folder: bool = False
-    name: str | None = None
+    is_folder: bool = False  # which exists
+    name: str | None = None  # where the field's own would not say enough among all others
 
 
 class Setting(NamedTuple):
@@ -48,34 +40,29 @@ class Setting(NamedTuple):
 
 def settings_of(group: type) -> Iterator[Setting]:
     """The settings of a dataclass, and of those that its fields hold, in order."""
-    for field, inner, setting in _parts(group):
-        if inner:
-            yield from settings_of(inner)
-        elif setting:
-            yield setting
+    for _, part in _parts(group):
+        yield from (part,) if isinstance(part, Setting) else settings_of(part)
 
 
 def build(group: type[Group], values: Mapping[str, Any]) -> Group:
     """Makes a dataclass, and those that its fields hold, of the values of settings by name; others keep their defaults."""
     arguments: dict[str, Any] = {}
-    for field, inner, setting in _parts(group):
-        if inner:
-            arguments[field] = build(inner, values)
-        elif setting and setting.name in values:
-            arguments[field] = values[setting.name]
+    for field, part in _parts(group):
+        if not isinstance(part, Setting):
+            arguments[field] = build(part, values)
+        elif part.name in values:
+            arguments[field] = values[part.name]
     return group(**arguments)
 
 
-def _parts(group: Any) -> Iterator[tuple[str, type | None, Setting | None]]:
-    """(name, dataclass that it holds or None, `Setting` that it is or None) of each field."""
+def _parts(group: Any) -> Iterator[tuple[str, Setting | type]]:
+    """The name of each field, and the setting that it is or the dataclass that it holds."""
     hints = get_type_hints(group, include_extras=True)
     for field in dataclasses.fields(group):
         hint = hints[field.name]
-        option = next(iter(getattr(hint, "__metadata__", ())), None)
-        if get_origin(hint) is Annotated and isinstance(option, Option):
-            kind = hint.__origin__
+        if get_origin(hint) is Annotated:
+            kind, option = get_args(hint)
             if isinstance(kind, types.UnionType):
                 kind = next(each for each in get_args(kind) if each is not types.NoneType)
-            yield field.name, None, Setting(option.name or field.name, get_origin(kind) or kind, option, field.default)
-        else:
-            yield field.name, hint if isinstance(hint, type) and dataclasses.is_dataclass(hint) else None, None
+            hint = Setting(option.name or field.name, get_origin(kind) or kind, option, field.default)
+        yield field.name, hint

@@ -25,12 +25,12 @@ Ts = TypeVarTuple("Ts")
 TablePath = str | Path | zipfile.Path  # text may be a URL
 
 
-class NotAllowedError(Exception):
-    """A place that must not be opened. The message says which rule forbids it."""
-
-
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 NAMED_BY_USER = Access(private_hosts=True)  # what stands on the command line is what its user wants
+
+
+class NotAllowedError(Exception):
+    """A place that must not be opened. The message says which rule forbids it."""
 
 
 def describe(error: Exception) -> str:
@@ -51,17 +51,17 @@ def local_path(path: str) -> str:
     return unquote(urlsplit(path).path) if path.lower().startswith("file://") else path
 
 
-def check_place(place: str, access: Access) -> None:
-    """Refuses a path or URL, as it stands in a list or table, that `access` does not allow. Opens nothing.
+def _scheme(url: str) -> str:
+    return url.partition("://")[0].lower()
 
-    Raises:
-        NotAllowedError: it says why.
-    """
+
+def check_place(place: str, access: Access) -> None:
+    """Refuses with `NotAllowedError` a path or URL of a list or table that `access` does not allow. Opens nothing."""
     if not is_url(place):
         if access.root is not None and not is_below(place, access.root):
             raise NotAllowedError(f"outside {access.root}")
         return
-    scheme = place.partition("://")[0].lower()
+    scheme = _scheme(place)
     # A chain, such as `simplecache::file` or `zip://x::file:///y`, would open a file by way of another scheme.
     is_chain = "::" in (scheme if scheme in HTTP else place)
     if scheme == "file" or scheme not in access.schemes or is_chain:
@@ -69,11 +69,7 @@ def check_place(place: str, access: Access) -> None:
 
 
 def within(seconds: float, function: Callable[[*Ts], T], *arguments: *Ts) -> T:
-    """Calls a function in a thread of its own and waits for it only so long.
-
-    Raises:
-        TimeoutError: it took longer; the thread is left to itself and ends with the process.
-    """
+    """Calls a function in a thread of its own; `TimeoutError` after so long: the thread is left to end with the process."""
     answer: Future[T] = Future()
 
     def call() -> None:
@@ -98,24 +94,14 @@ def _remote_store(url: str, access: Access) -> tuple[Any, str]:
 
     waiting = aiohttp.ClientTimeout(total=None, sock_connect=access.timeout, sock_read=access.timeout)
     # Not `url_to_fs`, which takes the `::` of an IPv6 address for a chain of stores.
-    return fsspec.filesystem("http", get_client=_any_client if access.private_hosts else _public_client,
-                             client_kwargs={"timeout": waiting}), url
-
-
-def _scheme(url: str) -> str:
-    return url.partition("://")[0].lower()
+    client = {} if access.private_hosts else {"get_client": _public_client}
+    return fsspec.filesystem("http", **client, client_kwargs={"timeout": waiting}), url
 
 
 def _open_remote(url: str, access: Access) -> IO[bytes]:
     store, path = _remote_store(url, access)
     # A stream: if it has to ask for the size first, the HTTP store calls every trouble a missing file.
     return store.open(path, "rb", **({"block_size": 0, "size": 1} if _scheme(url) in HTTP else {}))
-
-
-async def _any_client(**options: Any) -> Any:
-    import aiohttp
-
-    return aiohttp.ClientSession(**options)
 
 
 async def _public_client(**options: Any) -> Any:
@@ -157,22 +143,23 @@ def fetch(url: str, access: Access, max_bytes: int) -> bytes:
                 data += block
             return bytes(data)
 
-    return _with_retries(access, lambda: within(access.timeout, read))
+    return _asked(access, read)
 
 
-def _with_retries(access: Access, act: Callable[[], T]) -> T:
-    for attempt in range(access.retries + 1):
+def _asked(access: Access, function: Callable[[*Ts], T], *arguments: *Ts) -> T:
+    """What a function answers `within` the time-out, after some retries where it fails with what may pass."""
+    attempt = 0
+    while True:
         try:
-            return act()
+            return within(access.timeout, function, *arguments)
         except Exception as error:
-            refusal = _refusal_in(error)
-            if refusal is not None:
+            if (refusal := _refusal_in(error)) is not None:
                 raise refusal from None
             final = (TimeoutError, FileNotFoundError, PermissionError, ImportError, ValueError)
             if attempt == access.retries or isinstance(error, final):
                 raise
             time.sleep(0.2 * 2 ** attempt)
-    raise AssertionError("unreachable: the last attempt returns or raises")
+            attempt += 1
 
 
 def _refusal_in(error: BaseException | None) -> NotAllowedError | None:
@@ -184,11 +171,11 @@ def _refusal_in(error: BaseException | None) -> NotAllowedError | None:
 
 def list_remote(url: str, access: Access, is_glob: bool) -> tuple[Any, str, dict[str, dict[str, Any]]]:
     """What a store says of the files at a URL: (store, path in it, details of each by its name)."""
-    def listed() -> tuple[Any, str, dict[str, dict[str, Any]]]:
+    def listed() -> tuple[Any, str, Any]:
         store, path = _remote_store(url, access)
         return store, path, store.glob(path, detail=True) if is_glob else store.find(path, detail=True)
 
-    return _with_retries(access, lambda: within(access.timeout, listed))
+    return _asked(access, listed)
 
 
 def open_binary(path: TablePath, access: Access = NAMED_BY_USER) -> IO[bytes]:
@@ -215,8 +202,7 @@ def _fetched(url: str, access: Access) -> IO[bytes]:
     """A copy of a remote file, a temporary file that goes with this process."""
     with contextlib.ExitStack() as undo:
         copy = undo.enter_context(tempfile.NamedTemporaryFile(prefix="movie-genres-"))
-        source = _with_retries(access, lambda: within(access.timeout, _open_remote, url, access))
-        with source:
+        with _asked(access, _open_remote, url, access) as source:
             while block := within(access.timeout, source.read, STEP):
                 copy.write(block)
         copy.flush()

@@ -28,28 +28,21 @@ class Summary:
     notes: list[str] = dataclasses.field(default_factory=list)
 
 
-def check(data: StrPath, workers: int | None = None) -> Summary:
-    """Reads a whole data folder and reports what is in it and what is wrong with it.
-
-    Every poster is decoded, by `workers` threads (by default as many as there are cores, and a few more).
-
-    Raises:
-        InputError: `films.csv` cannot be read.
-    """
-    films = read_films(data)
-    posters = poster_files(data)
+def check(data: StrPath) -> Summary:
+    """Reads a whole data folder, with every poster; `InputError` where `films.csv` cannot be read."""
+    films, posters = read_films(data), poster_files(data)
     ids = Counter(film.id for film in films)
-    overviews = Counter(normalise(film.overview) for film in films)
-    with ThreadPoolExecutor(workers) as pool:
+    words = [normalise(film.overview) for film in films]
+    overviews = Counter(filter(None, words))
+    with ThreadPoolExecutor() as pool:
         reasons = list(track(pool.map(_why_unreadable, posters.values()), len(posters), "Checking posters"))
     return Summary(
         films=len(films),
         genres=Counter(genre for film in films for genre in film.genres),
         without_genres=[film.id for film in films if not film.genres],
-        without_overview=[film.id for film in films if not normalise(film.overview)],
+        without_overview=[film.id for film, text in zip(films, words) if not text],
         duplicate_ids=[film_id for film_id, count in ids.items() if count > 1],
-        repeated_overviews=[film.id for film in films
-                            if normalise(film.overview) and overviews[normalise(film.overview)] > 1],
+        repeated_overviews=[film.id for film, text in zip(films, words) if overviews[text] > 1],
         posters=len(posters),
         posters_missing=[film_id for film_id in ids if film_id not in posters],
         posters_unreadable={film_id: reason for film_id, reason in zip(posters, reasons) if reason},

@@ -17,8 +17,7 @@ NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
 class Genres:
     """Tells names of genres from what else stands in their place, and keeps count of that.
 
-    Args:
-        separator: what stands between the names of a cell; by default a bar, semicolon or comma.
+    The `separator` of a cell's names is by default a bar, semicolon or comma.
 
     >>> genres = Genres()
     >>> genres.parse("[{'id': 18, 'name': 'Drama'}]"), genres.parse("Drama, Comedy"), genres.known(["Drama", 28])
@@ -52,11 +51,7 @@ class Genres:
         return known
 
     def notes(self, path: object) -> list[str]:
-        """Sentences on what was no name.
-
-        Raises:
-            InputError: all genres were numbers; `path` is the file to blame.
-        """
+        """Sentences on what was no name; `InputError` on the file `path` where all genres were numbers."""
         if self._numbers and not self._names:
             raise InputError(path, "names of genres", "numbers only", "Put the genres' names in their place.")
         notes = [f"genres given as numbers, which are not names, were left out: {self._numbers:,}"] if self._numbers else []

@@ -14,13 +14,13 @@ from typing import Literal
 import pydantic
 
 from movie_genres.base.errors import InputError, LockedError
-from movie_genres.base.files import StrPath, is_below, locked, open_regular, replacing, sync_folder
+from movie_genres.base.files import StrPath, file_digest, is_below, locked, open_regular, reason_of, replacing, sync_folder
 from movie_genres.base.progress import track
 from movie_genres.data.checking import Summary, check
 from movie_genres.data.films import write_films
 from movie_genres.data.layouts import ImportOptions, Source, read_source
-from movie_genres.data.places import Place, left_out, reason_of
-from movie_genres.inputs.posters import Caps
+from movie_genres.data.places import Place, left_out
+from movie_genres.inputs.caps import Caps
 
 logger = logging.getLogger(__name__)
 
@@ -29,50 +29,34 @@ ELSEWHERE = "Move it away, or give another folder."
 
 
 class Marker(pydantic.BaseModel):
-    """What import leaves in a folder that it made, to know it again.
-
-    Attributes:
-        films: SHA-256 of `films.csv`.
-        posters: SHA-256 of the names and the contents of the posters.
-    """
+    """What import leaves in a folder that it made, to know it again."""
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True)
     version: Literal[1] = 1
-    films: str
-    posters: str
+    films: str  # SHA-256 of `films.csv`
+    posters: str  # SHA-256 of the names and the contents of the posters
 
 
-def write_marker(folder: StrPath) -> None:
+def write_marker(folder: Path) -> None:
     """Marks a data folder, complete but for this, as one that import may replace."""
-    with replacing(Path(folder) / MARKER) as partial:
-        partial.write_text(_marker_of(Path(folder)).model_dump_json() + "\n")
+    with replacing(folder / MARKER) as partial:
+        partial.write_text(_marker_of(folder).model_dump_json() + "\n")
 
 
 def _marker_of(folder: Path) -> Marker:
     digest = hashlib.sha256()
     for name in sorted(os.listdir(folder / "posters")):
-        digest.update(os.fsencode(name) + b"\0" + _content(folder / "posters" / name))
-    return Marker(films=_content(folder / "films.csv").hex(), posters=digest.hexdigest())
-
-
-def _content(path: Path) -> bytes:
-    """SHA-256 of a file, also of one to which a link leads, as DVC may lay it out."""
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").digest()
+        digest.update(os.fsencode(name) + b"\0" + bytes.fromhex(file_digest(folder / "posters" / name)))
+    return Marker(films=file_digest(folder / "films.csv"), posters=digest.hexdigest())
 
 
 def import_films(source: StrPath, target: StrPath, layout: str | None = None, options: ImportOptions = ImportOptions()
                  ) -> tuple[str, Summary]:
     """Reads a source of films and puts it in place of the data folder `target`.
 
-    Everything is checked first, then written to the folder `.NAME-import` beside `target`, and swapped in at the end; a
-    failure leaves `target` as it was, and `recover` mends what a sudden end left. Gives the layout's name, and what is in
-    the new folder.
-
-    Args:
-        source, layout, options: as in `layouts.read_source`.
-        target: the data folder to make, or to replace where import made it and nobody changed it. Of a link, the folder
-            that it leads to.
+    Everything is checked first, then written to the folder `.NAME-import` beside `target` (of a link, beside where it leads
+    to), and swapped in at the end; a failure leaves `target` as it was, and `recover` mends what a sudden end left. A folder
+    is replaced where import made it and nobody changed it. Gives the layout's name, and what is in the new folder.
 
     Raises:
         InputError: the source cannot be used, or the target must not be replaced.
@@ -82,7 +66,15 @@ def import_films(source: StrPath, target: StrPath, layout: str | None = None, op
     if os.path.lexists(_staging(folder)):
         with _held(folder):
             pass
-    name, content = _checked(source, target, folder, layout, options)
+    for place in (source, options.posters):
+        _refuse_overlap(target, folder, place)
+    _refuse_foreign(target, folder)
+    name, content = read_source(source, layout, options)
+    _refuse_overlap(target, folder, content.origin)
+    if not content.films:
+        raise InputError(source, "at least one film", "none", "; ".join(content.notes))
+    for film in content.films:
+        _refuse_unusable_id(source, film.id)
     _make_parent(target, folder)
     with _held(folder) as staging:
         notes = _build(staging / "fresh", content)
@@ -96,9 +88,7 @@ def import_films(source: StrPath, target: StrPath, layout: str | None = None, op
 
 
 def recover(target: StrPath) -> None:
-    """Puts back the data folder that an interrupted import had moved away, and removes what else it left.
-
-    A running import is left alone.
+    """Mends what an interrupted import left, and leaves a running one alone.
 
     Raises:
         InputError: no folder can be at `target`, or somebody has put one there while the former data were away.
@@ -109,21 +99,6 @@ def recover(target: StrPath) -> None:
             pass
 
 
-def _checked(source: StrPath, target: StrPath, folder: Path, layout: str | None, options: ImportOptions
-             ) -> tuple[str, Source]:
-    """What `read_source` gives, where all that can be known before anything is written is in order."""
-    for place in (source, options.posters):
-        _refuse_overlap(target, folder, place)
-    _refuse_foreign(target, folder)
-    name, content = read_source(source, layout, options)
-    _refuse_overlap(target, folder, content.origin)
-    if not content.films:
-        raise InputError(source, "at least one film", "none", "; ".join(content.notes))
-    for film in content.films:
-        _refuse_unusable_id(source, film.id)
-    return name, content
-
-
 def _resolved(target: StrPath) -> Path:
     """The folder that a target means: links are followed, so that they stay and the folder behind them is replaced."""
     expected = "a folder to make or replace"
@@ -131,7 +106,7 @@ def _resolved(target: StrPath) -> Path:
         folder = Path(os.path.realpath(target))
         info = os.stat(folder) if os.path.lexists(folder) else None
     except (OSError, ValueError) as error:
-        raise InputError(target, expected, getattr(error, "strerror", None) or str(error), ELSEWHERE) from None
+        raise InputError(target, expected, reason_of(error), ELSEWHERE) from None
     if info is not None and not stat.S_ISDIR(info.st_mode):
         raise InputError(target, expected, "something that is no folder", ELSEWHERE)
     if not folder.name:
@@ -154,13 +129,12 @@ def _refuse_foreign(target: StrPath, folder: Path) -> None:
     if not folder.exists():
         return
     try:
-        names = set(os.listdir(folder))
-        other = sorted(names - {MARKER, "films.csv", "posters"})
+        names = sorted(os.listdir(folder))
         if not names:
             return
         if MARKER not in names:
-            found = "one without the mark of an import: " + ", ".join(sorted(names)[:3])
-        elif other:
+            found = "one without the mark of an import: " + ", ".join(names[:3])
+        elif other := [name for name in names if name not in (MARKER, "films.csv", "posters")]:
             found = "also " + ", ".join(other[:3])
         elif os.path.islink(folder / "posters") or _read_marker(folder) != _marker_of(folder):
             found = "films or posters that were changed since"
@@ -200,9 +174,8 @@ def _is_own(staging: Path) -> bool:
     """Whether a staging folder is one that import made: it holds a lock, and what import works with."""
     if os.path.islink(staging) or not staging.is_dir():
         return False
-    names = {entry.name: entry.is_file(follow_symlinks=False) for entry in os.scandir(staging)}
-    return not names or (names.get("lock", False) and set(names) <= {"lock", "fresh", "old"}
-                         and not any(names[name] for name in ("fresh", "old") if name in names))
+    is_file = {entry.name: entry.is_file(follow_symlinks=False) for entry in os.scandir(staging)}
+    return not is_file or "lock" in is_file and is_file.items() <= {"lock": True, "fresh": False, "old": False}.items()
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ A layout is a function that reads it, where it recognises it. Folders and zip ar
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -12,12 +13,13 @@ from typing import Any, NamedTuple
 import pydantic
 
 from movie_genres.base.errors import InputError, SettingError
-from movie_genres.base.files import StrPath
+from movie_genres.base.files import StrPath, reason_of
 from movie_genres.data.films import Film
 from movie_genres.data.genres import UNKNOWN_GENRES, Genres
-from movie_genres.data.places import IMPORTED_SUFFIXES, Place, folder_place, left_out, open_source, reason_of
+from movie_genres.data.places import IMPORTED_SUFFIXES, Place, folder_place, left_out, open_source
 from movie_genres.data.tables import GENRES_COLUMNS, ID_COLUMNS, TEXT_COLUMNS, Table
-from movie_genres.inputs.posters import SUFFIXES, Caps
+from movie_genres.inputs.caps import Caps
+from movie_genres.inputs.posters import SUFFIXES
 
 POSTER_FOLDERS = ("posters", "images", "poster", "image")
 MAX_JSON = 10_000_000  # bytes of the JSON file of one film
@@ -25,31 +27,18 @@ MAX_JSON = 10_000_000  # bytes of the JSON file of one film
 
 @dataclasses.dataclass
 class Source:
-    """Films and posters as a layout holds them.
-
-    Attributes:
-        posters: by film id.
-        unused_posters: how many poster files belong to no film.
-        notes: sentences on what was skipped or is peculiar.
-        origin: the folder or file in which the layout was found; None in an archive.
-    """
+    """Films and posters as a layout holds them."""
 
     films: list[Film]
-    posters: dict[str, Place]
-    unused_posters: int
-    notes: list[str]
-    origin: Path | None = None
+    posters: dict[str, Place]  # by film id
+    unused_posters: int  # files that belong to no film
+    notes: list[str]  # sentences on what was skipped or is peculiar
+    origin: Path | None = None  # where the layout was found; None in an archive
 
 
 @dataclasses.dataclass(frozen=True)
 class ImportOptions:
-    """How to read a plain table; None means: find out.
-
-    Attributes:
-        id_column, text_column, genres_column: names of columns.
-        genre_separator: what stands between the genres of a cell.
-        posters: a folder with the posters, where they are not where the layout has them.
-    """
+    """How to read a plain table, and the folder with the posters; None means: find out."""
 
     id_column: str | None = None
     text_column: str | None = None
@@ -65,18 +54,16 @@ class Layout(NamedTuple):
     expected: str
 
 
-def read_source(path: StrPath, layout: str | None = None, options: ImportOptions = ImportOptions()
-                ) -> tuple[str, Source]:
-    """Reads films and posters from a folder, a zip archive or a table.
+def read_source(path: StrPath, layout: str | None = None, options: ImportOptions = ImportOptions()) -> tuple[str, Source]:
+    """Reads films and posters from a folder, a zip archive or a table, with the name of the layout.
 
-    `layout` is a key of `LAYOUTS`; by default the layout is recognised, and its name comes with the result.
+    `layout` is a key of `LAYOUTS`; by default the layout is recognised.
 
     Raises:
-        InputError: no such path, an unknown layout, an archive with a member outside itself, or what the layout raises.
+        InputError: as `places.open_source`, an unknown layout, or one that does not hold what it should.
         SettingError: there are no posters where the options say.
     """
-    path = Path(path)
-    places, notes = open_source(path)
+    places, notes = open_source(Path(path))
     for name in [layout] if layout else LAYOUTS:
         for place in places:
             source = LAYOUTS[name].read(place, options)
@@ -103,36 +90,35 @@ def _poster_folder(place: Place, options: ImportOptions, usual: Iterable[str]) -
             raise SettingError("posters", "a folder with posters", f"no folder {options.posters}")
         return folder_place(options.posters)
     beside = place if place.is_dir() else folder_place(place.path.parent)
-    found = next((child for child in map(beside.child, usual) if child is not None and child.is_dir()), None)
-    if found is not None and found.leads_out():
+    found = next((child for child in map(beside.child, usual) if child and child.is_dir()), None)
+    if found and found.leads_out():
         raise InputError(found.path, "a folder inside the source", "a link that leads out of it", setting="posters")
     return found
 
 
-def _posters_in(folder: Place | None, notes: list[str]) -> dict[str, Place]:
-    """The posters in a folder (None: no folder) by stem; the first by name where a stem repeats."""
+def _posters_in(folder: Place, notes: list[str]) -> dict[str, Place]:
+    """The posters in a folder by stem; the first by name where a stem repeats."""
     posters: dict[str, Place] = {}
     reasons = []
-    for file in folder.children() if folder is not None else ():
+    for file in folder.children():
         if file.suffix in SUFFIXES:
             try:
                 file.check(Caps().bytes)
+                posters.setdefault(file.stem, file)
             except OSError as error:
                 reasons.append((file.name, reason_of(error)))
-            else:
-                posters.setdefault(file.stem, file)
     notes += left_out("posters", reasons)
     return posters
 
 
-def _assemble(films: list[Film], folder: Place | None, names: Mapping[str, Sequence[str]], notes: list[str]) -> Source:
+def _assemble(films: list[Film], folder: Place | None, notes: list[str], names: Mapping[str, Sequence[str]] = {}) -> Source:
     """From films, the folder of posters, and the stems under which each film's poster may be found, if not its id."""
-    posters = _posters_in(folder, notes)
-    found = {}
+    posters = _posters_in(folder, notes) if folder else {}
+    found: dict[str, Place] = {}
     for film in films:
-        name = next((name for name in names.get(film.id, (film.id,)) if name in posters), None)
-        if name is not None:
-            found[film.id] = posters[name]
+        for name in names.get(film.id, (film.id,)):
+            if name in posters:
+                found.setdefault(film.id, posters[name])
     return Source(films, found, len(posters) - len({file.name for file in found.values()}), notes)
 
 
@@ -162,27 +148,26 @@ def _read_one_hot(place: Place, options: ImportOptions) -> Source | None:
     table, films, genres = file.table(), [], Genres()
     id_column, text_column = table.find("Id"), table.find("Overview")
     labels = {name: column for column, name in enumerate(table.columns) if name not in ("Id", "Genre", "Overview")}
-    counts = dict.fromkeys(labels, 0)
+    counts: Counter[str] = Counter()
     for number, cells in _well_formed(table, notes):
         for name, column in labels.items():
             if cells[column] not in ("0", "1"):
                 raise InputError(table.path, f"0 or 1 in the genre column {name!r}", f"something else in row {number}")
-            counts[name] += cells[column] == "1"
         names = [name for name, column in labels.items() if cells[column] == "1"]
+        counts.update(names)
         films.append(Film(cells[id_column].strip(), overview=cells[text_column].strip(), genres=genres.known(names)))
-    empty = [name for name, count in counts.items() if not count]
-    if empty:
+    if empty := [name for name in labels if not counts[name]]:
         notes.append(f"genre columns without a single film, left out: {', '.join(empty)}")
     notes += [f"{counts[name]:,} films have {name}, which says that the genre is unknown: it is not a genre to learn"
               for name in labels if name.lower() in UNKNOWN_GENRES and counts[name]]
     notes += genres.notes(table.path)
-    return _assemble(films, _poster_folder(place, options, ("images",)), {}, notes)
+    return _assemble(films, _poster_folder(place, options, ("images",)), notes)
 
 
 # --- MM-IMDb: a JSON file and a JPEG for each film ------------------------------------------------------------------
 
 class _Record(pydantic.BaseModel):
-    """A film's JSON file: what is read of it. Numbers are not genres, and a plot is text."""
+    """What is read of a film's JSON file. Numbers are not genres, and a plot is text."""
 
     model_config = pydantic.ConfigDict(strict=True)
     title: str | int | float | None = None
@@ -200,17 +185,19 @@ class _Record(pydantic.BaseModel):
 def _has_plot(file: Place) -> bool:
     try:
         return not {"plot", "plot outline"}.isdisjoint(_json_object(file))
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 
 def _json_object(file: Place) -> dict[str, Any]:
-    """The object in a JSON file; empty where there is none. Raises OSError where the file cannot be read."""
+    """The object in a JSON file. Raises `OSError`, or `ValueError` where there is none, or nothing in it."""
     try:
         content = json.loads(file.read(MAX_JSON))
-    except (ValueError, RecursionError):  # RecursionError: nested by the thousand
-        content = {}
-    return content if isinstance(content, dict) else {}
+    except RecursionError:  # nested by the thousand
+        content = None
+    if not isinstance(content, dict) or not content:
+        raise ValueError
+    return content
 
 
 def _read_mm_imdb(place: Place, options: ImportOptions) -> Source | None:
@@ -220,26 +207,19 @@ def _read_mm_imdb(place: Place, options: ImportOptions) -> Source | None:
     films, reasons, genres = [], [], Genres()
     for file in files:
         try:
-            content = _json_object(file)
-            record = _Record.model_validate(content)
+            record = _Record.model_validate(_json_object(file))
         except OSError as error:
             reasons.append((file.name, reason_of(error)))
-            continue
-        except pydantic.ValidationError:
-            content = {}
-        if not content:
+        except ValueError:  # also pydantic's
             reasons.append((file.name, "not a JSON object with a film's plot and genres as text"))
-            continue
-        names = genres.parse(record.genres) if isinstance(record.genres, str) else genres.known(record.genres or ())
-        films.append(Film(file.stem, str(record.title or ""), str(record.year or ""), record.text(), names))
+        else:
+            names = genres.parse(record.genres) if isinstance(record.genres, str) else genres.known(record.genres or ())
+            films.append(Film(file.stem, str(record.title or ""), str(record.year or ""), record.text(), names))
     notes = left_out("JSON files", reasons) + genres.notes(place.path)
-    return _assemble(films, _poster_folder(place, options, ()) or place, {}, notes)
+    return _assemble(films, _poster_folder(place, options, ()) or place, notes)
 
 
 # --- Tables: TMDB, "The Movies Dataset", and any other --------------------------------------------------------------
-
-TMDB_COLUMNS = {"id", "overview", "genres", "poster_path"}
-
 
 def _tables(place: Place) -> list[Table]:
     if not place.is_dir():
@@ -248,20 +228,19 @@ def _tables(place: Place) -> list[Table]:
 
 
 def _read_tmdb(place: Place, options: ImportOptions) -> Source | None:
-    table = next((table for table in _tables(place) if TMDB_COLUMNS <= set(table.columns)), None)
+    needed = {"id", "overview", "genres", "poster_path"}
+    table = next((table for table in _tables(place) if needed <= set(table.columns)), None)
     if table is None:
         return None
     notes: list[str] = []
     films, names, genres = [], {}, Genres(options.genre_separator)
-    column = {name: table.columns.index(name) for name in table.columns}
     for _, cells in _well_formed(table, notes):
-        row = {name: cells[index].strip() for name, index in column.items()}
-        film = Film(row["id"], row.get("title", ""), row.get("release_date", "")[:4], row["overview"],
-                    genres.parse(row["genres"]))
-        films.append(film)
-        names[film.id] = (film.id, row.get("imdb_id", ""), PurePosixPath(row["poster_path"]).stem)
+        row = {name: cell.strip() for name, cell in zip(table.columns, cells)}
+        year, genres_of_film = row.get("release_date", "")[:4], genres.parse(row["genres"])
+        films.append(Film(row["id"], row.get("title", ""), year, row["overview"], genres_of_film))
+        names[row["id"]] = (row["id"], row.get("imdb_id", ""), PurePosixPath(row["poster_path"]).stem)
     notes += genres.notes(table.path)
-    return _assemble(films, _poster_folder(place, options, POSTER_FOLDERS), names, notes)
+    return _assemble(films, _poster_folder(place, options, POSTER_FOLDERS), notes, names)
 
 
 def _read_table(place: Place, options: ImportOptions) -> Source | None:
@@ -270,15 +249,14 @@ def _read_table(place: Place, options: ImportOptions) -> Source | None:
         return None
     notes: list[str] = []
     table, genres = tables[0], Genres(options.genre_separator)
-    id_column = table.find(options.id_column, ID_COLUMNS, "id_column")
-    text_column = table.find(options.text_column, TEXT_COLUMNS, "text_column")
-    genres_column = table.find(options.genres_column, GENRES_COLUMNS, "genres_column")
+    ids = table.find(options.id_column, ID_COLUMNS, "id_column")
+    texts = table.find(options.text_column, TEXT_COLUMNS, "text_column")
+    labels = table.find(options.genres_column, GENRES_COLUMNS, "genres_column")
     title, year = (_optional(table, name) for name in ("title", "year"))
-    films = [Film(cells[id_column].strip(), title(cells), year(cells), cells[text_column].strip(),
-                  genres.parse(cells[genres_column]))
+    films = [Film(cells[ids].strip(), title(cells), year(cells), cells[texts].strip(), genres.parse(cells[labels]))
              for _, cells in _well_formed(table, notes)]
     notes += genres.notes(table.path)
-    return _assemble(films, _poster_folder(place, options, POSTER_FOLDERS), {}, notes)
+    return _assemble(films, _poster_folder(place, options, POSTER_FOLDERS), notes)
 
 
 def _optional(table: Table, name: str) -> Callable[[list[str]], str]:

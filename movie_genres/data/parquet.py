@@ -26,8 +26,7 @@ def open_table(path: TablePath, options: TableOptions = TableOptions(), access: 
 class ParquetTable(AnyTable):
     """A Parquet file, like a `Table`; needs the extra `parquet`. Nulls are empty text, numbers and dates become text.
 
-    Only the wanted columns are read. Columns of text stay dictionaries, as many files have them: a few kilobytes of these
-    may stand for gigabytes of cells.
+    Columns of text stay dictionaries, as many files have them: a few kilobytes of these may stand for gigabytes of cells.
 
     Raises:
         InputError: it is not a Parquet file, a column name occurs twice, or a cell that is wanted cannot be read.

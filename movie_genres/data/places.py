@@ -16,16 +16,15 @@ from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, Literal, TypeVar
 
 from movie_genres.base.errors import InputError
-from movie_genres.base.files import StrPath, is_below, is_of_machine, open_regular, read_capped
-from movie_genres.data.access import is_special
+from movie_genres.base.files import StrPath, is_below, open_regular, read_capped, reason_of
+from movie_genres.data.access import is_special, open_binary
 from movie_genres.data.tables import Table
+
+Result = TypeVar("Result")
 
 IMPORTED_SUFFIXES = (".csv", ".tsv", ".txt")
 MAX_TABLE = 1_000_000_000  # bytes of a table in an archive: a few kilobytes of it can stand for gigabytes
 STEP = 4096  # bytes of a member read at once: bzip2 and LZMA unpack at once all that they are given
-
-
-Result = TypeVar("Result")
 
 
 class Member(zipfile.Path):
@@ -71,14 +70,10 @@ def _too_large(most: int) -> OSError:
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """A folder or file of a source.
-
-    `root` is the folder, all links followed, that links must not lead out of; None for a file that its user named, and in
-    an archive.
-    """
+    """A folder or file of a source."""
 
     path: Path | Member
-    root: str | None = None
+    root: str | None = None  # all links followed; links must not lead out of it. None in an archive, and for a named file
 
     @property
     def name(self) -> str:
@@ -100,27 +95,19 @@ class Place:
         return isinstance(self.path, Path) and self.root is not None and not is_below(self.path, self.root)
 
     def children(self) -> list["Place"]:
-        """What is in a folder, by name; of members of one name, the last.
-
-        Raises:
-            InputError: the folder cannot be read.
-        """
+        """What is in a folder, by name; of members of one name, the last. `InputError` where the folder cannot be read."""
         try:
             entries = {entry.name: entry for entry in self.path.iterdir()}
         except OSError as error:
             raise InputError(self.path, "a folder that can be read", error.strerror or str(error)) from None
-        return [Place(entries[name], self.root) for name in sorted(entries)]
+        return [Place(entry, self.root) for _, entry in sorted(entries.items())]
 
     def child(self, name: str) -> "Place | None":
         """The entry with this name, whatever its case."""
         return next((entry for entry in self.children() if entry.name.lower() == name.lower()), None)
 
     def check(self, most: int | None = None) -> None:
-        """Sees to it that this is a regular file of at most `most` bytes that lies below the root.
-
-        Raises:
-            OSError: it is not, or it is not there; `reason_of` puts it in words.
-        """
+        """Sees to it that this is a regular file of at most `most` bytes that lies below the root; raises `OSError`."""
         if isinstance(self.path, Member):
             if self.is_dir():
                 raise OSError(errno.ENOTSUP, "not a regular file")
@@ -139,41 +126,22 @@ class Place:
             raise _too_large(most)
 
     def read(self, most: int) -> bytes:
-        """The bytes of the file.
-
-        Raises:
-            OSError: as `check`, or it cannot be read whole.
-        """
+        """The bytes of the file; raises `OSError` as `check`, or where it cannot be read whole."""
         self.check(most)
-        if isinstance(self.path, Member):
-            with self.path.open() as file:
-                data = file.read(most + 1)
-        else:
-            with open_regular(self.path) as file:
-                data = read_capped(file, most)
+        with open_binary(self.path) as file:
+            data = file.read(most + 1) if isinstance(self.path, Member) else read_capped(file, most)
         if len(data) > most:
             raise _too_large(most)
         return data
 
     def table(self) -> Table:
-        """The file as a `Table`.
-
-        Raises:
-            InputError: it is not one, or not a file as `check` wants it.
-        """
+        """The file as a `Table`; `InputError` where it is none, or does not `check`."""
         try:
             self.check(MAX_TABLE if isinstance(self.path, Member) else None)
         except OSError as error:
             raise InputError(self.path, "a table that can be read", reason_of(error),
                              "Put the file itself there, or give its own path.") from None
         return Table(self.path)
-
-
-def reason_of(error: OSError) -> str:
-    """Why a file was not read, in words. An error that is this machine's and not the file's is raised again."""
-    if is_of_machine(error):
-        raise error
-    return error.strerror or str(error)
 
 
 def left_out(kind: str, reasons: Iterable[tuple[str, str]]) -> list[str]:
@@ -197,12 +165,11 @@ def open_source(path: Path) -> tuple[list[Place], list[str]]:
     """The places at a path in which films may lie, itself and the folders directly inside, and notes on what is peculiar.
 
     Raises:
-        InputError: no such path, or it is none of these.
+        InputError: it is no folder, zip archive or table, or an archive that is damaged or has a member outside itself.
     """
     top, notes = (folder_place(path), []) if os.path.isdir(path) else _open_file(path)
-    if not top.is_dir():
-        return [top], notes
-    inside = [entry for entry in top.children() if entry.is_dir() and entry.name != "__MACOSX"]
+    entries = top.children() if top.is_dir() else []
+    inside = [entry for entry in entries if entry.is_dir() and entry.name != "__MACOSX"]
     reasons = [(entry.name, "a link that leads out of the source") for entry in inside if entry.leads_out()]
     return [top, *[entry for entry in inside if not entry.leads_out()][:20]], notes + left_out("folders", reasons)
 
@@ -214,7 +181,7 @@ def _open_file(path: Path) -> tuple[Place, list[str]]:
     except FileNotFoundError:
         raise InputError(path, expected, "nothing", "Check the path.") from None
     except (OSError, ValueError) as error:
-        raise InputError(path, expected, reason_of(error) if isinstance(error, OSError) else str(error)) from None
+        raise InputError(path, expected, reason_of(error)) from None
     if zipfile.is_zipfile(file):
         return _open_archive(path, file)  # which goes on reading from it
     file.close()
@@ -224,11 +191,6 @@ def _open_file(path: Path) -> tuple[Place, list[str]]:
 
 
 def _open_archive(path: Path, file: BinaryIO) -> tuple[Place, list[str]]:
-    """The top of a zip archive, from its open file, and sentences on what is peculiar.
-
-    Raises:
-        InputError: it is damaged, or a member lies outside of it.
-    """
     try:
         archive = zipfile.ZipFile(file)
     except Exception as error:  # see _unpacked

@@ -2,7 +2,6 @@
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,26 +24,19 @@ logger = logging.getLogger(__name__)
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
 class PrepareOptions:
-    """Which films and genres to use and how to split them.
+    """Which films and genres to use and how to split them: the `prepare` section of `params.yaml`.
 
-    Attributes:
-        seed: decides the split.
-        validation, test: shares of the films.
-        min_films: genres with fewer films are left out.
-        top_genres: keep only this many of the most frequent genres; None keeps all.
-        genres: an explicit genre list, in place of the two rules above.
-        min_year, max_year: keep only films of these years; films of unknown year are then left out.
-        max_share: training films whose only genre is the most frequent one are dropped until it is on no more than this
-            share of them; None drops none. Validation and test films stay as they are.
+    Training films whose only genre is the most frequent one are dropped until it is on no more than `max_share` of them;
+    validation and test films stay as they are.
     """
 
     seed: int
-    validation: float = Field(gt=0, lt=0.5)
+    validation: float = Field(gt=0, lt=0.5)  # share of the films
     test: float = Field(gt=0, lt=0.5)
-    min_films: int = Field(ge=1)
-    top_genres: int | None = Field(ge=2)
-    genres: tuple[str, ...]
-    min_year: int | None
+    min_films: int = Field(ge=1)  # genres with fewer films are left out
+    top_genres: int | None = Field(ge=2)  # keep only this many of the most frequent genres
+    genres: tuple[str, ...]  # an explicit list, in place of the two rules above
+    min_year: int | None  # films of unknown year are left out where there is a first or a last year
     max_year: int | None
     max_share: float | None = Field(gt=0, lt=1)
 
@@ -52,8 +44,7 @@ class PrepareOptions:
 def prepare(data: StrPath, out: StrPath, options: PrepareOptions) -> dict[str, Any]:
     """Validates the data folder, drops duplicates, fixes the genres, splits the films, and saves them in the folder `out`.
 
-    Returns:
-        The summary saved with them: the genres, films by split and genre, and what was left out.
+    Gives the summary saved with them: the genres, films by split and genre, and what was left out.
 
     Raises:
         InputError: the data folder cannot be used.
@@ -79,8 +70,7 @@ def prepare(data: StrPath, out: StrPath, options: PrepareOptions) -> dict[str, A
             raise InputError(data, f"films enough for a {name} split", f"{len(kept)} films in all", "Add films.")
 
     table = pd.DataFrame({
-        "id": [film.id for film in kept], "title": [film.title for film in kept], "year": [film.year for film in kept],
-        "overview": [film.overview for film in kept],
+        **{name: [getattr(film, name) for film in kept] for name in ("id", "title", "year", "overview")},
         "genres": ["|".join(genre for genre in genres if genre in film.genres) for film in kept],
         "poster": [posters[film.id].as_posix() if film.id in posters else "" for film in kept],
         "split": [SPLITS[index] for index in split],
@@ -100,8 +90,7 @@ def prepare(data: StrPath, out: StrPath, options: PrepareOptions) -> dict[str, A
     return summary
 
 
-def _select(films: Sequence[Film], posters: Mapping[str, Path], options: PrepareOptions
-            ) -> tuple[list[Film], dict[str, int]]:
+def _select(films: list[Film], posters: dict[str, Path], options: PrepareOptions) -> tuple[list[Film], dict[str, int]]:
     """The films that can be learned from, and how many were left out for which reason."""
     seen: set[str] = set()
     kept: list[Film] = []
@@ -113,7 +102,7 @@ def _select(films: Sequence[Film], posters: Mapping[str, Path], options: Prepare
             reason = "genres_unknown"
         elif film.id not in posters and not normalise(film.overview):
             reason = "neither_poster_nor_overview"
-        elif not _in_years(film.year, options.min_year, options.max_year):
+        elif not _in_years(film.year, options):
             reason = "outside_years"
         else:
             seen.add(film.id)
@@ -123,13 +112,13 @@ def _select(films: Sequence[Film], posters: Mapping[str, Path], options: Prepare
     return kept, dict(left_out)
 
 
-def _in_years(year: str, first: int | None, last: int | None) -> bool:
-    if first is None and last is None:
+def _in_years(year: str, options: PrepareOptions) -> bool:
+    if options.min_year is None and options.max_year is None:
         return True
-    return year.isdigit() and (first or 0) <= int(year) <= (last or 9999)
+    return year.isdigit() and (options.min_year or 0) <= int(year) <= (options.max_year or 9999)
 
 
-def _log_large_groups(films: Sequence[Film], groups: NDArray[np.intp]) -> None:
+def _log_large_groups(films: list[Film], groups: NDArray[np.intp]) -> None:
     values, counts = np.unique(groups, return_counts=True)
     for group in values[counts > max(10, len(films) // 100)]:
         logger.warning("%d films share the overview or the poster of %s (a placeholder?); they go to one split together",

@@ -11,15 +11,11 @@ from movie_genres.data.films import Film
 from movie_genres.inputs.text import normalise
 
 SPLITS = ("train", "validation", "test")
+Labels = NDArray[np.integer]  # (films, genres), 0 and 1
 
 
 def choose_genres(films: Sequence[Film], min_films: int = 3, top: int | None = None, only: Sequence[str] = ()) -> list[str]:
-    """Fixes the genre list, alphabetical unless `only` gives the order.
-
-    Args:
-        min_films: genres with fewer films are left out.
-        top: keep only the most frequent ones, this many; None keeps all.
-        only: an explicit list, used in place of the rules above.
+    """Fixes the genre list: those with `min_films`, the `top` most frequent, alphabetical; or `only` these, in their order.
 
     Raises:
         UserError: a genre of `only` occurs nowhere, or fewer than two genres are left.
@@ -29,8 +25,7 @@ def choose_genres(films: Sequence[Film], min_films: int = 3, top: int | None = N
     if unknown:
         raise UserError(f"the genre list names {', '.join(unknown)}, which no film has; the films have "
                         + ", ".join(sorted(counts)))
-    frequent = [genre for genre, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-                if count >= min_films]
+    frequent = [genre for genre in sorted(counts, key=lambda genre: (-counts[genre], genre)) if counts[genre] >= min_films]
     genres = list(dict.fromkeys(only)) or sorted(frequent[:top])
     if len(genres) < 2:
         raise UserError(f"expected at least two genres; found {genres or 'none'} with at least {min_films} films each")
@@ -60,30 +55,21 @@ def group_duplicates(films: Sequence[Film], digests: Mapping[str, str]) -> NDArr
     return np.array([root(index) for index in range(len(films))], dtype=int)
 
 
-def stratified_split(labels: NDArray[np.integer], groups: NDArray[np.intp], fractions: Sequence[float], seed: int
-                     ) -> NDArray[np.intp]:
+def stratified_split(labels: Labels, groups: NDArray[np.intp], fractions: Sequence[float], seed: int) -> NDArray[np.intp]:
     """Splits films so that each genre has its share in every split, by iterative stratification.
 
     The rarest genre is dealt out first, each film to the split that lacks most of it (Sechidis, Tsoumakas and Vlahavas,
     "On the stratification of multi-label data", ECML PKDD 2011). Films of one group stay together. A genre with at
     least three groups of films gets at least one film in every split that is to have any.
 
-    Args:
-        labels: of shape (films, genres), 0 and 1.
-        groups: of shape (films,), equal for films that must stay together.
-        fractions: the share of each split; they sum to 1.
-        seed: decides ties.
-
-    Returns:
-        Of shape (films,): the index into `fractions`.
+    `groups`, of shape (films,), are equal for films that must stay together; `fractions`, the share of each split, sum to 1;
+    `seed` decides ties. Gives an index into `fractions` for each film.
     """
     rng = np.random.default_rng(seed)
-    members: dict[int, list[int]] = {}
-    for film, group in enumerate(groups):
-        members.setdefault(group, []).append(film)
-    units = [np.array(films) for films in members.values()]
-    weights = np.stack([labels[films].sum(axis=0) for films in units]).astype(float)  # (units, genres)
-    sizes = np.array([len(films) for films in units], dtype=float)
+    unit_of = np.unique(groups, return_inverse=True)[1]
+    sizes = np.bincount(unit_of).astype(float)
+    weights = np.zeros((len(sizes), labels.shape[1]))  # how many films of the unit have the genre
+    np.add.at(weights, unit_of, labels)
     shares = np.asarray(fractions, dtype=float)
     lacking = np.outer(shares, weights.sum(axis=0))  # (splits, genres): films of the genre still to be given
     largest = shares.argmax()
@@ -91,46 +77,30 @@ def stratified_split(labels: NDArray[np.integer], groups: NDArray[np.intp], frac
     lacking[small] = np.maximum(lacking[small], 1.0)  # one of a rare genre for every split, at the cost of the largest
     lacking[largest] = weights.sum(axis=0) - lacking[small].sum(axis=0)
     room = shares * sizes.sum()
-    target = np.full(len(units), -1)
+    target = np.full(len(sizes), -1)
 
     def assign(unit: int, priorities: NDArray[np.float64]) -> None:
         best = np.flatnonzero(np.isclose(priorities, priorities.max()))
         best = best[np.isclose(room[best], room[best].max())]
-        split = rng.choice(best)
-        target[unit] = split
+        target[unit] = split = rng.choice(best)
         lacking[split] -= weights[unit]
         room[split] -= sizes[unit]
 
-    while True:
-        left = (weights[target < 0] > 0).sum(axis=0)
-        if not left.any():
-            break
+    while (left := (weights[target < 0] > 0).sum(axis=0)).any():
         genre = np.where(left > 0, left, np.iinfo(int).max).argmin()
         for unit in rng.permutation(np.flatnonzero((target < 0) & (weights[:, genre] > 0))):
             # A large group goes first to where it fits: rare genres must not be used up by it.
             assign(unit, lacking[:, genre])
     for unit in rng.permutation(np.flatnonzero(target < 0)):
-        assign(unit, room.copy())
-    split = np.empty(len(groups), dtype=int)
-    for unit, films in enumerate(units):
-        split[films] = target[unit]
-    return split
+        assign(unit, room)
+    return target[unit_of]
 
 
-def undersample(labels: NDArray[np.integer], counted: NDArray[np.bool_], most: float, seed: int) -> NDArray[np.bool_]:
-    """Chooses films to drop so that the most frequent genre is on no more than a share `most` of the films.
+def undersample(labels: Labels, counted: NDArray[np.bool_], most: float, seed: int) -> NDArray[np.bool_]:
+    """Whether to drop each film, so that the most frequent genre is on no more than a share `most` of the `counted` films.
 
     Only films with no other genre are dropped, at random, so that no rarer genre loses a film; where they do not
     suffice, all of them are.
-
-    Args:
-        labels: of shape (films, genres), 0 and 1.
-        counted: of shape (films,): the films to look at and drop from.
-        most: the largest share, above 0 and below 1.
-        seed: decides which.
-
-    Returns:
-        Of shape (films,): whether the film is to be dropped.
     """
     genre = labels[counted].sum(axis=0).argmax()
     with_genre, total = labels[counted, genre].sum(), counted.sum()

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 from movie_genres.base.errors import InputError
-from movie_genres.base.files import is_of_machine
+from movie_genres.base.files import reason_of
 from movie_genres.data.access import NAMED_BY_USER, Access, TablePath, open_binary
 
 ID_COLUMNS = ("id", "film_id", "movie_id", "imdb_id", "imdbid", "tconst", "filename", "file")
@@ -38,25 +38,23 @@ class AnyTable(ABC):
     """A table of named columns. Cells are text, never numbers or NaN."""
 
     path: Any  # a `TablePath`; whoever gave it knows which
-    columns: list[str]  # their names
+    columns: list[str]
 
     def _check_columns(self) -> None:
         if len(self.columns) > MAX_COLUMNS:
             raise InputError(self.path, f"at most {MAX_COLUMNS:,} columns", f"{len(self.columns):,}")
-        repeated = next((name for name, count in Counter(self.columns).items() if count > 1), None)
-        if repeated is not None:
-            raise InputError(self.path, "each column once", f"the column {cut(repeated)!r} more than once")
+        for name, count in Counter(self.columns).items():
+            if count > 1:
+                raise InputError(self.path, "each column once", f"the column {cut(name)!r} more than once")
 
     @abstractmethod
     def _read(self, indices: Sequence[int], raw: int | None) -> Iterator[tuple[int, list[Any], list[Any]]]:
         """Yields (number, all cells that were read, the wanted ones) of each row; see `rows`."""
 
     def rows(self, indices: Sequence[int], raw: int | None = None) -> Iterator[tuple[int, tuple[Any, ...], str | None]]:
-        """Yields (number, cells, problem) of each row; the first row after the header is 1.
+        """Yields (number, from 1; cells of the columns `indices`; None, or what makes "row 7 …" untrustworthy) of each row.
 
-        The cells are those of the columns `indices`, with empty text for those that are missing or too long; in the column
-        `raw` of a `ParquetTable` they may be bytes. `problem` is None or, after the words "row 7", why the row cannot be
-        trusted.
+        Cells that are missing or too long are empty text; in the column `raw` of a `ParquetTable` they may be bytes.
         """
         for number, cells, wanted in self._read(indices, raw):
             yield number, tuple("" if _is_long(cell) else cell for cell in wanted), self._problem(cells)
@@ -71,26 +69,21 @@ class AnyTable(ABC):
             InputError: there is no such column; the message tells which there are. `setting` is the one that names it.
         """
         lower = [re.sub(r"[\s-]+", "_", column.lower()) for column in self.columns]
-        if name is not None and name in self.columns:
-            return self.columns.index(name)
-        for usual_name in usual if name is None else ():
-            if usual_name in lower:
-                return lower.index(usual_name)
+        names, wanted = (lower, usual) if name is None else (self.columns, (name,))
+        for each in wanted:
+            if each in names:
+                return names.index(each)
         expected = f"a column {name!r}" if name is not None else f"a column named one of {', '.join(usual)}"
         more = f" and {len(self.columns) - SHOWN_NAMES:,} more" if len(self.columns) > SHOWN_NAMES else ""
-        names = ", ".join(map(cut, self.columns[:SHOWN_NAMES]))
-        raise InputError(self.path, expected, f"the columns {names}{more}", setting=setting)
+        shown = ", ".join(map(cut, self.columns[:SHOWN_NAMES]))
+        raise InputError(self.path, expected, f"the columns {shown}{more}", setting=setting)
 
 
 class Table(AnyTable):
     """A delimited text file with a header line, plain or compressed with gzip (`.gz`).
 
-    >>> table = Table("films.csv")                                            # doctest: +SKIP
-    >>> [(number, cells[table.find("id")]) for number, cells in table]        # doctest: +SKIP
-
-    Args:
-        encoding: by default what the byte-order mark says, UTF-8 without one.
-        delimiter: by default the most frequent in the header line of comma, tab, semicolon and bar.
+    The encoding is by default what the byte-order mark says, UTF-8 without one; the delimiter, of comma, tab, semicolon and
+    bar, the most frequent in the header line.
 
     Raises:
         InputError: no header, a column name that occurs twice, too many columns, or (while iterating) a quote that is
@@ -121,9 +114,7 @@ class Table(AnyTable):
             found = str(error).partition(" (")[0]  # no bytes of the file
             raise InputError(self.path, "a whole gzip file", found, "It is damaged or cut short.") from None
         except (OSError, ImportError, ValueError, RuntimeError, zipfile.BadZipFile) as error:  # RuntimeError: encrypted
-            if is_of_machine(error):
-                raise
-            raise InputError(self.path, "a readable table", getattr(error, "strerror", None) or str(error)) from None
+            raise InputError(self.path, "a readable table", reason_of(error)) from None
 
     def _sniff_encoding(self) -> str:
         with self._binary() as file:
@@ -164,10 +155,7 @@ class Table(AnyTable):
                                  "Close or double the quote there.") from None
 
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
-        """Yields (number of the row, its cells); the first row after the header is 1. Blank lines are passed over.
-
-        A row may have more or fewer cells than there are columns: `is_ragged` tells.
-        """
+        """Yields (number of the row, from 1; its cells, maybe more or fewer than the columns); passes over blank lines."""
         rows = self._rows()
         next(rows)
         yield from enumerate((cells for cells in rows if cells), start=1)

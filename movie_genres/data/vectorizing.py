@@ -25,30 +25,18 @@ Side = Annotated[int, Field(ge=16)]  # pixels; the networks halve it four times
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
 class VectorizeOptions:
-    """The `vectorize` section of `params.yaml`.
+    """The `vectorize` section of `params.yaml`."""
 
-    Attributes:
-        image_size: (height, width) of the decoded posters in pixels.
-        max_tokens: size of the vocabulary, with the two reserved ids for padding and unknown words.
-        max_length: overviews are cut after this many words.
-    """
-
-    image_size: tuple[Side, Side]
-    max_tokens: int = Field(ge=3)
-    max_length: int = Field(ge=1)
+    image_size: tuple[Side, Side]  # (height, width) of the decoded posters
+    max_tokens: int = Field(ge=3)  # size of the vocabulary, with the two reserved ids for padding and unknown words
+    max_length: int = Field(ge=1)  # overviews are cut after this many words
 
 
-def write_posters(paths: Sequence[str], out: StrPath, image_size: tuple[int, int], workers: int | None = None
-                  ) -> dict[str, str]:
-    """Decodes posters into a folder for `features.load_posters`; a file `report.json` tells which could not be.
+def write_posters(paths: Sequence[str], out: StrPath, image_size: tuple[int, int]) -> dict[str, str]:
+    """Decodes posters to `image_size` (height, width) into a folder for `features.load_posters`.
 
-    Args:
-        paths: of the posters, in the order of the films; empty text for a film without one.
-        image_size: (height, width) in pixels.
-        workers: number of decoding threads; by default as many as there are cores, and a few more.
-
-    Returns:
-        The reason for each that could not be decoded, by path.
+    `paths` are in the order of the films, with empty text for a film without a poster. Gives the reason for each that could
+    not be decoded, by path, as in the file `report.json` there.
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -62,7 +50,7 @@ def write_posters(paths: Sequence[str], out: StrPath, image_size: tuple[int, int
                 except PosterError as error:
                     unreadable[paths[index]] = f"{error.kind}: {error}"
 
-        with ThreadPoolExecutor(workers) as pool:
+        with ThreadPoolExecutor() as pool:
             for _ in track(pool.map(decode, range(len(paths))), len(paths), "Decoding posters"):
                 pass
     unreadable = dict(sorted(unreadable.items()))

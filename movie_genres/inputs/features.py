@@ -14,15 +14,10 @@ from movie_genres.inputs.posters import LazyPixels
 
 
 class Posters(NamedTuple):
-    """Decoded posters of a number of films.
+    """Decoded posters of a number of films."""
 
-    Attributes:
-        pixels: of shape (films, height, width, 3), RGB; zeros for films without a poster.
-        present: of shape (films,): whether the film has one.
-    """
-
-    pixels: NDArray[np.uint8] | LazyPixels
-    present: NDArray[np.bool_]
+    pixels: NDArray[np.uint8] | LazyPixels  # (films, height, width, 3), RGB; zeros for films without a poster
+    present: NDArray[np.bool_]  # (films,): whether the film has one
 
     def order(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
         return np.arange(len(rows))
@@ -32,15 +27,10 @@ class Posters(NamedTuple):
 
 
 class Overviews(NamedTuple):
-    """Token ids of the overviews of a number of films.
+    """Token ids of the overviews of a number of films."""
 
-    Attributes:
-        ids: of all overviews, one after the other.
-        starts: of shape (films + 1,): overview `i` is `ids[starts[i]:starts[i + 1]]`.
-    """
-
-    ids: NDArray[np.int32]
-    starts: NDArray[np.int64]
+    ids: NDArray[np.int32]  # of all overviews, one after the other
+    starts: NDArray[np.int64]  # (films + 1,): overview `i` is `ids[starts[i]:starts[i + 1]]`
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -57,20 +47,16 @@ class Overviews(NamedTuple):
 
     def batch(self, rows: NDArray[np.intp]) -> NDArray[np.int32]:
         """Token ids of these overviews, of shape (rows, length): 0 where one has ended; length is at least 1."""
-        lengths = self.starts[rows + 1] - self.starts[rows]
-        batch = np.zeros((len(rows), lengths.max(initial=1)), dtype=np.int32)
-        for line, (row, length) in enumerate(zip(rows, lengths)):
-            batch[line, :length] = self.ids[self.starts[row]:self.starts[row] + length]
+        starts, ends = self.starts[rows], self.starts[rows + 1]
+        batch = np.zeros((len(rows), (ends - starts).max(initial=1)), dtype=np.int32)
+        for line, start, end in zip(batch, starts, ends):
+            line[:end - start] = self.ids[start:end]
         return batch
 
 
 @contextlib.contextmanager
-def saving_posters(folder: StrPath, films: int, size: tuple[int, int]
-                   ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.bool_]]]:
-    """Gives the two arrays of `Posters`, without any, to be filled in: pixels on disk, of posters of `size` (height, width).
-
-    They are whole when the block has ended.
-    """
+def saving_posters(folder: StrPath, films: int, size: tuple[int, int]) -> Iterator[tuple[NDArray, NDArray]]:
+    """Gives the arrays of `Posters` of `size` (height, width), to be filled in: whole on disk when the block has ended."""
     pixels = np.lib.format.open_memmap(Path(folder) / "pixels.npy", "w+", np.uint8, (films, *size, 3))
     present = np.zeros(films, dtype=bool)
     yield pixels, present

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from movie_genres.base.errors import InputError, Remedy
-from movie_genres.base.files import StrPath, is_of_machine, open_regular, read_capped
+from movie_genres.base.files import StrPath, is_of_machine, open_regular, read_capped, reason_of
 from movie_genres.inputs.caps import Caps
 
 DECODER = "pillow-1"  # recorded in every model; raise it whenever a change below changes pixels
@@ -35,7 +35,7 @@ def read_poster(path: StrPath, size: tuple[int, int], caps: Caps = Caps()) -> ND
 
 
 def read_file(path: StrPath, max_bytes: int) -> bytes:
-    """The bytes of a regular file, and of nothing else: FIFOs and devices are not read.
+    """The bytes of a regular file.
 
     Raises:
         PosterError: of kind `missing`, `unreadable`, `not_a_file` or `too_large`.
@@ -48,11 +48,9 @@ def read_file(path: StrPath, max_bytes: int) -> bytes:
     except FileNotFoundError:
         raise PosterError("missing", "no such file") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        if is_of_machine(error):
-            raise
         if getattr(error, "errno", None) == errno.ENOTSUP:
             raise PosterError("not_a_file", "expected a regular file") from None
-        raise PosterError("unreadable", getattr(error, "strerror", None) or str(error)) from None
+        raise PosterError("unreadable", reason_of(error)) from None
     check_bytes(len(data), max_bytes)
     return data
 
@@ -73,18 +71,10 @@ def check_bytes(size: int, max_bytes: int) -> None:
 
 
 def decode_poster(data: bytes, size: tuple[int, int], max_pixels: int = Caps().pixels) -> NDArray[np.uint8]:
-    """Decodes an image file's bytes, whatever its name says, to the array that the models take.
+    """Decodes an image file's bytes to the array that the models take: RGB, of shape (*size, 3), values 0 to 255.
 
     The first frame is used, EXIF rotation is applied, transparency is laid on white, 16-bit grey is scaled to 8 bits,
-    and large JPEGs are decoded at a reduced scale.
-
-    Args:
-        data: of a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF file.
-        size: (height, width) of the result in pixels; the aspect ratio is not kept.
-        max_pixels: see `Caps`; larger images are refused before they are decoded.
-
-    Returns:
-        RGB, of shape (height, width, 3), values 0 to 255.
+    and large JPEGs are decoded at a reduced scale. The aspect ratio is not kept: `size` is (height, width) in pixels.
 
     Raises:
         PosterError: of kind `empty`, `not_an_image`, `too_large` or `corrupt`.
@@ -145,16 +135,9 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 class LazyPixels:
-    """Posters that are decoded when they are asked for, in place of an array that holds them all.
+    """Posters of `size` (height, width) that are decoded when they are asked for, in place of an array that holds them all.
 
-    Args:
-        paths: a file for each film; empty text for a film without one.
-        size: (height, width) in pixels.
-
-    `pixels[rows]`, with an int array, is of shape (rows, height, width, 3).
-
-    Raises:
-        InputError: on indexing, a poster that cannot be decoded.
+    `pixels[rows]`, with an int array, is of shape (rows, height, width, 3), or an `InputError` for one that does not decode.
     """
 
     def __init__(self, paths: Sequence[str], size: tuple[int, int]):

@@ -14,15 +14,12 @@ from movie_genres.base.files import StrPath
 class Prepared(NamedTuple):
     """What `prepare` wrote, as the other stages read it.
 
-    Attributes:
-        films: text, with the columns id, title, year, overview, genres (joined by a bar), poster (path, or empty) and split.
-        genres: their names, the order of all label and probability columns.
-        labels: of shape (films, genres), 0 and 1.
+    The columns of `films` are text: id, title, year, overview, genres (joined by a bar), poster (path, or empty) and split.
     """
 
     films: pd.DataFrame
-    genres: list[str]
-    labels: NDArray[np.float32]
+    genres: list[str]  # in the order of all label and probability columns
+    labels: NDArray[np.float32]  # (films, genres), 0 and 1
 
     def rows(self, split: str, usable: NDArray[np.bool_] | bool = True) -> NDArray[np.intp]:
         """The indices of the films of a split (and where `usable`, of shape (films,), is true), ascending."""

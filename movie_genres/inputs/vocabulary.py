@@ -12,16 +12,7 @@ from movie_genres.inputs.text import UNKNOWN, normalise
 
 
 class Vocabulary:
-    """Maps overviews to token ids, the same way in training and scoring.
-
-    Args:
-        tokens: words, most frequent first, without the two reserved entries; the first has id 2.
-        max_length: overviews are cut after this many words.
-
-    Attributes:
-        hidden: the id that stands for a word that is hidden from a network in training.
-        special: ids that stand for no word.
-    """
+    """A `modality.Tokenizer` by words: `tokens`, of which the first has id 2. Cuts overviews after `max_length` words."""
 
     hidden: int = UNKNOWN
     special: tuple[int, ...] = ()
@@ -56,8 +47,8 @@ class Vocabulary:
 
 def save_vocabulary(vocabulary: Vocabulary, folder: StrPath) -> None:
     """Writes `vocabulary.json`."""
-    content = json.dumps(vocabulary.content(), ensure_ascii=False)
-    (Path(folder) / "vocabulary.json").write_text(content + "\n", encoding="utf-8")
+    content = json.dumps(vocabulary.content(), ensure_ascii=False) + "\n"
+    (Path(folder) / "vocabulary.json").write_text(content, encoding="utf-8")
 
 
 def load_vocabulary(folder: StrPath) -> Vocabulary:
