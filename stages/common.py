@@ -39,7 +39,7 @@ answers_option = _input("--answers", "answers", "Folder with what the trained mo
 
 
 def training_outputs(name: str) -> Callable[[Command], Command]:
-    """The options for what a training writes; `name` is the model's."""
+    """The options for what a training of the model `name` writes: the fields of `outputs.Outputs`."""
     def add(command: Command) -> Command:
         for option, kind, default, text in (
                 ("--live", FOLDER, f"live/{name}", "Folder for DVCLive, if the parameters ask for it."),

@@ -13,8 +13,7 @@ from stages.common import params_option, posters_option, prepared_option, read_o
 @posters_option
 @training_outputs("cnn")
 @params_option
-def main(prepared: Path, posters: Path, model: Path, history: Path, metrics: Path, out: Path, state: Path, live: Path,
-         params: Path) -> None:
+def main(prepared: Path, posters: Path, params: Path, **outputs: Path) -> None:
     with running():
         import_tensorflow()
         from movie_genres.inputs.features import load_posters
@@ -23,8 +22,7 @@ def main(prepared: Path, posters: Path, model: Path, history: Path, metrics: Pat
         from movie_genres.training.outputs import Outputs
 
         options = read_options(params, "cnn", CnnOptions)
-        train_cnn(load_prepared(prepared), load_posters(posters), options,
-                  Outputs(model, history, metrics, out, state, live))
+        train_cnn(load_prepared(prepared), load_posters(posters), options, Outputs(**outputs))
 
 
 if __name__ == "__main__":

@@ -13,8 +13,7 @@ from stages.common import answers_option, params_option, prepared_option, read_o
 @answers_option
 @training_outputs("fusion")
 @params_option
-def main(prepared: Path, answers: Path, model: Path, history: Path, metrics: Path, out: Path, state: Path, live: Path,
-         params: Path) -> None:
+def main(prepared: Path, answers: Path, params: Path, **outputs: Path) -> None:
     with running():
         import_tensorflow()
         from movie_genres.inputs.prepared import load_prepared
@@ -23,8 +22,7 @@ def main(prepared: Path, answers: Path, model: Path, history: Path, metrics: Pat
         from movie_genres.training.outputs import Outputs
 
         options = read_options(params, "fusion", FusionOptions)
-        train_fusion(load_prepared(prepared), load_answers(answers), options,
-                     Outputs(model, history, metrics, out, state, live))
+        train_fusion(load_prepared(prepared), load_answers(answers), options, Outputs(**outputs))
 
 
 if __name__ == "__main__":

@@ -13,8 +13,7 @@ from stages.common import overviews_option, params_option, prepared_option, read
 @overviews_option
 @training_outputs("lstm")
 @params_option
-def main(prepared: Path, overviews: Path, model: Path, history: Path, metrics: Path, out: Path, state: Path, live: Path,
-         params: Path) -> None:
+def main(prepared: Path, overviews: Path, params: Path, **outputs: Path) -> None:
     with running():
         import_tensorflow()
         from movie_genres.inputs.features import load_overviews
@@ -23,9 +22,8 @@ def main(prepared: Path, overviews: Path, model: Path, history: Path, metrics: P
         from movie_genres.networks.lstm import LstmOptions, train_lstm
         from movie_genres.training.outputs import Outputs
 
-        options = read_options(params, "lstm", LstmOptions)
-        train_lstm(load_prepared(prepared), load_overviews(overviews), load_vocabulary(overviews), options,
-                   Outputs(model, history, metrics, out, state, live))
+        options, films = read_options(params, "lstm", LstmOptions), load_prepared(prepared)
+        train_lstm(films, load_overviews(overviews), load_vocabulary(overviews), options, Outputs(**outputs))
 
 
 if __name__ == "__main__":

@@ -74,5 +74,5 @@ def test_drop_words_spares_padding_and_special_ids():
 
 def test_drop_words_hides_a_share():
     tokens = np.array([[5] * 500 + [0] * 500], np.int32)
-    dropped = drop_words(tokens, RNG(0), 0.3)
+    dropped = drop_words(tokens, RNG(0), 0.3, hidden=1, special=[])
     assert 0.2 < (dropped[0, :500] == 1).mean() < 0.4 and not dropped[0, 500:].any()

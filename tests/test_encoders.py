@@ -60,7 +60,7 @@ def test_an_encoder_becomes_a_model_that_scores_as_its_answers_say(presets, smal
     assert answers.present.tolist() == present.tolist() and answers.modality == modality
     assert len(answers.features) == 1 + fine_tune == 1 + given.history.exists()
     assert summary["best_val_loss"] < summary["base_rate_loss"] * 1.2
-    network = Network(given.checkpoint)
+    network = Network(given.model)
     assert network.metadata["preset"] == presets[modality].rsplit("/", 1)[1]
     if modality == "poster":
         films = Posters(LazyPixels(prepared.films["poster"].tolist(), network.image_size), present)

@@ -21,15 +21,10 @@ FILE_NAME = "decisions.json"
 
 
 class Decision(NamedTuple):
-    """How to use the answers of one model.
+    """How to use the answers of one model."""
 
-    Attributes:
-        temperature: log-odds are divided by it.
-        thresholds: of each genre, for calibrated probabilities.
-    """
-
-    temperature: float
-    thresholds: NDArray[np.floating]
+    temperature: float  # log-odds are divided by it
+    thresholds: NDArray[np.floating]  # of each genre, for calibrated probabilities
 
     def calibrate(self, probabilities: NDArray[np.floating]) -> NDArray[np.floating]:
         """Calibrated probabilities, of the shape of `probabilities`; NaN stays."""
@@ -38,20 +33,12 @@ class Decision(NamedTuple):
 
 
 class Decisions(NamedTuple):
-    """How to use several models.
+    """How to use several models."""
 
-    Attributes:
-        models: by model name; those of a fusion model for films with one modality alone are under `NAME:poster` and
-            `NAME:overview`.
-        ranking: from what a film has, `poster`, `overview` or `both`, to the names of models, the best first.
-        digest: SHA-256 of the file that they were read from, empty without one.
-        aim, precision: what the thresholds were fitted for, for people to read.
-    """
-
-    models: dict[str, Decision]
-    ranking: dict[str, list[str]]
-    digest: str = ""
-    aim: str = ""
+    models: dict[str, Decision]  # by name; of a fusion model for films with one modality under NAME:poster, NAME:overview
+    ranking: dict[str, list[str]]  # from what a film has, `poster`, `overview` or `both`, to names of models, the best first
+    digest: str = ""  # SHA-256 of the file that they were read from
+    aim: str = ""  # what the thresholds were fitted for, as `precision`; for people to read
     precision: float | None = None
 
     def of(self, name: str, genres: int, kind: str = BOTH) -> Decision:
@@ -96,12 +83,7 @@ class _Stored(BaseModel):
 
 
 def read_decisions(path: Path, digests: Mapping[str, str], genres: Sequence[str]) -> Decisions:
-    """Reads what `write_decisions` wrote.
-
-    Args:
-        path: of the file.
-        digests: from the name of each model that they must be for to the SHA-256 of its file.
-        genres: the order of the models' probabilities.
+    """Reads what `write_decisions` wrote, which must be for all models that `digests` names.
 
     Raises:
         InputError: the file is damaged, or was written for another version of a model or for other genres.
@@ -135,10 +117,7 @@ def choose_models(folder: Path | str, modalities: Sequence[str] = MODALITIES) ->
     """The models of a folder that scoring some modalities needs, and the decisions on how to use them.
 
     Without `decisions.json` nothing is calibrated, thresholds are 0.5, and the fusion model is believed for films with both
-    modalities.
-
-    Raises:
-        InputError: as `find_models` and `read_decisions`.
+    modalities. Raises as `find_models` and `read_decisions`.
     """
     files, path = find_models(folder, modalities), Path(folder) / FILE_NAME
     if path.exists():

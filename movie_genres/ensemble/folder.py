@@ -18,22 +18,14 @@ RELEASE = "release.json"  # name and version of released models, beside them
 
 
 class ModelFile(NamedTuple):
-    """One model of a folder.
+    """One model of a folder."""
 
-    Attributes:
-        name: the file's name without extension.
-        modality: None for a fusion model.
-        inputs: from the name of each model below a fusion model to the SHA-256 of its file; empty for others.
-        digest: SHA-256 of the file.
-        genres: the order of its probabilities.
-    """
-
-    name: str
+    name: str  # the file's, without extension
     path: Path
-    modality: str | None
-    inputs: dict[str, str]
-    digest: str
-    genres: tuple[str, ...]
+    modality: str | None  # None for a fusion model
+    inputs: dict[str, str]  # from the name of each model below a fusion model to the SHA-256 of its file
+    digest: str  # SHA-256 of the file
+    genres: tuple[str, ...]  # the order of its probabilities
 
 
 def find_models(folder: Path | str, modalities: Sequence[str] = MODALITIES) -> list[ModelFile]:
@@ -49,8 +41,8 @@ def find_models(folder: Path | str, modalities: Sequence[str] = MODALITIES) -> l
     files = [_model_file(path) for path in paths]
     for modality in modalities:
         if modality not in [file.modality for file in files]:
-            raise InputError(folder, f"a model for {modality}s",
-                             ", ".join(path.name for path in paths) or "no model (*.keras)", remedy=Remedy.TRAIN)
+            found = ", ".join(path.name for path in paths) or "no model (*.keras)"
+            raise InputError(folder, f"a model for {modality}s", found, remedy=Remedy.TRAIN)
     chosen = {file.name: file for file in files if file.modality in (*modalities, None)}
     if len({file.genres for file in chosen.values()}) > 1:
         raise InputError(folder, "models of the same genres", "different genre lists", remedy=Remedy.TRAIN)
@@ -77,11 +69,7 @@ class Release(BaseModel):
 
 
 def write_release(folder: Path, name: str, version: str) -> None:
-    """Names the models of a folder.
-
-    Raises:
-        SettingError: no name, no version, or a longer one than 100 characters.
-    """
+    """Names the models of a folder; raises `SettingError` for a name or a version not of 1 to 100 characters."""
     try:
         release = Release(name=name, version=version)
     except ValidationError as error:
@@ -95,12 +83,12 @@ def model_name(folder: Path | str, files: Sequence[ModelFile]) -> str:
     Raises:
         InputError: a damaged `release.json`.
     """
-    release = Path(folder) / RELEASE
+    release, expected = Path(folder) / RELEASE, "name and version of a release"
     if release.exists():
         try:
-            about = Release.model_validate_json(read_small(release, "name and version of a release"))
+            about = Release.model_validate_json(read_small(release, expected))
         except ValidationError as error:
-            raise InputError(release, "name and version of a release", first_problem(error), "Fetch it again.") from None
+            raise InputError(release, expected, first_problem(error), "Fetch it again.") from None
         return one_line(f"{about.name} {about.version}")
     digest = hashlib.sha256("".join(file.digest for file in files).encode())
     return f"{Path(folder).resolve().name} {digest.hexdigest()[:8]}"
@@ -108,16 +96,13 @@ def model_name(folder: Path | str, files: Sequence[ModelFile]) -> str:
 
 def default_ranking(files: Sequence[ModelFile]) -> dict[str, list[str]]:
     """Which models to believe first where no validation films have told: see `decisions.Decisions`."""
-    names = {modality: [file.name for file in files if file.modality == modality] for modality in (*MODALITIES, None)}
-    return {POSTER: names[POSTER] + names[None], OVERVIEW: names[OVERVIEW] + names[None],
-            BOTH: names[None] + names[OVERVIEW] + names[POSTER]}
+    posters, overviews, fusion = ([file.name for file in files if file.modality == kind] for kind in (*MODALITIES, None))
+    return {POSTER: posters + fusion, OVERVIEW: overviews + fusion, BOTH: fusion + overviews + posters}
 
 
-def needed_models(files: Sequence[ModelFile], ranking: Mapping[str, Sequence[str]],
-                  modalities: Sequence[str]) -> list[ModelFile]:
+def needed_models(files: Sequence[ModelFile], ranking: Mapping[str, Sequence[str]], modalities: Sequence[str]
+                  ) -> list[ModelFile]:
     """Of the models that `find_models` found, those that scoring uses: the best for each kind of film, and their inputs.
-
-    `ranking`: as of `decisions.Decisions`.
 
     Raises:
         InputError: the ranking names no model for some kind of film.

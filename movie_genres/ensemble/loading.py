@@ -17,12 +17,7 @@ if TYPE_CHECKING:
 
 def load_models(files: Sequence[ModelFile], decisions: Decisions, batch_size: int, threads: int | None = None,
                 mixed_precision: bool = False) -> Models:
-    """Imports TensorFlow and loads models.
-
-    Args:
-        files, decisions: as of `decisions.choose_models`.
-        batch_size: films a step.
-        threads: how many an operation may use; None: as many as there are cores.
+    """Imports TensorFlow, as `import_tensorflow` does, and loads what `decisions.choose_models` chose.
 
     Raises:
         InputError: a model cannot be loaded, or is no longer the file that was found.

@@ -8,21 +8,12 @@ from numpy.typing import NDArray
 from movie_genres.ensemble.decisions import Decisions
 from movie_genres.ensemble.folder import FUSION, ModelFile
 from movie_genres.inputs.modality import BOTH, MODALITIES, FilmArrays
+from movie_genres.models.answers import Floats, Rows
 from movie_genres.models.network import BATCH_SIZE, Network, fusion_inputs, run_fusion
 
 
 class Models:
-    """Models that belong together: those of single modalities, and the fusion model over them.
-
-    Args:
-        files: of the models.
-        decisions: which model to believe, and how to calibrate its answers.
-        batch_size: films a step.
-
-    Attributes:
-        genres: names, the order of all probabilities.
-        networks: those of single modalities, by name.
-        fusion: where there is one.
+    """Models that belong together: `networks` of single modalities, by name, and maybe a `fusion` over them.
 
     Raises:
         InputError: a model cannot be loaded.
@@ -32,24 +23,19 @@ class Models:
         networks = {file.name: Network(file.path, batch_size) for file in files}
         self.networks = {name: network for name, network in networks.items() if network.modality is not None}
         self.fusion, self.decisions = networks.get(FUSION), decisions
-        self.genres: list[str] = next(iter(networks.values())).metadata["genres"]
+        self.genres: list[str] = next(iter(networks.values())).metadata["genres"]  # the order of all probabilities
 
     def of_modality(self, modality: str) -> dict[str, Network]:
         """The networks of a modality, by name."""
         return {name: network for name, network in self.networks.items() if network.modality == modality}
 
-    def predict(self, count: int, films: Mapping[str, FilmArrays]) -> dict[str, NDArray[np.float32]]:
-        """Probabilities of some films by each model, as it gives them.
+    def predict(self, count: int, films: Mapping[str, FilmArrays]) -> dict[str, Floats]:
+        """Probabilities of `count` films by each model, as it gives them; `films` are what each network takes, by its name.
 
-        Args:
-            count: number of films.
-            films: what each model of one modality takes, by its name.
-
-        Returns:
-            by model name, of shape (count, genres); NaN where a model has nothing to go by.
+        They are of shape (count, genres), NaN where a model has nothing to go by.
         """
-        answers: dict[str, NDArray[np.float32]] = {}
-        encoded: dict[str, tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]] = {}
+        answers: dict[str, Floats] = {}
+        encoded: dict[str, tuple[Rows, Floats, Floats]] = {}
         for name, network in self.networks.items():
             answers[name] = np.full((count, len(self.genres)), np.nan, np.float32)
             rows = np.flatnonzero(films[name].present)
@@ -63,8 +49,6 @@ class Models:
 
     def decide(self, count: int, films: Mapping[str, FilmArrays]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The answers to give a user: for each film those of the model that did best on validation films like it.
-
-        Args: as of `predict`.
 
         Returns:
             probabilities and thresholds, of shape (count, genres); calibrated where the decisions say how, NaN for a film

@@ -8,26 +8,23 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from movie_genres.base.files import file_digest
 from movie_genres.inputs.modality import MODALITIES, Modality
+
+Floats = NDArray[np.float32]
+Rows = NDArray[np.intp]  # indices of films
 
 
 class Answers(NamedTuple):
-    """What one model says of all prepared films.
+    """What one model says of all prepared films."""
 
-    Attributes:
-        modality: None for a fusion model.
-        digest: SHA-256 of the model's file.
-        probabilities: of shape (films, genres), uncalibrated; NaN where the model has nothing to go by.
-        features: of shape (draws, films, channels), mapped from disk, what the model's penultimate layer gives: in draw 0 of
-            the films as they are, in the others of distorted ones; None for a fusion model.
-        alone: probabilities of a fusion model that is shown one modality only, by that modality.
-    """
-
-    modality: Modality | None
-    digest: str
-    probabilities: NDArray[np.float32]
+    modality: Modality | None  # None for a fusion model
+    digest: str  # SHA-256 of the model's file
+    probabilities: Floats  # of shape (films, genres), uncalibrated; NaN where the model has nothing to go by
+    # Of shape (draws, films, channels), mapped from disk, what the penultimate layer gives: in draw 0 of the films as they
+    # are, in the others of distorted ones; None for a fusion model.
     features: NDArray[np.float16] | None
-    alone: dict[str, NDArray[np.float32]]
+    alone: dict[str, Floats]  # of a fusion model that is shown one modality only, its probabilities by that modality
 
     @property
     def present(self) -> NDArray[np.bool_]:
@@ -41,14 +38,14 @@ def features_on_disk(folder: Path, shape: tuple[int, int, int]) -> np.memmap:
     return np.lib.format.open_memmap(folder / "features.npy", "w+", np.float16, shape)
 
 
-def save_answers(folder: Path, modality: Modality | None, digest: str, probabilities: NDArray[np.float32],
-                 alone: Mapping[Modality, NDArray[np.float32]] = {}) -> None:
+def save_answers(folder: Path, modality: Modality | None, checkpoint: Path, probabilities: Floats,
+                 alone: Mapping[Modality, Floats] = {}) -> None:
     """Writes what a model says to its folder; the features of one of a single modality are there already."""
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / "probabilities.npy", probabilities)
     for name, shown in alone.items():
         np.save(folder / f"{name}_alone.npy", shown)
-    about = {"modality": modality, "digest": digest, "alone": list(alone)}
+    about = {"modality": modality, "digest": file_digest(checkpoint), "alone": list(alone)}
     (folder / "answers.json").write_text(json.dumps(about, indent=2) + "\n")
 
 

@@ -6,10 +6,8 @@ import os
 def import_tensorflow(threads: int | None = None) -> None:
     """Imports TensorFlow with its own logging at errors only; stderr is closed to it meanwhile.
 
-    What TensorFlow says at import (which CPU features it uses, that there is no GPU) hides what a user should read. A
-    failed import raises as always.
-
-    `threads`: how many an operation may use; by default as many as there are cores.
+    What it says at import (which CPU features it uses, that there is no GPU) hides what a user should read. `threads` is how
+    many an operation may use, by default as many as there are cores.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if threads:

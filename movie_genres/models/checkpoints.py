@@ -33,7 +33,6 @@ _DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeErr
 _SHARED_OBJECT = re.compile(rb'(?<="shared_object_id": )\d+')
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip archive can hold
 
-
 Side = Annotated[int, Field(ge=1, le=LARGEST_IMAGE)]
 
 
@@ -71,36 +70,26 @@ def environment() -> dict[str, int | bool]:
 
 
 def save(model: "keras.Model", path: Path, metadata: dict[str, Any]) -> None:
-    """Writes a model and its metadata to one `.keras` file; the same weights and metadata give the same bytes.
+    """Writes a built model, and what scoring needs beside it, to one `.keras` file.
 
-    The file is written under another name and renamed, so that a failure leaves an older one in place.
-
-    Args:
-        model: a built one.
-        path: where to; the folder is made.
-        metadata: what scoring needs beside the network, as JSON can hold it.
+    The same weights and metadata give the same bytes. A failure leaves an older file in place.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as partial, tempfile.TemporaryDirectory(prefix="movie-genres-") as folder:
+    with tempfile.TemporaryDirectory(prefix="movie-genres-") as folder:
         raw = Path(folder) / "raw.keras"
         model.save(raw)
-        _rewrite(raw, partial, {"format": FORMAT, **metadata, "versions": versions(), "environment": environment()})
+        _rewrite(raw, path, {"format": FORMAT, **metadata, "versions": versions(), "environment": environment()})
 
 
 def save_small(source: Path, path: Path, **changes: Any) -> None:
-    """Copies a model file with weights of 16 bits, compressed; it loads like any other, to weights of 32 bits.
-
-    `changes` are of its metadata; the folder of `path` is made.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as partial:
-        _rewrite(source, partial, {**read_metadata(source), **changes}, small=True)
+    """Copies a model file, with changes of its metadata, to a compressed one with 16-bit weights; it loads as others do."""
+    _rewrite(source, path, {**read_metadata(source), **changes}, small=True)
 
 
 def _rewrite(source: Path, target: Path, metadata: dict[str, Any], small: bool = False) -> None:
     """Copies a `.keras` archive without the dates and memory addresses that Keras puts inside, and adds the metadata."""
     compression = zipfile.ZIP_DEFLATED if small else zipfile.ZIP_STORED
-    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", compression) as new:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(target) as partial, zipfile.ZipFile(source) as old, zipfile.ZipFile(partial, "w", compression) as new:
         for name in sorted(set(old.namelist()) - {METADATA}):
             content = old.read(name)
             if small and name.endswith(".h5"):

@@ -45,11 +45,8 @@ class GatedFusion(keras.layers.Layer):
     (Arevalo, Solorio, Montes-y-Gómez and González, "Gated Multimodal Units for Information Fusion", 2017; their sigmoid
     gate for two modalities is this softmax). An absent modality has gate 0.
 
-    Args:
-        units: channels of the output.
-
-    Input: a float tensor (batch, modalities, channels) of modality vectors and a float tensor (batch, modalities) of
-    1 where present and 0 where absent. Output: float (batch, units).
+    Input: float (batch, modalities, channels) of modality vectors and float (batch, modalities), 1 where present and 0 where
+    absent. Output: float (batch, units).
     """
 
     def __init__(self, units: int, **kwargs: Any):
@@ -81,9 +78,6 @@ class AttentionFusion(keras.layers.Layer):
     (Vaswani et al., "Attention Is All You Need", 2017, as used over modality vectors in the field's poster and plot
     models.) A residual connection carries the vectors past the attention.
 
-    Args:
-        heads: number of attention heads.
-
     Input: as `GatedFusion`. Output: float (batch, channels).
     """
 
@@ -107,10 +101,7 @@ class AttentionFusion(keras.layers.Layer):
 
 @register
 class ProjectedLSTMCell(keras.layers.LSTMCell):
-    """An LSTM cell whose inputs have been multiplied by its kernel already, all steps at once: see `ProjectedRNN`.
-
-    Args: as of `keras.layers.LSTMCell`. The weights, and what is computed, are the same.
-    """
+    """A Keras LSTM cell whose inputs have been multiplied by its kernel already, all steps at once: see `ProjectedRNN`."""
 
     def project(self, sequences: Any, training: bool) -> Any:
         """Multiplies sequences (batch, length, channels) by the kernel: (batch, length, 4 x units), with the bias."""
@@ -144,12 +135,10 @@ class ProjectedLSTMCell(keras.layers.LSTMCell):
 
 @register
 class ProjectedRNN(keras.layers.RNN):
-    """A recurrent layer that multiplies the inputs of all steps by the cell's kernel in one matrix product.
+    """Multiplies the inputs of all steps by the kernel of its cell, a `ProjectedLSTMCell`, in one matrix product.
 
     Step by step, as `keras.layers.LSTM` does it on a CPU, half of the work goes into many small products in place of a large
     one, and an epoch takes half as long again.
-
-    Args: as of `keras.layers.RNN`; the cell is a `ProjectedLSTMCell`.
     """
 
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
@@ -167,11 +156,7 @@ class Blend(keras.layers.Layer):
 
     The log-odds of a genre are those of its base rate, plus what each model adds to them times the model's weight: a
     logarithmic opinion pool (Genest and Zidek, "Combining Probability Distributions", 1986) around the base rates. A model
-    that has nothing to go by adds nothing.
-
-    Args:
-        base_rates: one for each genre.
-        posters: for each model whether it looks at posters; the others look at overviews.
+    that has nothing to go by adds nothing. `posters` tells for each model whether it looks at posters or at overviews.
 
     Input: float (batch, models) of 1 where a model has something to go by, else 0; probabilities (batch, genres) of a model
     that looks at everything; and a list of probabilities (batch, genres) of the models. Output: float (batch, genres).
@@ -199,12 +184,7 @@ class Blend(keras.layers.Layer):
 
 
 def film_kind(present: Any, posters: ArrayLike) -> Any:
-    """What films have: 0 for a poster only, 1 for an overview only, 2 for both.
-
-    Args:
-        present: float (films, models), 1 where a model has something to go by.
-        posters: for each model whether it looks at posters.
-    """
+    """What films have, given as to `Blend`: 0 for a poster only, 1 for an overview only, 2 for both."""
     of_posters = np.array(posters, np.float32)
     has_poster = ops.any(present * of_posters > 0, axis=1)
     return ops.where(ops.any(present * (1 - of_posters) > 0, axis=1), ops.where(has_poster, 2, 1), 0)

@@ -26,8 +26,7 @@ def counts(labels: ArrayLike, decisions: ArrayLike) -> tuple[NDArray[np.int_], N
 def precision_recall_f1(true_positives: float, predicted: float, actual: float
                         ) -> tuple[float | None, float | None, float | None]:
     """Precision, recall and F1 from counts; None where the denominator is 0."""
-    return (ratio(true_positives, predicted), ratio(true_positives, actual),
-            ratio(2 * true_positives, predicted + actual))
+    return ratio(true_positives, predicted), ratio(true_positives, actual), ratio(2 * true_positives, predicted + actual)
 
 
 def ratio(numerator: float, denominator: float) -> float | None:

@@ -1,7 +1,7 @@
 """Answers of trained models: the one way from decoded posters and token ids to probabilities."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,45 +16,33 @@ from movie_genres.inputs.modality import FilmArrays, Modality, Tokenizer
 from movie_genres.inputs.posters import DECODER
 from movie_genres.inputs.vocabulary import Vocabulary
 from movie_genres.models import checkpoints
+from movie_genres.models.answers import Floats, Rows
 from movie_genres.models.layers import FEATURES
 
 BATCH_SIZE = 128
-Arrays = dict[str, NDArray[np.float32]]
+Arrays = dict[str, Floats]
 
 
 def use_mixed_precision() -> None:
-    """From now on, networks are compiled to compute in half precision where the processor or GPU can.
-
-    That changes probabilities by up to about 0.01.
-    """
+    """Lets networks compute in half precision from now on, where they can; probabilities change by up to about 0.01."""
     options = {"auto_mixed_precision": True, "auto_mixed_precision_onednn_bfloat16": True}  # for a GPU, for a processor
     tf.config.optimizer.set_experimental_options(options)
 
 
 class Network:
-    """One trained model, compiled once for batches of a fixed size.
-
-    Args:
-        path: its `.keras` file.
-        batch_size: films a step; smaller batches are filled up.
-
-    Attributes:
-        metadata: see `checkpoints.Metadata`.
-        modality: None for a fusion model.
-        image_size: (height, width) of posters, None for other models.
-        vocabulary: None for models that look at no overviews.
+    """One trained model, compiled once for batches of a fixed size; smaller ones are filled up.
 
     Raises:
         InputError: as `checkpoints.load`, or the model was made for another decoder.
     """
 
     def __init__(self, path: Path, batch_size: int = BATCH_SIZE):
-        self.model, self.metadata = checkpoints.load(path)
+        self.model, self.metadata = checkpoints.load(path)  # the latter is checked as `checkpoints.Metadata`
         self.modality: Modality | None = self.metadata["modality"] and Modality(self.metadata["modality"])
         self.batch_size = batch_size
         if self.metadata.get("decoder", DECODER) != DECODER:
             raise InputError(path, f"a model for the poster decoder {DECODER}", self.metadata["decoder"], "Train it again.")
-        self.image_size: tuple[int, int] | None = None
+        self.image_size: tuple[int, int] | None = None  # (height, width) of posters
         self.vocabulary: Tokenizer | None = None
         if self.modality is Modality.POSTER:
             self.image_size = cast(tuple[int, int], tuple(self.metadata["image_size"]))
@@ -92,14 +80,14 @@ class Network:
         filled[:len(array)] = array
         return filled
 
-    def encode(self, rows: NDArray[np.intp], films: FilmArrays, distort: Callable[[NDArray], NDArray] | None = None
-               ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def encode(self, rows: Rows, films: FilmArrays, distort: Callable[[NDArray], NDArray] | None = None
+               ) -> tuple[Floats, Floats]:
         """Features and probabilities of any number of films that have this network's modality, a line for each of `rows`.
 
         `distort` distorts a batch of pixels or token ids as in training; dropout is then on. None: neither.
         """
         order = films.order(rows)
-        inputs: Iterator[NDArray] = (films.batch(rows[lines]) for lines in in_order(order, self.batch_size))
+        inputs = (films.batch(rows[lines]) for lines in in_order(order, self.batch_size))
         batches = map(self, inputs) if distort is None else (self(distort(batch), noisy=True) for batch in inputs)
         features, probabilities = (np.concatenate(parts) for parts in zip(*batches))
         back = np.argsort(order)
@@ -127,14 +115,11 @@ def _frozen(network: Any, signature: Any) -> Callable[[Any], Any]:
 
 
 def fusion_inputs(count: int, channels: Mapping[str, int], genres: int,
-                  encoded: Mapping[str, tuple[NDArray[np.intp], NDArray, NDArray[np.float32]]]) -> Arrays:
-    """The inputs of a fusion model from what the models below it give.
+                  encoded: Mapping[str, tuple[Rows, NDArray, Floats]]) -> Arrays:
+    """The inputs of a fusion model for `count` films, from what the models below it give.
 
-    Args:
-        count: number of films.
-        channels: number of features of each model below, by name, in the order of the fusion model.
-        genres: how many.
-        encoded: by name, the films that the model has something to go by, their features and their probabilities.
+    By the names of these, `channels` has the number of features, in the order of the fusion model, and `encoded` the films
+    that there is something to go by, their features and their probabilities.
 
     Returns:
         arrays, 0 where absent: NAME of shape (count, channels) and `NAME_answers` of shape (count, genres) for each model,
@@ -155,7 +140,7 @@ def answers_input(name: str) -> str:
     return f"{name}_answers"
 
 
-def run_fusion(network: Network, inputs: Arrays) -> NDArray[np.float32]:
+def run_fusion(network: Network, inputs: Arrays) -> Floats:
     """Probabilities by a fusion model of any number of films, from `fusion_inputs`; NaN where no input is there."""
     answers = np.full((len(inputs["present"]), len(network.metadata["genres"])), np.nan, np.float32)
     for rows in in_order(np.flatnonzero(inputs["present"].any(axis=1)), network.batch_size):

@@ -20,10 +20,8 @@ BATCH = 1024  # overviews tokenised at once
 class Subwords:
     """A `modality.Tokenizer` that maps overviews to token ids the way a pretrained encoder was trained.
 
-    Ids are the encoder's own plus 1, so that 0 is padding whatever the encoder pads with.
-
-    Args:
-        preprocessor: it also adds the encoder's marks of start and end.
+    Ids are the encoder's own plus 1, so that 0 is padding whatever the encoder pads with. The preprocessor also adds the
+    encoder's marks of start and end.
     """
 
     def __init__(self, preprocessor: keras_hub.models.TextClassifierPreprocessor):

@@ -22,24 +22,18 @@ Size = tuple[int, int]  # (height, width) in pixels, each at least 16
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
 class CnnOptions(PosterTraining):
-    """The `cnn` section of `params.yaml`.
+    """The `cnn` section of `params.yaml`."""
 
-    Attributes:
-        architecture: `residual` (see `residual_cnn`) or `plain`, the published one (see `plain_cnn`).
-        width: channels of the first stage of `residual`.
-        dropout: before the predictions of `residual`.
-    """
-
-    architecture: Literal["residual", "plain"]
-    width: int = Field(ge=4)
-    dropout: float = Field(ge=0, lt=1)
+    architecture: Literal["residual", "plain"]  # the latter is the published one
+    width: int = Field(ge=4)  # channels of the first stage of `residual`
+    dropout: float = Field(ge=0, lt=1)  # before the predictions of `residual`
 
 
 def build_cnn(image_size: Size, genres: int, options: CnnOptions) -> keras.Model:
     """Builds the network that the options name."""
     if options.architecture == "plain":
         return plain_cnn(image_size, genres)
-    return residual_cnn(image_size, genres, options.width, options.dropout)
+    return residual_cnn(image_size, genres, options)
 
 
 def plain_cnn(image_size: Size, genres: int) -> keras.Model:
@@ -66,22 +60,22 @@ def plain_cnn(image_size: Size, genres: int) -> keras.Model:
     return keras.Model(posters, predictions(genres)(x), name="plain_cnn")
 
 
-def residual_cnn(image_size: Size, genres: int, width: int = 32, dropout: float = 0.5) -> keras.Model:
+def residual_cnn(image_size: Size, genres: int, options: CnnOptions) -> keras.Model:
     """A small residual network (He et al., "Deep Residual Learning for Image Recognition", 2016) with average pooling.
 
     A strided convolution, then four residual blocks of `width` to 8 x `width` channels, each but the first at half the
     resolution of the one before; shortcuts are averaged, not strided. 1.2 million parameters at width 32.
 
-    From uint8 (batch, height, width, 3), RGB, to float32 (batch, genres), probabilities; with dropout before these.
+    It takes and gives the same as `plain_cnn`.
     """
     posters = keras.Input((*image_size, 3), dtype="uint8", name="poster")
     x = layers.Rescaling(1 / 127.5, offset=-1)(posters)
-    x = _convolution(x, width, strides=2)
+    x = _convolution(x, options.width, strides=2)
     x = layers.ReLU()(x)
     for stage in range(4):
-        x = _residual_block(x, width * 2**stage, halve=stage > 0)
+        x = _residual_block(x, options.width * 2**stage, halve=stage > 0)
     x = layers.GlobalAveragePooling2D(name=FEATURES)(x)
-    x = layers.Dropout(dropout)(x)
+    x = layers.Dropout(options.dropout)(x)
     return keras.Model(posters, predictions(genres)(x), name="residual_cnn")
 
 

@@ -2,7 +2,6 @@
 
 import functools
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,22 +14,20 @@ from pydantic.dataclasses import dataclass
 from sklearn.linear_model import LogisticRegression
 
 from movie_genres.base.errors import MissingPackageError, Remedy, UserError
-from movie_genres.base.files import file_digest
 from movie_genres.base.options import STRICT
 from movie_genres.inputs.features import Posters
 from movie_genres.inputs.posters import LazyPixels
 from movie_genres.inputs.prepared import Prepared
 from movie_genres.models import checkpoints
-from movie_genres.models.answers import save_answers
+from movie_genres.models.answers import Floats, save_answers
 from movie_genres.models.layers import FEATURES, PREDICTIONS, MaskedMean, log_odds, predictions
 from movie_genres.models.metrics import binary_cross_entropy
-from movie_genres.training.answering import run_on_films
 from movie_genres.training.examples import Examples, OverviewExamples, PosterExamples
 from movie_genres.training.loop import start
 from movie_genres.training.options import OverviewTraining, PosterTraining
 from movie_genres.training.outputs import Outputs, metadata_of, validation_figures, write_summary
 from movie_genres.training.state import held
-from movie_genres.training.trainer import train_network
+from movie_genres.training.trainer import run_on_films, train_network
 
 try:
     import keras_hub
@@ -44,35 +41,23 @@ logger = logging.getLogger(__name__)
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
 class Pretrained:
-    """What encoders of both modalities are told, beside how to fine-tune them.
+    """What encoders of both modalities are told, beside how they are trained."""
 
-    Attributes:
-        preset: a KerasHub name such as `efficientnet_lite0_ra_imagenet`, `hf://…` such as
-            `hf://sentence-transformers/all-MiniLM-L6-v2`, or a local folder.
-        fine_tune: train the encoder; otherwise only a logistic regression over its features is fitted.
-        strengths: values of C that are tried for this regression; validation films choose.
-    """
-
+    # A KerasHub name such as `efficientnet_lite0_ra_imagenet`, `hf://sentence-transformers/all-MiniLM-L6-v2`, or a folder.
     preset: str
-    fine_tune: bool
-    strengths: tuple[float, ...]
+    fine_tune: bool  # train the encoder; otherwise only a logistic regression over its features is fitted
+    strengths: tuple[float, ...]  # values of C that are tried for this regression; validation films choose
+    dropout: float = Field(ge=0, lt=1)  # before the predictions when fine-tuning
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
 class PosterEncoder(Pretrained, PosterTraining):
-    """An entry of the `encoders` section of `params.yaml` for posters.
-
-    Attributes:
-        modality: `poster`.
-        image_size: (height, width) in pixels. Posters are taller than wide: 3:2 keeps their proportions.
-        pixels: (mean, scale): the encoder gets (pixel - mean) / scale; None takes what the preset says.
-        dropout: before the predictions when fine-tuning.
-    """
+    """An entry of the `encoders` section of `params.yaml` for posters."""
 
     modality: Literal["poster"]
+    # (height, width) in pixels. Posters are taller than wide: 3:2 keeps their proportions.
     image_size: tuple[Annotated[int, Field(ge=16)], Annotated[int, Field(ge=16)]]
-    pixels: tuple[float, float] | None
-    dropout: float = Field(ge=0, lt=1)
+    pixels: tuple[float, float] | None  # (mean, scale): it gets (pixel - mean) / scale; None takes what the preset says
 
     def examples(self, prepared: Prepared, readable: NDArray[np.bool_]) -> PosterExamples:
         """Posters that are decoded when they are asked for, at this encoder's size."""
@@ -95,22 +80,15 @@ class PosterEncoder(Pretrained, PosterTraining):
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
 class OverviewEncoder(Pretrained, OverviewTraining):
-    """An entry of the `encoders` section of `params.yaml` for overviews.
-
-    Attributes:
-        modality: `overview`.
-        max_length: overviews are cut after this many tokens.
-        dropout: before the predictions when fine-tuning.
-    """
+    """An entry of the `encoders` section of `params.yaml` for overviews."""
 
     modality: Literal["overview"]
-    max_length: int = Field(ge=3)
-    dropout: float = Field(ge=0, lt=1)
+    max_length: int = Field(ge=3)  # overviews are cut after this many tokens
 
     def examples(self, prepared: Prepared, readable: NDArray[np.bool_]) -> OverviewExamples:
         """Overviews as this encoder's subwords."""
-        vocabulary = Subwords(_load(keras_hub.models.TextClassifierPreprocessor, self.preset,
-                                    sequence_length=self.max_length))
+        preprocessor = _load(keras_hub.models.TextClassifierPreprocessor, self.preset, sequence_length=self.max_length)
+        vocabulary = Subwords(preprocessor)
         return OverviewExamples(vocabulary.encode(prepared.films["overview"].tolist()), vocabulary, self)
 
     def build(self, genres: int) -> keras.Model:
@@ -160,8 +138,7 @@ def _rescale(options: PosterEncoder) -> keras.layers.Layer:
 def _with_predictions(inputs: Any, features: Any, options: PosterEncoder | OverviewEncoder, genres: int, initializer: str
                       ) -> keras.Model:
     x = layers.Dropout(options.dropout)(features)
-    x = predictions(genres, initializer)(x)
-    return keras.Model(inputs, x, name=f"{options.modality}_encoder")
+    return keras.Model(inputs, predictions(genres, initializer)(x), name=f"{options.modality}_encoder")
 
 
 def train_encoder(prepared: Prepared, readable: NDArray[np.bool_], options: PosterEncoder | OverviewEncoder,
@@ -180,49 +157,43 @@ def train_encoder(prepared: Prepared, readable: NDArray[np.bool_], options: Post
         return train_network(build, prepared, examples, options, outputs, preset=preset)
     start(options.seed)
     with held(outputs.state):
-        return _fit_predictions(build(), prepared, examples, preset, options.strengths, outputs)
+        metadata = metadata_of(examples.modality, prepared, **examples.metadata, preset=preset)
+        return _fit_predictions(build(), prepared, examples, options.strengths, metadata, outputs)
 
 
-def _fit_predictions(model: keras.Model, prepared: Prepared, examples: Examples, preset: str, strengths: Sequence[float],
-                     outputs: Outputs) -> dict[str, Any]:
+def _fit_predictions(model: keras.Model, prepared: Prepared, examples: Examples, strengths: tuple[float, ...],
+                     metadata: dict[str, Any], outputs: Outputs) -> dict[str, Any]:
     """A logistic regression over the features of a frozen encoder."""
-    present, metadata = examples.films.present, metadata_of(examples.modality, prepared, **examples.metadata, preset=preset)
+    present = examples.films.present
     rows, validation = (prepared.rows(split, present) for split in ("train", "validation"))
     if not len(rows) or not len(validation):
-        raise UserError(f"{outputs.checkpoint}: no training film or no validation film has a {examples.modality}.",
+        raise UserError(f"{outputs.model}: no training film or no validation film has a {examples.modality}.",
                         Remedy.TRAIN_OTHERS)
-    untrained = outputs.state / outputs.checkpoint.name
+    untrained = outputs.state / outputs.model.name
     checkpoints.save(model, untrained, metadata)
-    (features,), _ = run_on_films(untrained, examples, outputs.answers)
+    (features,), _ = run_on_films(untrained, examples, outputs.out)
     shown, labels = features[validation].astype(np.float32), prepared.labels[validation]
-    fits = {}
+    fits = []
     for strength in strengths:
         kernel, bias = linear_probe(features[rows].astype(np.float32), prepared.labels[rows], strength)
-        fits[strength] = binary_cross_entropy(labels, _sigmoid(shown @ kernel + bias)), kernel, bias
-        logger.info("%s: C %g, validation loss %.4f", outputs.checkpoint.stem, strength, fits[strength][0])
-    best = min(fits, key=lambda strength: fits[strength][0])
-    _, kernel, bias = fits[best]
+        loss = binary_cross_entropy(labels, _sigmoid(shown @ kernel + bias))
+        logger.info("%s: C %g, validation loss %.4f", outputs.model.stem, strength, loss)
+        fits.append((loss, strength, kernel, bias))
+    _, best, kernel, bias = min(fits, key=lambda fit: fit[0])
     model.get_layer(PREDICTIONS).set_weights([kernel, bias])
-    checkpoints.save(model, outputs.checkpoint, metadata)
+    checkpoints.save(model, outputs.model, metadata)
     probabilities = np.full((len(present), len(bias)), np.nan, np.float32)
     probabilities[present] = _sigmoid(features[present].astype(np.float32) @ kernel + bias)
-    save_answers(outputs.answers, examples.modality, file_digest(outputs.checkpoint), probabilities)
+    save_answers(outputs.out, examples.modality, outputs.model, probabilities)
     return write_summary(outputs.metrics, base_loss=binary_cross_entropy(labels, prepared.base_rates()), C=best,
                          parameters=model.count_params(), **validation_figures(labels, probabilities[validation]))
 
 
-def linear_probe(features: NDArray[np.float32], labels: NDArray[np.float32], strength: float
-                 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """A logistic regression for each genre over standardised features.
+def linear_probe(features: Floats, labels: Floats, strength: float) -> tuple[Floats, Floats]:
+    """A logistic regression of inverse regularisation `strength` for each genre over standardised features.
 
-    Args:
-        features: of shape (films, channels).
-        labels: 0 or 1, of shape (films, genres).
-        strength: inverse regularisation, C.
-
-    Returns:
-        kernel and bias, of shape (channels, genres) and (genres,), for features as they are; a genre that no film, or every
-        film, has gets its base rate.
+    From features of shape (films, channels) and labels of shape (films, genres) to kernel and bias, of shape (channels,
+    genres) and (genres,), for features as they are; a genre that no film, or every film, has gets its base rate.
     """
     mean, deviation = features.mean(axis=0), features.std(axis=0)
     deviation[deviation < 1e-6] = 1.0

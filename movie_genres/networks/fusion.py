@@ -1,7 +1,7 @@
 """The fusion of other models: a joint head over their features, blended with their own answers; some may be missing."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 import keras
@@ -14,45 +14,36 @@ from pydantic.dataclasses import dataclass
 from scipy.optimize import minimize
 
 from movie_genres.base.errors import UserError
-from movie_genres.base.files import file_digest
 from movie_genres.base.options import STRICT
 from movie_genres.inputs.features import in_order
-from movie_genres.inputs.modality import MODALITIES, POSTER, Modality
+from movie_genres.inputs.modality import MODALITIES, POSTER
 from movie_genres.inputs.prepared import Prepared
 from movie_genres.models import checkpoints
-from movie_genres.models.answers import Answers, save_answers
+from movie_genres.models.answers import Answers, Floats, Rows, save_answers
 from movie_genres.models.layers import AttentionFusion, Blend, GatedFusion, film_kind, log_odds, predictions
 from movie_genres.models.metrics import binary_cross_entropy
 from movie_genres.models.network import Arrays, Network, answers_input, fusion_inputs, run_fusion
-from movie_genres.training.answering import CHUNK
-from movie_genres.training.batches import draw, shuffled
+from movie_genres.training.batches import Batch, draw, shuffled
 from movie_genres.training.loop import Data, train
 from movie_genres.training.options import TrainingOptions
 from movie_genres.training.outputs import Outputs, metadata_of, validation_figures, write_history, write_summary
 from movie_genres.training.state import best_of, held
+from movie_genres.training.trainer import CHUNK
 
-Statistics = Mapping[str, tuple[NDArray[np.float32], NDArray[np.float32]]]
+Statistics = Mapping[str, tuple[Floats, Floats]]
+Flags = NDArray[np.bool_]
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
 class FusionOptions(TrainingOptions):
-    """The `fusion` section of `params.yaml`.
+    """The `fusion` section of `params.yaml`."""
 
-    Attributes:
-        inputs: names of the models whose features are joined.
-        architecture: `concat`, `gated` (see `layers.GatedFusion`) or `attention` (see `layers.AttentionFusion`).
-        units: channels to which each model's features are projected.
-        dropout: on the features and before the predictions.
-        heads: attention heads of `attention`.
-        modality_dropout: in training, the share of films with both modalities of which one is hidden at random.
-    """
-
-    inputs: tuple[str, ...]
-    architecture: Literal["concat", "gated", "attention"]
-    units: int = Field(ge=1)
-    dropout: float = Field(ge=0, lt=1)
-    heads: int = Field(ge=1)
-    modality_dropout: float = Field(ge=0, le=1)
+    inputs: tuple[str, ...]  # names of the models whose features are joined
+    architecture: Literal["concat", "gated", "attention"]  # see `layers.GatedFusion` and `layers.AttentionFusion`
+    units: int = Field(ge=1)  # channels to which each model's features are projected
+    dropout: float = Field(ge=0, lt=1)  # on the features and before the predictions
+    heads: int = Field(ge=1)  # of `attention`
+    modality_dropout: float = Field(ge=0, le=1)  # share of films with both of which one is hidden at random in training
 
 
 def build_fusion(statistics: Statistics, genres: int, options: FusionOptions) -> keras.Model:
@@ -76,20 +67,17 @@ def build_fusion(statistics: Statistics, genres: int, options: FusionOptions) ->
     return keras.Model({**features, "present": present}, predictions(genres)(x), name=f"{options.architecture}_fusion")
 
 
-def _project(features: Any, name: str, mean: NDArray[np.float32], variance: NDArray[np.float32], options: FusionOptions
-             ) -> Any:
+def _project(features: Any, name: str, mean: Floats, variance: Floats, options: FusionOptions) -> Any:
     x = layers.Normalization(mean=mean, variance=variance, name=f"normalise_{name}")(features)
     x = layers.Dropout(options.dropout)(x)
     return layers.Dense(options.units, activation="relu", name=f"project_{name}")(x)
 
 
-def hide_modality(present: NDArray[np.float32], modalities: Sequence[Modality | None], rng: np.random.Generator,
-                  share: float) -> NDArray[np.float32]:
+def hide_modality(present: Floats, posters: Flags, rng: np.random.Generator, share: float) -> Floats:
     """Hides one modality, with all its inputs, of a share of the films that have both.
 
-    Both arrays are of shape (batch, inputs), 1 where an input is there; `modalities` are those of the inputs.
+    `present` and the result are of shape (batch, inputs), 1 where an input is there; `posters` are the inputs of posters.
     """
-    posters = np.array([modality == POSTER for modality in modalities])
     has_both = present[:, posters].any(axis=1) & present[:, ~posters].any(axis=1)
     hidden = has_both & (rng.random(len(present)) < share)
     hide_posters = rng.random(len(present)) < 0.5
@@ -97,23 +85,16 @@ def hide_modality(present: NDArray[np.float32], modalities: Sequence[Modality | 
 
 
 class Below:
-    """What the models below a fusion say of all films.
-
-    Attributes:
-        channels: number of features of each model, by name.
-        modalities: of the models, in that order.
-        present: whether a model has something to go by, of shape (films, models).
-        features: of each model, by name; see `answers.Answers`.
-    """
+    """What the models below a fusion say of all films, by the names of the models."""
 
     def __init__(self, answers: Mapping[str, Answers]):
         self._answers = answers
         self.features = {name: of_model.features for name, of_model in answers.items() if of_model.features is not None}
-        self.channels = {name: features.shape[-1] for name, features in self.features.items()}
-        self.modalities = [of_model.modality for of_model in answers.values()]
-        self.present = np.stack([of_model.present for of_model in answers.values()], axis=1)
+        self.channels = {name: features.shape[-1] for name, features in self.features.items()}  # how many
+        self.posters: Flags = np.array([of_model.modality == POSTER for of_model in answers.values()])
+        self.present = np.stack([of_model.present for of_model in answers.values()], axis=1)  # of shape (films, models)
 
-    def inputs(self, films: NDArray[np.intp], draws: Callable[[int], NDArray[np.intp]] | None = None) -> Arrays:
+    def inputs(self, films: Rows, draws: Callable[[int], Rows] | None = None) -> Arrays:
         """The inputs of a fusion for some films.
 
         `draws` gives a draw of the features for each film from a number of draws; without it, it is the first.
@@ -126,9 +107,8 @@ class Below:
         genres = next(iter(self._answers.values())).probabilities.shape[1]
         return fusion_inputs(len(films), self.channels, genres, encoded)
 
-    def statistics(self, rows: NDArray[np.intp]) -> Statistics:
-        """Mean and variance of the features of films as they are, by name; one that never varies gets variance 1, so that it
-        is not blown up."""
+    def statistics(self, rows: Rows) -> Statistics:
+        """Mean and variance of the features of films as they are; 1 for one that never varies, not to blow it up."""
         found = {}
         for name, of_model in self._answers.items():
             features = self.features[name][0, rows[of_model.present[rows]]].astype(np.float32)
@@ -153,37 +133,36 @@ def train_fusion(prepared: Prepared, answers: Mapping[str, Answers], options: Fu
                         "Pretrained encoders are named in the section encoders.")
     below, base_rates = Below({name: answers[name] for name in options.inputs}), prepared.base_rates()
     rows, validation = (prepared.rows(split, np.asarray(below.present.any(axis=1))) for split in ("train", "validation"))
-    metadata = metadata_of(None, prepared, channels=below.channels,
-                           inputs={name: answers[name].digest for name in options.inputs})
+    digests = {name: answers[name].digest for name in options.inputs}
+    metadata = metadata_of(None, prepared, channels=below.channels, inputs=digests)
     build = functools.partial(build_fusion, below.statistics(rows), len(prepared.genres), options)
     with held(outputs.state):
         trained = train(build, _head_data(prepared, rows, validation, below, options), options, metadata, outputs)
         head, _ = checkpoints.load(trained.checkpoint)
         shown, labels = below.inputs(validation), prepared.labels[validation]
-        trust = fit_trust(head, shown, labels, base_rates, below.modalities)
-        model = build_blend(head, trust, base_rates, below.modalities)
-        checkpoints.save(model, outputs.checkpoint, metadata)
-        network = Network(outputs.checkpoint)
+        trust = fit_trust(head, shown, labels, base_rates, below.posters)
+        model = build_blend(head, trust, base_rates, below.posters)
+        checkpoints.save(model, outputs.model, metadata)
+        network = Network(outputs.model)
         probabilities, *alone = _answers(network, below)
-        save_answers(outputs.answers, None, file_digest(outputs.checkpoint), probabilities, dict(zip(MODALITIES, alone)))
+        save_answers(outputs.out, None, outputs.model, probabilities, dict(zip(MODALITIES, alone)))
         write_history(outputs.history, trained.rows)
         best = best_of(trained.rows)
         return write_summary(outputs.metrics, base_loss=round(best["base_rate_loss"], 4), epoch=best["epoch"],
                              parameters=model.count_params(), **validation_figures(labels, run_fusion(network, shown)))
 
 
-def _head_data(prepared: Prepared, rows: NDArray[np.intp], validation: NDArray[np.intp], below: Below,
-               options: FusionOptions) -> Data:
+def _head_data(prepared: Prepared, rows: Rows, validation: Rows, below: Below, options: FusionOptions) -> Data:
     """What the head is trained on: features of distorted films, of some of which a modality is hidden."""
     def head_inputs(shown: Arrays) -> Arrays:
         return {name: shown[name] for name in (*below.features, "present")}
 
-    def batches(rng: np.random.Generator) -> Iterator[tuple[Arrays, NDArray[np.float32]]]:
+    def batches(rng: np.random.Generator) -> Iterator[Batch]:
         drawn = draw(rows, prepared.labels, options.oversample, rng)
         for batch in shuffled(drawn, options.batch_size, rng):
             # Draw 0 is the film as it is, which a model knows by heart: only where there is no other.
             shown = below.inputs(batch, lambda count: rng.integers(min(1, count - 1), count, len(batch)))
-            hidden = hide_modality(shown["present"], below.modalities, rng, options.modality_dropout)
+            hidden = hide_modality(shown["present"], below.posters, rng, options.modality_dropout)
             yield head_inputs({**shown, "present": hidden}), prepared.labels[batch]
 
     sizes = {**below.channels, "present": len(below.channels)}
@@ -199,30 +178,29 @@ def _head_data(prepared: Prepared, rows: NDArray[np.intp], validation: NDArray[n
     )
 
 
-def build_blend(head: keras.Model, trust: NDArray[np.float64], base_rates: NDArray[np.float64],
-                modalities: Sequence[Modality | None]) -> keras.Model:
-    """A fusion head together with the models below it; see `layers.Blend`.
+def build_blend(head: keras.Model, trust: NDArray[np.float64], base_rates: NDArray[np.float64], posters: Flags
+                ) -> keras.Model:
+    """A fusion head together with the models below it, with trust as of `fit_trust`; see `layers.Blend`.
 
     From the inputs of the head, as of `build_fusion`, and for each of them `NAME_answers`, float32 (batch, genres), to
-    float32 (batch, genres), probabilities. The trust is as of `fit_trust`, modalities are those of the models below.
+    float32 (batch, genres), probabilities.
     """
     shown = {name: keras.Input(given.shape[1:], name=name) for name, given in head.input.items()}
     answers = {answers_input(name): keras.Input((len(base_rates),), name=answers_input(name))
                for name in shown if name != "present"}
-    blend = Blend(base_rates.tolist(), [modality == POSTER for modality in modalities])
+    blend = Blend(base_rates.tolist(), posters.tolist())
     probabilities = blend(shown["present"], head(shown), list(answers.values()))
     blend.trust.assign(trust)
     return keras.Model({**shown, **answers}, probabilities, name="fusion")
 
 
-def fit_trust(head: keras.Model, inputs: Arrays, labels: NDArray[np.float32], base_rates: NDArray[np.float64],
-              modalities: Sequence[Modality | None]) -> NDArray[np.float64]:
+def fit_trust(head: keras.Model, inputs: Arrays, labels: Floats, base_rates: NDArray[np.float64], posters: Flags
+              ) -> NDArray[np.float64]:
     """The weights of a blend, of shape (3, 1 + models), that are best on validation films; see `layers.Blend`.
 
     Each kind's are fitted on all films that can be shown so; the head alone is trusted where there is none. The inputs are
-    those of `build_blend`'s model for the films, labels of shape (films, genres), modalities those of the models below.
+    those of `build_blend`'s model.
     """
-    posters = np.array([modality == POSTER for modality in modalities])
     trust = np.eye(1, 1 + len(posters)).repeat(3, axis=0)
     base = np.asarray(log_odds(base_rates))
     for kind, kept in enumerate((posters, ~posters, np.full(len(posters), True))):
@@ -238,7 +216,7 @@ def fit_trust(head: keras.Model, inputs: Arrays, labels: NDArray[np.float32], ba
     return trust
 
 
-def _least_loss(evidence: NDArray[np.float64], base: NDArray, labels: NDArray[np.float32]) -> NDArray[np.float64]:
+def _least_loss(evidence: NDArray[np.float64], base: NDArray, labels: Floats) -> NDArray[np.float64]:
     """The weights between 0 and 2 of some models' evidence, of shape (models, films, genres), with the least loss."""
     def loss(weights: NDArray[np.float64]) -> float:
         return binary_cross_entropy(labels, 1 / (1 + np.exp(-base - np.tensordot(weights, evidence, 1))))
@@ -247,12 +225,11 @@ def _least_loss(evidence: NDArray[np.float64], base: NDArray, labels: NDArray[np
     return minimize(loss, start, method="L-BFGS-B", bounds=[(0, 2)] * len(evidence)).x
 
 
-def _answers(network: Network, below: Below) -> list[NDArray[np.float32]]:
+def _answers(network: Network, below: Below) -> list[Floats]:
     """The model's probabilities of all films, then those when it is shown one modality only, as `MODALITIES` has them."""
-    kinds = [np.array([of_model in shown for of_model in below.modalities], np.float32)
-             for shown in (MODALITIES, *([modality] for modality in MODALITIES))]
     parts = []
     for part in in_order(np.arange(len(below.present)), CHUNK):
         inputs = below.inputs(part)
-        parts.append([run_fusion(network, {**inputs, "present": inputs["present"] * kept}) for kept in kinds])
+        parts.append([run_fusion(network, {**inputs, "present": inputs["present"] * kept})
+                      for kept in (True, below.posters, ~below.posters)])
     return [np.concatenate(of_kind) for of_kind in zip(*parts)]

@@ -5,7 +5,6 @@ from typing import Any, Literal
 import keras
 import numpy as np
 from keras import layers
-from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from scipy.sparse import csr_matrix
@@ -16,6 +15,7 @@ from movie_genres.base.options import STRICT
 from movie_genres.inputs.features import Overviews
 from movie_genres.inputs.prepared import Prepared
 from movie_genres.inputs.vocabulary import Vocabulary
+from movie_genres.models.answers import Floats, Rows
 from movie_genres.models.layers import FEATURES, MaskedMean, lstm, predictions
 from movie_genres.training.examples import OverviewExamples
 from movie_genres.training.options import OverviewTraining
@@ -27,30 +27,21 @@ EMBEDDING = "embedding"
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
 class LstmOptions(OverviewTraining):
-    """The `lstm` section of `params.yaml`.
+    """The `lstm` section of `params.yaml`; all but the architecture is of `mean`."""
 
-    Attributes:
-        architecture: `mean` (see `mean_lstm`) or `stacked`, the published one (see `stacked_lstm`).
-        embedding: channels of the word embedding of `mean`.
-        units: LSTM units of `mean` in each direction.
-        embedding_dropout: share of embedding channels dropped for a whole overview, in `mean`.
-        dropout: before the predictions of `mean`.
-        semantic_start: scale at which the embedding of `mean` starts from `semantic_embedding`; 0 starts at random.
-    """
-
-    architecture: Literal["mean", "stacked"]
-    embedding: int = Field(ge=1)
-    units: int = Field(ge=1)
-    embedding_dropout: float = Field(ge=0, lt=1)
-    dropout: float = Field(ge=0, lt=1)
-    semantic_start: float = Field(ge=0)
+    architecture: Literal["mean", "stacked"]  # the latter is the published one
+    embedding: int = Field(ge=1)  # channels of the word embedding
+    units: int = Field(ge=1)  # of the LSTM in each direction
+    embedding_dropout: float = Field(ge=0, lt=1)  # share of embedding channels dropped for a whole overview
+    dropout: float = Field(ge=0, lt=1)  # before the predictions
+    semantic_start: float = Field(ge=0)  # scale at which the embedding starts from `semantic_embedding`; 0: at random
 
 
 def build_lstm(tokens: int, genres: int, options: LstmOptions) -> keras.Model:
     """Builds the network that the options name, for token ids below `tokens`."""
     if options.architecture == "stacked":
         return stacked_lstm(tokens, genres)
-    return mean_lstm(tokens, genres, options.embedding, options.units, options.embedding_dropout, options.dropout)
+    return mean_lstm(tokens, genres, options)
 
 
 def stacked_lstm(tokens: int, genres: int) -> keras.Model:
@@ -70,23 +61,18 @@ def stacked_lstm(tokens: int, genres: int) -> keras.Model:
     return keras.Model(overviews, predictions(genres)(x), name="stacked_lstm")
 
 
-def mean_lstm(tokens: int, genres: int, embedding: int = 128, units: int = 64, embedding_dropout: float = 0.3,
-              dropout: float = 0.5) -> keras.Model:
-    """One bidirectional LSTM whose states are averaged over the overview; takes and gives the same as `stacked_lstm`.
-
-    See `LstmOptions`.
-    """
+def mean_lstm(tokens: int, genres: int, options: LstmOptions) -> keras.Model:
+    """One bidirectional LSTM whose states are averaged over the overview; takes and gives the same as `stacked_lstm`."""
     overviews = keras.Input((None,), dtype="int32", name="overview")
-    words = layers.Embedding(tokens, embedding, mask_zero=True, name=EMBEDDING)(overviews)
-    words = layers.SpatialDropout1D(embedding_dropout)(words)
-    states = lstm(units, return_sequences=True)(words)
+    words = layers.Embedding(tokens, options.embedding, mask_zero=True, name=EMBEDDING)(overviews)
+    words = layers.SpatialDropout1D(options.embedding_dropout)(words)
+    states = lstm(options.units, return_sequences=True)(words)
     x = MaskedMean(name=FEATURES)(states)
-    x = layers.Dropout(dropout)(x)
+    x = layers.Dropout(options.dropout)(x)
     return keras.Model(overviews, predictions(genres)(x), name="mean_lstm")
 
 
-def semantic_embedding(overviews: Overviews, rows: NDArray[np.intp], tokens: int, channels: int, seed: int
-                       ) -> NDArray[np.float32]:
+def semantic_embedding(overviews: Overviews, rows: Rows, tokens: int, channels: int, seed: int) -> Floats:
     """Word vectors from latent semantic analysis of the training overviews, to start an embedding from.
 
     Words that occur in the same overviews get similar vectors, which a few thousand overviews cannot teach by gradient

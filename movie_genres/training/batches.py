@@ -6,16 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from movie_genres.inputs.features import in_order
-from movie_genres.inputs.text import UNKNOWN
+from movie_genres.models.answers import Floats, Rows
 
+Batch = tuple[NDArray | dict[str, NDArray], Floats]  # what a network takes, and labels
+Pixels = NDArray[np.uint8]  # of shape (batch, height, width, 3)
 MIX_LENGTHS = 2  # batches of like length differ from epoch to epoch by noise of this many tokens
 
 
-def draw(rows: NDArray[np.intp], labels: NDArray[np.float32], strength: float, rng: np.random.Generator) -> NDArray[np.intp]:
+def draw(rows: Rows, labels: Floats, strength: float, rng: np.random.Generator) -> Rows:
     """The training films of an epoch: all of `rows`, or as many drawn with a preference for films of rare genres.
 
     A film whose rarest genre has the base rate r is drawn in proportion to r ** -strength; 0 takes each film once. The
-    labels, 0 or 1, are those of all films, of shape (films, genres).
+    labels are those of all films.
     """
     if not strength:
         return rows
@@ -25,32 +27,25 @@ def draw(rows: NDArray[np.intp], labels: NDArray[np.float32], strength: float, r
     return rng.choice(rows, len(rows), p=weights / weights.sum())
 
 
-def shuffled(rows: NDArray[np.intp], batch_size: int, rng: np.random.Generator) -> list[NDArray[np.intp]]:
+def shuffled(rows: Rows, batch_size: int, rng: np.random.Generator) -> list[Rows]:
     """Splits indices into batches at random; the last may be smaller."""
     return in_order(rng.permutation(rows), batch_size)
 
 
-def by_length(rows: NDArray[np.intp], lengths: NDArray[np.int64], batch_size: int, rng: np.random.Generator
-              ) -> list[NDArray[np.intp]]:
+def by_length(rows: Rows, lengths: NDArray[np.int64], batch_size: int, rng: np.random.Generator) -> list[Rows]:
     """Splits indices of overviews into batches of similar length, differently each time, and shuffles the batches."""
     jitter = rng.uniform(0, MIX_LENGTHS, len(rows))
     batches = in_order(rows[np.argsort(lengths[rows] + jitter, kind="stable")], batch_size)
     return [batches[index] for index in rng.permutation(len(batches))]
 
 
-def augment(pixels: NDArray[np.uint8], rng: np.random.Generator, flip: bool = True, shift: float = 0.1,
-            brightness: float = 0.1) -> NDArray[np.uint8]:
+def augment(pixels: Pixels, rng: np.random.Generator, flip: bool, shift: float, brightness: float) -> Pixels:
     """Mirrors, moves and re-lights posters at random.
 
     Args:
-        pixels: of shape (batch, height, width, 3).
-        rng: decides how.
         flip: mirror half of them left to right.
         shift: move by up to this share of the height and width; edges are repeated.
         brightness: scale each colour channel, and shift all, by up to this share of the range.
-
-    Returns:
-        new pixels, of the same shape.
     """
     count, height, width, _ = pixels.shape
     down, right = round(shift * height), round(shift * width)
@@ -68,11 +63,11 @@ def augment(pixels: NDArray[np.uint8], rng: np.random.Generator, flip: bool = Tr
     return np.clip(moved * scale + offset, 0, 255).astype(np.uint8)
 
 
-def erase(pixels: NDArray[np.uint8], rng: np.random.Generator, share: float) -> NDArray[np.uint8]:
+def erase(pixels: Pixels, rng: np.random.Generator, share: float) -> Pixels:
     """Covers a rectangle of a share of the posters with grey, in place, so that no single part of a poster decides.
 
     Each side is an eighth to a half of the poster's. (Zhong, Zheng, Kang, Li and Yang, "Random Erasing Data
-    Augmentation", 2020.) The pixels are of shape (batch, height, width, 3).
+    Augmentation", 2020.)
     """
     _, height, width, _ = pixels.shape
     for index in np.flatnonzero(rng.random(len(pixels)) < share):
@@ -82,14 +77,11 @@ def erase(pixels: NDArray[np.uint8], rng: np.random.Generator, share: float) -> 
     return pixels
 
 
-def mixup(pixels: NDArray[np.uint8], labels: NDArray[np.float32], rng: np.random.Generator, alpha: float
-          ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+def mixup(pixels: Pixels, labels: Floats, rng: np.random.Generator, alpha: float) -> tuple[Pixels, Floats]:
     """Blends each poster, and its labels, with another of the batch.
 
-    (Zhang, Cissé, Dauphin and Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", 2018.)
-
-    The share of each is drawn from a beta distribution of which both parameters are `alpha`. The pixels are of shape (batch,
-    height, width, 3), the labels of shape (batch, genres).
+    The share of each is drawn from a beta distribution of which both parameters are `alpha`. (Zhang, Cissé, Dauphin and
+    Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", 2018.)
     """
     share = np.float32(rng.beta(alpha, alpha))
     other = rng.permutation(len(pixels))
@@ -97,16 +89,8 @@ def mixup(pixels: NDArray[np.uint8], labels: NDArray[np.float32], rng: np.random
     return blended.astype(np.uint8), share * labels + (1 - share) * labels[other]
 
 
-def drop_words(tokens: NDArray[np.int32], rng: np.random.Generator, rate: float, hidden: int = UNKNOWN,
-               special: Collection[int] = ()) -> NDArray[np.int32]:
-    """Hides a share of the tokens.
-
-    Args:
-        tokens: of shape (batch, length), 0 where an overview has ended.
-        rng: decides which.
-        rate: share of the tokens.
-        hidden: the id that stands for a hidden token.
-        special: ids that are never hidden.
-    """
+def drop_words(tokens: NDArray[np.int32], rng: np.random.Generator, rate: float, hidden: int, special: Collection[int]
+               ) -> NDArray[np.int32]:
+    """Puts the id `hidden` in place of a share of the tokens; not of `special` ones, nor of the 0 after an overview."""
     chosen = (rng.random(tokens.shape) < rate) & (tokens > 0) & ~np.isin(tokens, list(special))
     return np.where(chosen, np.int32(hidden), tokens)

@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
-import keras
 from rich.console import Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -20,14 +19,9 @@ SHOWN_EPOCHS = 12
 
 
 class TrainingDisplay:
-    """A context manager around a training; `callback` counts its steps, `epoch_done` adds a line.
+    """A context manager around a training; `step_done` moves its bar, `epoch_done` adds a line.
 
-    Args:
-        name: of the model.
-        epochs: at most so many.
-        steps: batches an epoch.
-        base_loss: validation loss of the base rates, shown for comparison.
-        done: epochs that an interrupted training has behind it.
+    An epoch has so many steps; so many epochs of an interrupted training are done. The losses are shown beside `base_loss`.
     """
 
     def __init__(self, name: str, epochs: int, steps: int, base_loss: float, done: int = 0):
@@ -50,21 +44,14 @@ class TrainingDisplay:
         if self._live:
             self._live.stop()
 
-    def callback(self) -> keras.callbacks.Callback:
-        """A Keras callback that moves the bar."""
-        return keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: self._step_done(batch, logs))
-
-    def _step_done(self, batch: int, logs: dict[str, Any]) -> None:
+    def step_done(self, batch: int, logs: dict[str, Any]) -> None:
+        """Moves the bar; a callback of Keras after each batch."""
         self._progress.update(self._task, completed=batch + 1, speed=f"loss {logs['loss']:.4f}")
 
     def epoch_done(self, row: dict[str, Any], best: dict[str, Any], seconds: float, input_seconds: float) -> None:
-        """Adds an epoch's figures.
+        """Adds the figures of an epoch; `best` are those of the one with the lowest validation loss so far.
 
-        Args:
-            row: epoch, loss, val_loss, val_precision and val_recall.
-            best: the row with the lowest validation loss so far.
-            seconds: how long the epoch took.
-            input_seconds: how long making its batches took; as long as the epoch where the training waits for them.
+        Making its batches took `input_seconds`: as long as the epoch where the training waits for them.
         """
         left = seconds * (self.epochs - row["epoch"])
         cells = (f"{row['epoch']}/{self.epochs}", f"{row['loss']:.4f}", f"{row['val_loss']:.4f}",
@@ -90,11 +77,7 @@ class TrainingDisplay:
 
 
 class LiveLog:
-    """Hands the figures of epochs to DVCLive; needs the extra `dvclive`.
-
-    Args:
-        folder: where DVCLive writes; what an older training left there is replaced.
-        rows: those of the epochs that are done, where an interrupted training goes on.
+    """Hands the figures of epochs to DVCLive, which writes to the folder anew; `rows` are those before an interruption.
 
     Raises:
         MissingPackageError: DVCLive is not installed.

@@ -10,36 +10,29 @@ from numpy.typing import NDArray
 from movie_genres.inputs.features import Overviews, Posters
 from movie_genres.inputs.modality import Modality, Tokenizer
 from movie_genres.inputs.posters import DECODER
-from movie_genres.training.batches import augment, by_length, drop_words, erase, mixup, shuffled
+from movie_genres.models.answers import Floats, Rows
+from movie_genres.training.batches import Batch, Pixels, augment, by_length, drop_words, erase, mixup, shuffled
 from movie_genres.training.options import OverviewTraining, PosterTraining
-
-Batch = tuple[NDArray, NDArray[np.float32]]
 
 
 class PosterExamples:
-    """Posters of all films, and how they vary.
-
-    Attributes:
-        signature: of what the network takes of a batch.
-        contents: what batches are made of; see `state.fingerprint`.
-        metadata: what scoring needs beside the network.
-    """
+    """Posters of all films, and how they vary."""
 
     modality = Modality.POSTER
 
     def __init__(self, films: Posters, options: PosterTraining):
         self.films, self._options = films, options
-        self.signature = tf.TensorSpec((None, *films.pixels.shape[1:]), tf.uint8)
-        self.contents = (films.pixels,)
-        self.metadata: dict[str, Any] = {"image_size": list(films.pixels.shape[1:3]), "decoder": DECODER}
+        self.signature = tf.TensorSpec((None, *films.pixels.shape[1:]), tf.uint8)  # of what the network takes of a batch
+        self.contents = (films.pixels,)  # what batches are made of; see `state.fingerprint`
+        self.metadata: dict[str, Any] = {"image_size": list(films.pixels.shape[1:3]), "decoder": DECODER}  # for scoring
 
-    def batches(self, rows: NDArray[np.intp], labels: NDArray[np.float32], rng: np.random.Generator) -> Iterator[Batch]:
+    def batches(self, rows: Rows, labels: Floats, rng: np.random.Generator) -> Iterator[Batch]:
         """The training batches of an epoch: some films as they vary in training, and their labels, given those of all."""
         for batch in shuffled(rows, self._options.batch_size, rng):
             pixels = erase(self.distort(self.films.batch(batch), rng), rng, self._options.erase)
             yield mixup(pixels, labels[batch], rng, self._options.mixup) if self._options.mixup else (pixels, labels[batch])
 
-    def distort(self, batch: NDArray, rng: np.random.Generator) -> NDArray[np.uint8]:
+    def distort(self, batch: Pixels, rng: np.random.Generator) -> Pixels:
         """A batch as the fusion learns from its features."""
         return augment(batch, rng, self._options.flip, self._options.shift, self._options.brightness)
 
@@ -55,7 +48,7 @@ class OverviewExamples:
         self.contents = films
         self.metadata: dict[str, Any] = {"vocabulary": vocabulary.content()}
 
-    def batches(self, rows: NDArray[np.intp], labels: NDArray[np.float32], rng: np.random.Generator) -> Iterator[Batch]:
+    def batches(self, rows: Rows, labels: Floats, rng: np.random.Generator) -> Iterator[Batch]:
         for batch in by_length(rows, self.films.lengths, self._options.batch_size, rng):
             yield self._drop_words(self.films.batch(batch), rng, self._options.word_dropout), labels[batch]
 

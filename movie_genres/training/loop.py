@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from movie_genres.base.errors import Remedy, SettingError, UserError
 from movie_genres.models import checkpoints
+from movie_genres.models.answers import Floats
 from movie_genres.models.layers import PREDICTIONS, log_odds, reseed
 from movie_genres.models.metrics import binary_cross_entropy
+from movie_genres.training.batches import Batch
 from movie_genres.training.display import LiveLog, TrainingDisplay
 from movie_genres.training.losses import build_loss
 from movie_genres.training.options import TrainingOptions, learning_rate
@@ -27,29 +29,17 @@ from movie_genres.training.state import TrainingState, best_of, fingerprint
 
 logger = logging.getLogger(__name__)
 
-Inputs = NDArray | dict[str, NDArray]
-
 
 class Data(NamedTuple):
-    """What a model is trained on.
+    """What a model is trained on."""
 
-    Attributes:
-        batches: gives the training batches of an epoch, inputs and labels.
-        steps: number of batches an epoch.
-        validation: gives batches of inputs, the same each time.
-        labels: of shape (validation films, genres), in the order of `validation`.
-        signature: `tf.TypeSpec` structure of inputs and labels.
-        base_rates: share of training films of each genre, of shape (genres,).
-        contents: texts and arrays that the batches are made of; see `state.fingerprint`.
-    """
-
-    batches: Callable[[np.random.Generator], Iterable[tuple[Inputs, NDArray[np.float32]]]]
-    steps: int
-    validation: Callable[[], Iterable[Inputs]]
-    labels: NDArray[np.float32]
-    signature: tuple[Any, tf.TensorSpec]
-    base_rates: NDArray[np.float64]
-    contents: Iterable
+    batches: Callable[[np.random.Generator], Iterable[Batch]]  # gives the training batches of an epoch
+    steps: int  # number of batches an epoch
+    validation: Callable[[], Iterable]  # gives batches of what the network takes, the same each time
+    labels: Floats  # of shape (validation films, genres), in the order of `validation`
+    signature: tuple[Any, tf.TensorSpec]  # `tf.TypeSpec` structure of what the network takes, and of labels
+    base_rates: NDArray[np.float64]  # share of training films of each genre, of shape (genres,)
+    contents: Iterable  # what the batches are made of; see `state.fingerprint`
 
 
 class Trained(NamedTuple):
@@ -65,18 +55,16 @@ def train(build: Callable[[], keras.Model], data: Data, options: TrainingOptions
     """Trains a model, to be called in `state.held`.
 
     After each epoch the state is kept; a training of the same model, data, options and code goes on from there, and ends
-    with the same bytes as one that was never interrupted.
-
-    The metadata are stored in the checkpoint; of the outputs, only the state and DVCLive's folder are written.
+    with the same bytes as one that was never interrupted. Of the outputs, only the state and DVCLive's folder are written.
 
     Raises:
         UserError: no film to train on or to validate with; or the loss became NaN or infinite; or there are fewer devices,
             or no DVCLive.
     """
     if not data.steps or not len(data.labels):
-        raise UserError(f"{outputs.checkpoint}: no training film or no validation film has what this model looks at (a "
+        raise UserError(f"{outputs.model}: no training film or no validation film has what this model looks at (a "
                         "readable poster, an overview).", Remedy.TRAIN_OTHERS)
-    name, base_loss = outputs.checkpoint.stem, binary_cross_entropy(data.labels, data.base_rates)
+    name, base_loss = outputs.model.stem, binary_cross_entropy(data.labels, data.base_rates)
     model = _new_model(build, data.base_rates, options.seed)
     trained = _compiled(model, build, data.base_rates, options)
     variables = [*trained.variables, *trained.optimizer.variables]
@@ -128,27 +116,20 @@ def _compiled(model: keras.Model, build: Callable[[], keras.Model], base_rates: 
 
     It is another one in any case, as a compiled model is saved with its optimizer.
     """
-    with _computing(options):
-        if _is_plain(options):
-            trained = keras.Model(model.input, model.output)
-        else:
-            trained = build()
-            trained.set_weights(model.get_weights())
-        trained.compile(_optimizer(options), build_loss(options.loss, options.focus, base_rates), jit_compile=False)
-        trained.optimizer.build(trained.trainable_variables)
-    return trained
-
-
-@contextlib.contextmanager
-def _computing(options: TrainingOptions) -> Iterator[None]:
-    """What is built inside computes in the precision and on the devices that the options ask for."""
     scope = _strategy(options.devices).scope() if options.devices > 1 else contextlib.nullcontext()
     keras.config.set_dtype_policy("mixed_bfloat16" if options.mixed_precision else "float32")
     try:
         with scope:
-            yield
+            if _is_plain(options):
+                trained = keras.Model(model.input, model.output)
+            else:
+                trained = build()
+                trained.set_weights(model.get_weights())
+            trained.compile(_optimizer(options), build_loss(options.loss, options.focus, base_rates), jit_compile=False)
+            trained.optimizer.build(trained.trainable_variables)
     finally:
         keras.config.set_dtype_policy("float32")
+    return trained
 
 
 @functools.cache  # a second one in a process would get in the way of the first
@@ -168,13 +149,11 @@ def _optimizer(options: TrainingOptions) -> keras.optimizers.Optimizer:
 
 def _go_on(state: TrainingState, variables: list[keras.Variable], name: str) -> list[dict[str, Any]]:
     """Puts the variables where an interrupted training had them; returns the rows of its epochs, none without one."""
-    reached = state.load()
-    if reached is None:
-        return []
-    rows, arrays = reached
-    for variable, value in zip(variables, arrays, strict=True):
+    rows, arrays = state.load()
+    for variable, value in zip(variables, arrays):
         variable.assign(value)
-    logger.info("%s: going on after epoch %d of an interrupted training", name, len(rows))
+    if rows:
+        logger.info("%s: going on after epoch %d of an interrupted training", name, len(rows))
     return rows
 
 
@@ -187,13 +166,12 @@ def _run_epoch(model: keras.Model, data: Data, options: TrainingOptions, epoch: 
                ) -> tuple[float, float]:
     """One pass over the training films; all that is random in it follows from seed and epoch.
 
-    Returns:
-        training loss, and seconds that it took to make the batches; beside the training, so that it seldom waits for them.
+    Returns the training loss, and seconds that it took to make the batches; that is done beside the training.
     """
     reseed(model, np.random.default_rng([options.seed, epoch, 1]))
     input_seconds = 0.0
 
-    def batches() -> Iterator[tuple[Inputs, NDArray[np.float32]]]:
+    def batches() -> Iterator[Batch]:
         nonlocal input_seconds
         started = time.monotonic()
         for batch in data.batches(np.random.default_rng([options.seed, epoch, 0])):
@@ -205,21 +183,22 @@ def _run_epoch(model: keras.Model, data: Data, options: TrainingOptions, epoch: 
     def set_rate(step: int, logs: Any = None) -> None:
         model.optimizer.learning_rate.assign(learning_rate(options, epoch + (step + 0.5) / data.steps))
 
+    steps = keras.callbacks.LambdaCallback(on_train_batch_begin=set_rate, on_train_batch_end=display.step_done)
     history = model.fit(stream(batches, data.signature), steps_per_epoch=data.steps, shuffle=False, verbose=0,
-                        callbacks=[display.callback(), keras.callbacks.LambdaCallback(on_train_batch_begin=set_rate)])
+                        callbacks=[steps])
     loss = history.history["loss"][0]
     _check_finite(loss, "training", epoch, options)
     return loss, input_seconds
 
 
 def stream(batches: Callable[[], Iterable], signature: Any) -> tf.data.Dataset:
-    """A dataset of what a generator function yields, of a `tf.TypeSpec` structure, a few batches ahead of the training."""
+    """A dataset of the batches that a generator function yields, a few of them ahead of the training."""
     options = tf.data.Options()
     options.autotune.enabled = False  # nothing to tune; and its thread may hold up the end of an epoch by half of its time
     return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(4).with_options(options)
 
 
-def _divisible(batch: tuple[Inputs, NDArray[np.float32]], devices: int) -> tuple[Inputs, NDArray[np.float32]]:
+def _divisible(batch: Batch, devices: int) -> Batch:
     """A batch of which each device gets an equal part, as Keras asks; the first films fill up one that does not divide."""
     count = len(batch[1])
     rows = np.arange(-(-count // devices) * devices) % count

@@ -1,6 +1,5 @@
 """Training losses for genres of very different frequency."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -8,22 +7,15 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from movie_genres.models.layers import register
-
 MARGIN = 0.05  # of the asymmetric loss: negatives below this probability count as solved
 
 
-@register
 class WeightedCrossentropy(keras.losses.Loss):
-    """Binary cross-entropy in which the positives of each genre count more.
+    """Binary cross-entropy in which the positives of each genre count by its weight."""
 
-    Args:
-        weights: one for each genre.
-    """
-
-    def __init__(self, weights: Sequence[float], name: str = "weighted_crossentropy", **kwargs: Any):
-        super().__init__(name=name, **kwargs)
-        self.weights = list(weights)
+    def __init__(self, weights: list[float]):
+        super().__init__()
+        self.weights = weights
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         positive, negative = _log_likelihoods(y_pred)
@@ -31,18 +23,14 @@ class WeightedCrossentropy(keras.losses.Loss):
         return -ops.mean(y_true * weights * positive + (1 - y_true) * negative, axis=-1)
 
 
-@register
 class AsymmetricLoss(keras.losses.Loss):
     """Asymmetric loss (Ridnik et al., "Asymmetric Loss for Multi-Label Classification", 2021).
 
-    Negatives are focused with the exponent `focus` and shifted by a margin, positives count in full.
-
-    Args:
-        focus: the exponent, gamma minus in the paper.
+    Negatives are focused with the exponent `focus`, gamma minus in the paper, and shifted by a margin.
     """
 
-    def __init__(self, focus: float, name: str = "asymmetric_loss", **kwargs: Any):
-        super().__init__(name=name, **kwargs)
+    def __init__(self, focus: float):
+        super().__init__()
         self.focus = focus
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
@@ -58,14 +46,10 @@ def _log_likelihoods(probabilities: Any) -> tuple[Any, Any]:
 
 
 def build_loss(name: str, focus: float, base_rates: NDArray[np.float64]) -> keras.losses.Loss:
-    """The Keras loss of a name.
+    """The Keras loss of a name: `crossentropy`, `weighted`, `focal` or `asymmetric`.
 
-    Args:
-        name: `crossentropy`; `weighted`, in which the positives of a genre of base rate r count sqrt((1 - r) / r) times,
-            at least once and at most 10 times; `focal` (Lin et al., "Focal Loss for Dense Object Detection", 2017); or
-            `asymmetric` (see `AsymmetricLoss`).
-        focus: exponent of `focal` and `asymmetric`.
-        base_rates: share of training films of each genre, of shape (genres,).
+    In `weighted`, the positives of a genre of base rate r count sqrt((1 - r) / r) times, at least once and at most 10 times.
+    The focus is the exponent of `focal` (Lin et al., "Focal Loss for Dense Object Detection", 2017) and `asymmetric`.
     """
     if name == "weighted":
         rates = np.clip(base_rates, 1e-4, 1 - 1e-4)

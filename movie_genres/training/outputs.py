@@ -4,33 +4,23 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from movie_genres.inputs.modality import Modality
 from movie_genres.inputs.prepared import Prepared
+from movie_genres.models.answers import Floats
 from movie_genres.models.metrics import binary_cross_entropy, counts, precision_recall_f1, rounded, skill
 
 
 class Outputs(NamedTuple):
-    """Where a training writes.
+    """Where a training writes."""
 
-    Attributes:
-        checkpoint: the `.keras` file: the epoch with the lowest validation loss.
-        history: a CSV file with a row for each epoch.
-        metrics: a JSON file with the best epoch's validation figures, beside those of the base rates.
-        answers: folder for what the trained model says of all films; see `answers.Answers`.
-        state: folder for what a training that is interrupted goes on from; see `state.TrainingState`.
-        live: folder for DVCLive.
-    """
-
-    checkpoint: Path
-    history: Path
-    metrics: Path
-    answers: Path
-    state: Path
-    live: Path
+    model: Path  # the `.keras` file: the epoch with the lowest validation loss
+    history: Path  # a CSV file with a row for each epoch
+    metrics: Path  # a JSON file with the best epoch's validation figures, beside those of the base rates
+    out: Path  # folder for what the trained model says of all films; see `answers.Answers`
+    state: Path  # folder for what a training that is interrupted goes on from; see `state.TrainingState`
+    live: Path  # folder for DVCLive
 
 
 def metadata_of(modality: Modality | None, prepared: Prepared, **about: Any) -> dict[str, Any]:
@@ -38,7 +28,7 @@ def metadata_of(modality: Modality | None, prepared: Prepared, **about: Any) -> 
     return {"modality": modality, "genres": prepared.genres, "base_rates": prepared.base_rates().tolist(), **about}
 
 
-def validation_figures(labels: NDArray[np.float32], probabilities: NDArray[np.float32]) -> dict[str, Any]:
+def validation_figures(labels: Floats, probabilities: Floats) -> dict[str, Any]:
     """Loss, precision and recall at 0.5 of validation films, by these names."""
     true_positives, predicted, actual = counts(labels, probabilities >= 0.5)
     precision, recall, _ = precision_recall_f1(true_positives.sum(), predicted.sum(), actual.sum())
@@ -46,7 +36,6 @@ def validation_figures(labels: NDArray[np.float32], probabilities: NDArray[np.fl
 
 
 def write_history(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Writes the epochs' figures."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(rows).round(5).to_csv(path, index=False, lineterminator="\n")
 

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import io
 import json
-import logging
 import shutil
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -16,8 +15,6 @@ from numpy.typing import NDArray
 
 from movie_genres.base.files import file_digest, locked, replacing
 
-logger = logging.getLogger(__name__)
-
 PACKAGE = Path(__file__).parents[1]
 ROOMS = "base", "inputs", "models", "training"  # the code that decides a training, beside the network's own module
 
@@ -25,27 +22,24 @@ ROOMS = "base", "inputs", "models", "training"  # the code that decides a traini
 class TrainingState:
     """What a training has reached, in a folder outside the outputs that DVC deletes.
 
-    Each epoch is written at once: the state names the best checkpoint so far by its digest, and that is written first.
-
-    Args:
-        folder: where to.
-        key: digest of all that the training depends on; a state of another key is never used.
+    Each epoch is written at once: the state names the best checkpoint so far by its digest, and that is written first. The
+    key is a digest of all that the training depends on; a state of another key is never used.
     """
 
     def __init__(self, folder: Path, key: str):
         self.folder, self.key = folder, key
 
-    def load(self) -> tuple[list[dict[str, Any]], list[NDArray]] | None:
-        """What `save` was given last; None where there is nothing, or nothing of this training."""
+    def load(self) -> tuple[list[dict[str, Any]], list[NDArray]]:
+        """What `save` was given last; empty lists where there is nothing, or nothing of this training."""
         try:
             with np.load(self.folder / "state.npz", allow_pickle=False) as stored:
                 about = json.loads(str(stored["about"]))
                 arrays = [stored[f"array{number}"] for number in range(about["arrays"])]
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # none; or damaged, but not by a kill
-            return None
+            return [], []
         best = self.best(about["rows"])
         if about["key"] != self.key or not best.exists() or file_digest(best) != about["best"]:
-            return None
+            return [], []
         return about["rows"], arrays
 
     def best(self, rows: list[dict[str, Any]]) -> Path:
@@ -89,11 +83,9 @@ def code_files(network: str) -> list[Path]:
 
 
 def fingerprint(options: object, *parts: Any) -> str:
-    """A digest of all that a training depends on: its code, and what is given.
+    """A digest of all that a training depends on: its code, found by the module of the options, and what is given.
 
-    Args:
-        options: of the network, from the network's module.
-        parts: texts, arrays, what has `stamps`, and iterables of these.
+    The parts are texts, arrays, what has `stamps`, and iterables of these.
     """
     digest = hashlib.sha256()
     for file in code_files(type(options).__module__):
