@@ -1,12 +1,13 @@
 """The films to score, as a stream: posters, overviews, or both joined by id."""
 
-import dataclasses
 import hashlib
+import itertools
 import pickle
 import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,6 +34,7 @@ class Entry(NamedTuple):
     identity: bytes = b""
 
 
+@dataclass(frozen=True)
 class Catalogue:
     """The films that posters and a table of overviews make up; each iteration gives them anew, in the same order.
 
@@ -50,24 +52,25 @@ class Catalogue:
         InputError: on iteration, an input that is not there or cannot be read to its end.
     """
 
-    def __init__(self, posters: str | None, overviews: str | None, max_bytes: int, options: TableOptions,
-                 is_own: Callable[[str], bool] | None = None, access: Access = Access()):
-        self._posters, self._overviews = posters, overviews
-        self._max_bytes, self._options = max_bytes, options
-        self._is_own, self._access = is_own, access
+    posters: str | None
+    overviews: str | None
+    max_bytes: int
+    options: TableOptions
+    is_own: Callable[[str], bool] = lambda path: False
+    access: Access = Access()
 
     def __iter__(self) -> Iterator[Entry]:
-        posters = () if self._posters is None else self._listed(self._posters)
-        if self._overviews is None:
-            items: Iterator[Entry] = (Entry(film_id, poster) for film_id, poster in posters)
+        posters = () if self.posters is None else self._listed(self.posters)
+        if self.overviews is None:
+            items: Iterator[Entry] = itertools.starmap(Entry, posters)
         else:
-            overviews = read_overviews(self._overviews, self._options, dataclasses.replace(self._access, private_hosts=True))
-            items = overviews if self._posters is None else join(overviews, posters)
+            overviews = read_overviews(self.overviews, self.options, replace(self.access, private_hosts=True))
+            items = overviews if self.posters is None else join(overviews, posters)
         return (item._replace(identity=_identity(item)) for item in items)
 
     def _listed(self, where: str) -> Listed:
-        for film_id, poster in list_posters(where, self._max_bytes, self._options, self._access):
-            if not (self._is_own and isinstance(poster, LocalPoster) and self._is_own(poster.name)):
+        for film_id, poster in list_posters(where, self.max_bytes, self.options, self.access):
+            if not (isinstance(poster, LocalPoster) and self.is_own(poster.name)):
                 yield film_id, poster
 
 
@@ -82,11 +85,7 @@ def _identity(item: Entry) -> bytes:
 
 
 class Survey(NamedTuple):
-    """How many films there are, and how many of them have a poster, an overview, both.
-
-    Attributes:
-        digest: text that changes when any of them does.
-    """
+    """How many films there are, and how many of them have a poster, an overview, both. `digest` changes when a film does."""
 
     films: int
     posters: int
@@ -96,11 +95,7 @@ class Survey(NamedTuple):
 
 
 def survey(films: Iterable[Entry]) -> Survey:
-    """Reads all films once.
-
-    Raises:
-        InputError: an input that cannot be read to its end.
-    """
+    """Reads all films once; raises `InputError` where an input cannot be read to its end."""
     counts: Counter[tuple[bool, bool]] = Counter()
     digest = hashlib.sha256()
     for item in films:

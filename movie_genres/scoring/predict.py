@@ -28,7 +28,7 @@ from movie_genres.scoring.job import Share, open_job
 from movie_genres.scoring.job_files import JobFiles
 from movie_genres.scoring.ray_engine import RayEngine
 from movie_genres.scoring.request import Request
-from movie_genres.scoring.rows import RowFormat, all_columns, check_writable, format_of
+from movie_genres.scoring.rows import RowFormat, all_columns, format_of
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +97,8 @@ def _layout(request: Request, genres: tuple[str, ...], name: str, is_folder: boo
     if request.retry_failed and columns and not {"id", "status"} <= set(columns):
         raise SettingError("retry_failed", "the columns id and status in the output", ", ".join(columns))
     format = format_of(request.out, request.format or ("csv" if is_folder else None))
-    check_writable(format)
+    if format == "parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise MissingPackageError("Parquet", "pyarrow", "parquet")
     layout = RowFormat(tuple(genres), format, name, **{**vars(request.row), "columns": columns or None})
     return dataclasses.replace(layout, columns=(*layout.shown, "model")) if request.model_column else layout
 

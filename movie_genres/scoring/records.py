@@ -2,7 +2,6 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -45,9 +44,8 @@ class Record(BaseModel):
 
     Attributes:
         binding: all that decides its rows.
-        statuses: how many rows have each status.
         kept: of each shard, see `Shard`.
-        files: dict from the name of each of its files to their SHA-256.
+        files: from the name of each of its files to their SHA-256.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -58,38 +56,21 @@ class Record(BaseModel):
     files: dict[str, str]
 
     def digest(self) -> str:
-        """SHA-256 of the record."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
 class Tally:
-    """Counts the rows of a shard by status, and makes the digests of its films."""
+    """Counts the rows of a shard by status, and makes the digests of its films: of all, and of those that are kept."""
 
     def __init__(self) -> None:
         self.statuses: Counter[str] = Counter()
-        self._films, self._kept = hashlib.sha256(), hashlib.sha256()
+        self.films, self.kept = hashlib.sha256(), hashlib.sha256()
 
     def add(self, status: str, identity: bytes) -> None:
         """Adds a row's status and its film's `catalogue.Entry.identity`, in the order of the shard."""
         self.statuses[status] += 1
-        self._films.update(identity)
-        self._kept.update(identity if status == OK else b"failed")  # a failed film may change before it is tried again
-
-    @property
-    def films(self) -> str:
-        """The digest of all films, as hexadecimal text."""
-        return self._films.hexdigest()
-
-    @property
-    def kept(self) -> str:
-        """The digest of the films whose rows are ok."""
-        return self._kept.hexdigest()
-
-
-def difference(made_with: Mapping[str, Any], given: Mapping[str, Any]) -> str:
-    """Says in which entry two bindings differ."""
-    key = next(key for key in {**given, **made_with} if given.get(key) != made_with.get(key))
-    return f"begun with {key} {made_with.get(key)!r}; found {given.get(key)!r}"
+        self.films.update(identity)
+        self.kept.update(identity if status == OK else b"failed")  # a failed film may change before it is tried again
 
 
 def read_record(path: Path, kind: type[Kind]) -> Kind:
@@ -101,5 +82,4 @@ def read_record(path: Path, kind: type[Kind]) -> Kind:
     try:
         return kind.model_validate_json(read_small(path, "a record of this toolkit"))
     except ValidationError as error:
-        raise InputError(path, "a record of this toolkit", first_problem(error),
-                         remedy=Remedy.SCORE_ANEW) from None
+        raise InputError(path, "a record of this toolkit", first_problem(error), remedy=Remedy.SCORE_ANEW) from None
