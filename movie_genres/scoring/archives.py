@@ -149,8 +149,7 @@ def _unfolded(file: IO[bytes]) -> Unfolded:
 def in_zip(path: str) -> Listed:
     """Yields (id, poster) for each member of a zip archive but folders and hidden files that are no pictures.
 
-    Raises:
-        InputError: the archive is damaged.
+    Raises `InputError` where the archive is damaged.
     """
     with _whole_archive(path):
         stamp = stamp_file(path)
@@ -162,10 +161,7 @@ def in_zip(path: str) -> Listed:
 def in_tar(path: str, max_bytes: int) -> Listed:
     """Yields (id, poster) for each member of a tar archive but folders and hidden files that are no pictures.
 
-    Posters of more than `max_bytes` in a compressed archive are not kept in memory.
-
-    Raises:
-        InputError: the archive is damaged.
+    Posters of more than `max_bytes` in a compressed archive are not kept in memory. Raises `InputError` where it is damaged.
     """
     with _whole_archive(path), open_regular(path) as file:
         stamp = stamp_file(file.fileno())

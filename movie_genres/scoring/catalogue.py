@@ -20,12 +20,8 @@ from movie_genres.scoring.poster_sources import Listed, LocalPoster, PosterSourc
 
 
 class Entry(NamedTuple):
-    """One film to score.
-
-    Attributes:
-        error: (kind, message) of a row that cannot be read.
-        identity: bytes that change when anything does that decides the film's row; see `Catalogue`.
-    """
+    """One film to score. `error`: (kind, message) of a row that cannot be read; `identity`: changes when anything does that
+    decides the film's row."""
 
     id: str
     poster: PosterSource | None = None
@@ -48,8 +44,7 @@ class Catalogue:
         is_own: tells whether a path belongs to the job: that is no poster even where it stands among them.
         access: where what lists and tables name may be.
 
-    Raises:
-        InputError: on iteration, an input that is not there or cannot be read to its end.
+    Iteration raises `InputError` where an input is not there or cannot be read to its end.
     """
 
     posters: str | None
@@ -101,15 +96,14 @@ def survey(films: Iterable[Entry]) -> Survey:
     for item in films:
         counts[item.poster is not None, item.overview is not None] += 1
         digest.update(item.identity)
-    return Survey(counts.total(), sum(count for (poster, _), count in counts.items() if poster),
-                  sum(count for (_, overview), count in counts.items() if overview), counts[True, True], digest.hexdigest())
+    both = counts[True, True]
+    return Survey(counts.total(), counts[True, False] + both, counts[False, True] + both, both, digest.hexdigest())
 
 
 def read_overviews(path: TablePath, options: TableOptions, access: Access = NAMED_BY_USER) -> Iterator[Entry]:
     """Yields an `Entry` for each row of a table, in order; one with missing, extra or far too long cells has an error.
 
-    Raises:
-        InputError: a needed column is missing, or the table cannot be read to its end.
+    Raises `InputError` where a needed column is missing, or the table cannot be read to its end.
     """
     table = open_table(path, options, access)
     identity = table.find(options.id_column, ID_COLUMNS, "id_column")

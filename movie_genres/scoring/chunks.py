@@ -54,12 +54,8 @@ def score(chunks: Iterable[tuple[Key, Sequence[Entry]]], models: Models, threads
           caps: Caps = Caps()) -> Iterator[tuple[Key, list[Row]]]:
     """Scores films in a stream: while one chunk is in the networks, the next one is read and decoded.
 
-    Args:
-        chunks: (key, films); it is read from another thread.
-        threads: that decode; by default as many as there are cores.
-
-    Yields:
-        (key, rows) of each chunk, a row for each film, in their order.
+    `chunks`, pairs of a key and films, is read from another thread; `threads` decode, by default as many as there are cores.
+    Yields (key, rows) of each chunk, a row for each film, in their order.
     """
     sizes = {network.image_size for network in models.networks.values() if network.image_size}
     chunks = iter(chunks)

@@ -145,8 +145,7 @@ def score_anew(films: Iterable[Entry], total: int, out: str | os.PathLike[str], 
                models: Models) -> Counter[str]:
     """Scores films to one file from the start, in this process; an older file of that name is replaced when all is done.
 
-    Returns:
-        how many of the `total` rows have each status.
+    Returns how many of the `total` rows have each status.
     """
     lines = lines_of([(0, map(Slot, films))], layout, models, None, Caps(), Tolerance())
     with replacing(Path(out)) as partial:

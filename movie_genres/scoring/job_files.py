@@ -50,9 +50,7 @@ def write_lines(lines: Iterable[Line], path: Path, layout: RowFormat) -> Tally:
 class JobFiles:
     """Where the files of a job are, and what is in them.
 
-    Args:
-        shard_size: films a shard.
-        is_folder: whether `out` is a folder for parts, `part-00000.csv` and so on, a part for each shard.
+    `is_folder`: whether `out` is a folder for parts, `part-00000.csv` and so on, a part for each shard.
     """
 
     def __init__(self, out: str | os.PathLike[str], layout: RowFormat, shard_size: int, is_folder: bool = False) -> None:
@@ -112,11 +110,7 @@ class JobFiles:
         return (self.state / SETTINGS).exists()
 
     def binding(self) -> dict[str, Any]:
-        """What the job that has begun is bound to.
-
-        Raises:
-            InputError: that cannot be read.
-        """
+        """What the job that has begun is bound to; raises `InputError` where that cannot be read."""
         return read_record(self.state / SETTINGS, Binding).root
 
     def start_anew(self, binding: dict[str, Any]) -> None:
@@ -215,16 +209,12 @@ class JobFiles:
         shutil.rmtree(self._over)
 
     def record(self) -> Record:
-        """What the output that is there was made from.
-
-        Raises:
-            InputError: there is no complete output, or it has changed since it was made.
-        """
+        """What the output that is there was made from; raises `InputError` where it is not complete, or has changed."""
         if not self.outputs:
             raise InputError(self.out, "an earlier output, to score its failed rows again", "none")
         if not self._success.exists():
-            raise InputError(self.out, f"what it was made from in {self._success.name}", "no such file",
-                             remedy=Remedy.SCORE_ANEW)
+            expected = f"what it was made from in {self._success.name}"
+            raise InputError(self.out, expected, "no such file", remedy=Remedy.SCORE_ANEW)
         record = read_record(self._success, Record)
         if {path.name: file_digest(path) for path in self.outputs} != record.files:
             raise InputError(self.out, "an output as it was written", "a file that changed, is missing or was added",

@@ -51,8 +51,7 @@ def list_posters(where: str, max_bytes: int, options: TableOptions = TableOption
         access: what the entries of lists and tables may lead to; links in folders may lead no further. Without a root,
             the files of a table must lie below its folder. `where` itself may be anything.
 
-    Raises:
-        InputError: there is nothing there, not a single poster, or it cannot be read to its end (also on iteration).
+    Raises `InputError`, also on iteration, where there is not a single poster, or what is there cannot be read to its end.
     """
     where = local_path(where)
     if is_url(where):
@@ -68,11 +67,10 @@ def list_posters(where: str, max_bytes: int, options: TableOptions = TableOption
 
 def _some(where: str, found: Listed) -> Listed:
     """What was found, with an error at the end if that is nothing."""
-    is_empty = True
-    for each in found:
-        is_empty = False
+    count = 0
+    for count, each in enumerate(found, start=1):
         yield each
-    if is_empty:
+    if not count:
         raise InputError(where, "at least one poster", "none")
 
 

@@ -34,10 +34,7 @@ logger = logging.getLogger(__name__)
 
 
 def predict(request: Request) -> Counter[str]:
-    """Scores films and writes their rows; goes on with a job that was interrupted. TensorFlow is imported last.
-
-    Returns:
-        how many rows have each status.
+    """Scores films, writes their rows, and returns how many have each status; goes on with a job that was interrupted.
 
     Raises:
         UserError: something that was asked for cannot be done: `LockedError` where another process works on the output,
@@ -58,7 +55,7 @@ def predict(request: Request) -> Counter[str]:
         if job.finished:
             outcome, seconds = Outcome(Counter(job.finished.statuses), 0, 0), 0.0
         else:
-            engine = _engine(request, models, decisions)
+            engine = _engine(request, models, decisions)  # imports TensorFlow, which takes long: all else comes first
             allowed = None if request.max_failure_rate is None else int(request.max_failure_rate * job.survey.films)
             started = time.monotonic()
             outcome = run(job, engine, Tolerance(0 if request.strict else allowed))

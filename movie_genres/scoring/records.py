@@ -5,14 +5,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
+from pydantic import BaseModel, Field, RootModel, ValidationError
 
 from movie_genres.base.errors import InputError, Remedy
 from movie_genres.base.files import read_small
-from movie_genres.base.options import first_problem
+from movie_genres.base.options import STRICT, first_problem
 from movie_genres.scoring.rows import OK
 
 Count = Annotated[int, Field(ge=0)]
+Binding = RootModel[dict[str, Any]]  # all that decides the rows of an output
 Kind = TypeVar("Kind", bound=BaseModel)
 
 
@@ -20,23 +21,18 @@ class Shard(BaseModel):
     """What is known of a shard that is done.
 
     Attributes:
-        statuses: how many rows have each status.
         films: digest of the identities of its films, in order.
         kept: the same, without those of the films whose rows failed.
         digest: SHA-256 of its file; `bytes`: its size.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = STRICT
 
     statuses: dict[str, Count]
     films: str
     kept: str
     digest: str
     bytes: Count
-
-
-class Binding(RootModel[dict[str, Any]]):
-    """All that decides the rows of an output."""
 
 
 class Record(BaseModel):
@@ -48,7 +44,7 @@ class Record(BaseModel):
         files: from the name of each of its files to their SHA-256.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = STRICT
 
     binding: dict[str, Any]
     statuses: dict[str, Count]
@@ -74,11 +70,7 @@ class Tally:
 
 
 def read_record(path: Path, kind: type[Kind]) -> Kind:
-    """Reads a `Shard`, a `Binding` or a `Record`.
-
-    Raises:
-        InputError: the file cannot be read, or is damaged.
-    """
+    """Reads a `Shard`, a `Binding` or a `Record`; raises `InputError` where the file cannot be read, or is damaged."""
     try:
         return kind.model_validate_json(read_small(path, "a record of this toolkit"))
     except ValidationError as error:

@@ -83,11 +83,9 @@ def all_columns(genres: Sequence[str]) -> tuple[str, ...]:
 
 
 def format_of(path: str, given: str | None = None) -> str:
-    """The format that a name asks for by its suffix, unless one is given.
+    """The format that is given, else the one that a name asks for by its suffix.
 
-    Raises:
-        InputError: the suffix says nothing.
-        SettingError: there is no such format.
+    Raises `SettingError` where there is no such format, `InputError` where the suffix says nothing.
     """
     if given:
         if given not in FORMATS:
@@ -162,8 +160,7 @@ def merge_parts(parts: Iterable[Path], path: Path, layout: RowFormat) -> None:
 def read_rows(paths: Iterable[Path], layout: RowFormat) -> Iterator[tuple[Any, ...]]:
     """Yields the cells of each row of some files by `write_part` or `merge_parts`, in the order of `layout.shown`.
 
-    Raises:
-        InputError: a file that has other columns, or that cannot be read.
+    Raises `InputError` where a file has other columns, or cannot be read.
     """
     for path in paths:
         try:

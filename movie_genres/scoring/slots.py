@@ -24,8 +24,7 @@ class Slot(NamedTuple):
 def slots_of(films: Iterable[Entry], files: JobFiles, earlier: Record | None = None) -> Iterator[Slot]:
     """Yields the place of each film. The rows of an `earlier` output, which is there, are kept where they are ok.
 
-    Raises:
-        InputError: the rows of that output are not those of the films, or a film whose row is kept has changed since.
+    Raises `InputError` where that output is not of the films, or a film whose row is kept has changed since.
     """
     if earlier is None:
         yield from map(Slot, films)
