@@ -37,7 +37,7 @@ class Lenient:
             self._silence()
 
     def _silence(self) -> None:
-        """Lets the stream write to nowhere, also what is still in its buffer: Python flushes it in the end, and complains."""
+        """Lets the stream write to nowhere, also what is still in its buffer: Python flushes it at exit, and complains."""
         with contextlib.suppress(OSError, ValueError):  # not a file
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())

@@ -107,16 +107,18 @@ def _row(film: Entry, decoded: Decoded, is_known: np.bool_, probabilities: NDArr
          thresholds: NDArray[np.floating]) -> Row:
     if film.error:
         return Row(film.id, "overview", *film.error)
+    poster_ok, text_ok = isinstance(decoded, dict), film.overview is not None and bool(is_known)
     failures = []
     if isinstance(decoded, PosterError):
         failures.append((decoded.kind, f"poster: {decoded}"))
-    if film.overview is not None and not is_known:
-        failures.append(("unknown_text", "overview: the model knows no word of the overview") if normalise(film.overview)
-                        else ("empty_text", "overview: the overview has no word"))
+    if film.overview is not None and not text_ok:
+        if normalise(film.overview):
+            failures.append(("unknown_text", "overview: the model knows no word of the overview"))
+        else:
+            failures.append(("empty_text", "overview: the overview has no word"))
     status = failures[0][0] if failures else OK
     message = "; ".join(message for _, message in failures)
     file = film.poster.name if film.poster else ""
-    poster_ok, text_ok = isinstance(decoded, dict), film.overview is not None and bool(is_known)
     if poster_ok or text_ok:
         return Row(film.id, _source(poster_ok, text_ok), status, message, file, probabilities, thresholds)
     return Row(film.id, _source(film.poster is not None, film.overview is not None), status, message, file)

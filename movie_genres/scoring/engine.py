@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 import itertools
 import logging
-import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from movie_genres.base.errors import Remedy, StoppedError, UserError
-from movie_genres.base.files import replacing
+from movie_genres.base.files import StrPath, replacing
 from movie_genres.base.progress import track
 from movie_genres.inputs.caps import Caps
 from movie_genres.scoring.catalogue import Entry
@@ -141,12 +139,11 @@ class LocalEngine:
             yield files.write(number, map(itemgetter(1), of_shard))
 
 
-def score_anew(films: Iterable[Entry], total: int, out: str | os.PathLike[str], layout: RowFormat,
-               models: Models) -> Counter[str]:
+def score_anew(films: Iterable[Entry], total: int, out: StrPath, layout: RowFormat, models: Models) -> Counter[str]:
     """Scores films to one file from the start, in this process; an older file of that name is replaced when all is done.
 
     Returns how many of the `total` rows have each status.
     """
     lines = lines_of([(0, map(Slot, films))], layout, models, None, Caps(), Tolerance())
-    with replacing(Path(out)) as partial:
+    with replacing(out) as partial:
         return write_lines(map(itemgetter(1), track(lines, total, "Scoring", log=False)), partial, layout).statuses

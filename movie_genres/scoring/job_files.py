@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from movie_genres.base.errors import InputError, Remedy, UserError
-from movie_genres.base.files import file_digest, locked, replacing, sync_folder
+from movie_genres.base.files import StrPath, file_digest, locked, replacing, sync_folder
 from movie_genres.scoring.records import Binding, Record, Shard, Tally, read_record
 from movie_genres.scoring.rows import FORMATS, Cells, RowFormat, merge_parts, write_part
 
@@ -53,7 +53,7 @@ class JobFiles:
     `is_folder`: whether `out` is a folder for parts, `part-00000.csv` and so on, a part for each shard.
     """
 
-    def __init__(self, out: str | os.PathLike[str], layout: RowFormat, shard_size: int, is_folder: bool = False) -> None:
+    def __init__(self, out: StrPath, layout: RowFormat, shard_size: int, is_folder: bool = False) -> None:
         self.out, self.layout, self.shard_size, self.is_folder = Path(os.path.realpath(out)), layout, shard_size, is_folder
         self.state = self.out / ".job" if is_folder else Path(f"{self.out}.job")
         self._over = Path(f"{self.state}.over")
