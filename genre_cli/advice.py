@@ -23,12 +23,7 @@ def in_options(text: str, option_of: Callable[[str], str | None]) -> str:
 
 
 def explain(error: BaseException, option_of: Callable[[str], str] = str) -> str:
-    """The message of an error, with what to do about it.
-
-    Args:
-        error: what was raised.
-        option_of: function from the name of a setting to the option or parameter that sets it.
-    """
+    """The message of an error, with what to do about it. `option_of` gives what sets a setting, by its name."""
     if isinstance(error, SettingError):
         return f"{option_of(error.setting)}: {in_options(error.problem, option_of)}"
     parts = [str(error) or type(error).__name__]

@@ -14,7 +14,6 @@ from movie_genres.base.errors import LockedError, StoppedError, UserError, one_l
 
 # The first that fits an error decides; documented in the help of the commands.
 EXIT_CODES: dict[type[Exception], int] = {LockedError: 75, StoppedError: 1, UserError: 2, OSError: 1, MemoryError: 1}
-REPORTED = tuple(EXIT_CODES)
 INTERRUPTED = 130
 
 
@@ -35,18 +34,17 @@ class Lenient:
         try:
             act()
         except (OSError, ValueError):  # full, or a pipe that nobody reads any more; ValueError: closed
-            _silence(self._stream)
+            self._silence()
+
+    def _silence(self) -> None:
+        """Lets the stream write to nowhere, also what is still in its buffer: Python flushes it at exit, and complains."""
+        with contextlib.suppress(OSError, ValueError):  # not a file
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
-
-
-def _silence(stream: IO[str]) -> None:
-    """Lets a stream write to nowhere, also what is still in its buffer: Python flushes it when it ends, and complains."""
-    with contextlib.suppress(OSError, ValueError):  # not a file
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
 
 
 def ensure_streams() -> None:
@@ -72,7 +70,6 @@ class Messages(logging.Handler):
         say(self.text(record))
 
     def text(self, record: logging.LogRecord) -> str:
-        """What to say of a record."""
         return record.getMessage()
 
 
@@ -87,10 +84,7 @@ def reporting(command: click.Command, tell: Callable[[str], object] = say, inter
               ) -> Iterator[None]:
     """Ends the process with one line and the documented exit code where the block raises what the user should see.
 
-    Args:
-        command: whose options errors may name.
-        tell: shows a message.
-        interrupted: what to say after Ctrl-C.
+    Errors may name the options of the command; `interrupted` is what to say after Ctrl-C.
     """
     try:
         yield
@@ -101,7 +95,7 @@ def reporting(command: click.Command, tell: Callable[[str], object] = say, inter
     except (KeyboardInterrupt, click.Abort):
         tell(interrupted)
         sys.exit(INTERRUPTED)
-    except REPORTED as error:
+    except tuple(EXIT_CODES) as error:
         tell(f"Error: {explain(error, lambda setting: options_of(command).get(setting, setting))}")
         sys.exit(next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind)))
 

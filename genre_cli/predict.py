@@ -42,7 +42,9 @@ def main(quiet: bool, log_format: str, **options: Any) -> None:
     Exit code: 0 when all rows are ok; 3 when some failed; 1 when stopped by --strict, --max-failure-rate or a full
     disk or memory; 2 when the command could not be run; 75 when another process works on the output; 130 after Ctrl-C.
     """
-    _set_up_logging(quiet, log_format == "json")
+    warnings.filterwarnings("ignore", module="PIL")  # of damaged metadata in pictures that can be decoded
+    handler = JsonMessages() if log_format == "json" else Messages()
+    logging.basicConfig(level=logging.ERROR if quiet else logging.INFO, handlers=[handler], force=True)
     with reporting(main, logger.error, "interrupted; the same command goes on where this one stopped"):
         from movie_genres.scoring.predict import predict
 
@@ -56,9 +58,3 @@ class JsonMessages(Messages):
     def text(self, record: logging.LogRecord) -> str:
         about = {"time": record.created, "level": record.levelname.lower(), "message": one_line(record.getMessage())}
         return json.dumps({**about, **getattr(record, "summary", {})})
-
-
-def _set_up_logging(quiet: bool, as_json: bool) -> None:
-    warnings.filterwarnings("ignore", module="PIL")  # of damaged metadata in pictures that can be decoded
-    handler = JsonMessages() if as_json else Messages()
-    logging.basicConfig(level=logging.ERROR if quiet else logging.INFO, handlers=[handler], force=True)

@@ -23,7 +23,8 @@ TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz
 MAX_HEADERS = 1_000_000  # bytes of the headers before one member of a tar archive; a hostile one may claim gigabytes
 STEP = 1 << 16  # bytes of a compressed tar archive that are passed over at once
 ZIP_MAGIC = (b"PK\3\4", b"PK\5\6")  # the second of an archive without members
-COMPRESSIONS: dict[bytes, tuple[str, Callable[[IO[bytes]], io.BufferedIOBase]]] = {
+Unfolded = IO[bytes] | io.BufferedIOBase
+COMPRESSIONS: dict[bytes, tuple[str, Callable[[IO[bytes]], Unfolded]]] = {
     b"\x1f\x8b": ("a gzip file", lambda file: gzip.GzipFile(fileobj=file)),
     b"BZh": ("a bzip2 file", bz2.BZ2File), b"\xfd7zXZ\0": ("an xz file", lzma.LZMAFile)}
 
@@ -31,27 +32,20 @@ COMPRESSIONS: dict[bytes, tuple[str, Callable[[IO[bytes]], io.BufferedIOBase]]] 
 class ZipPoster(NamedTuple):
     """A member of a zip archive, which is told by its number: names may repeat."""
 
+    name: str
     archive: str
-    member: str
     number: int
     checksum: str
     archive_stamp: str
-
-    @property
-    def name(self) -> str:
-        return f"{self.archive}/{self.member}"
 
     def read(self, max_bytes: int) -> bytes:
         try:
             archive = _open_zip(self.archive, self.archive_stamp)
             member = archive.infolist()[self.number]
-            if trouble := _trouble_of(member):
-                raise PosterError(*trouble)
+            _check_kind(member)
             check_bytes(member.file_size, max_bytes)
             with archive.open(member) as file:
                 data = file.read(max_bytes + 1)  # what the archive says of the size may be a lie
-        except PosterError:
-            raise
         except Exception as error:  # a damaged archive makes the module raise nearly anything
             raise _failure_in_archive(error) from None
         check_bytes(len(data), max_bytes)
@@ -63,21 +57,19 @@ class ZipPoster(NamedTuple):
         return self.checksum
 
 
-def _trouble_of(member: zipfile.ZipInfo) -> tuple[str, str] | None:
-    """(kind, message) of a member of a zip archive that is not read, or None."""
+def _check_kind(member: zipfile.ZipInfo) -> None:
     if is_special(member):
-        return "not_a_file", "a link or another special file in the archive"
+        raise PosterError("not_a_file", "a link or another special file in the archive")
     if member.flag_bits & 1:
-        return "unreadable", "encrypted"
+        raise PosterError("unreadable", "encrypted")
     # The module unfolds bzip2 and LZMA without a limit: a few kilobytes of them can fill all memory.
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        return "unreadable", "compressed by a method other than deflate"
-    return None
+        raise PosterError("unreadable", "compressed by a method other than deflate")
 
 
 def _failure_in_archive(error: Exception) -> PosterError:
     """The `PosterError` for an error of reading a member; troubles of the machine are raised."""
-    if is_of_machine(error):
+    if isinstance(error, PosterError) or is_of_machine(error):
         raise error
     if isinstance(error, OSError) and error.errno is not None:
         return PosterError("unreadable", error.strerror or str(error))
@@ -137,7 +129,7 @@ def counts(name: str) -> bool:
 def is_tar(file: IO[bytes]) -> bool:
     """Whether an open file is a tar archive, compressed or not."""
     try:
-        start = _unfolded(file)[0].read(tarfile.BLOCKSIZE)
+        start = _unfolded(file).read(tarfile.BLOCKSIZE)
         tarfile.TarInfo.frombuf(start, "utf-8", "surrogateescape")
     except (tarfile.HeaderError, OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         if is_of_machine(error):
@@ -146,42 +138,35 @@ def is_tar(file: IO[bytes]) -> bool:
     return True
 
 
-def _unfolded(file: IO[bytes]) -> tuple[IO[bytes] | io.BufferedIOBase, bool]:
-    """(an open file, decompressed if it is compressed; whether it is), from its start."""
+def _unfolded(file: IO[bytes]) -> Unfolded:
+    """An open file from its start, decompressed if it is compressed."""
     file.seek(0)
     start = file.read(6)
     file.seek(0)
-    opener = next((opener for magic, (_, opener) in COMPRESSIONS.items() if start.startswith(magic)), None)
-    return (opener(file), True) if opener else (file, False)
+    return next((opener(file) for magic, (_, opener) in COMPRESSIONS.items() if start.startswith(magic)), file)
 
 
 def in_zip(path: str) -> Listed:
     """Yields (id, poster) for each member of a zip archive but folders and hidden files that are no pictures.
 
-    Raises:
-        InputError: the archive is damaged.
+    Raises `InputError` where the archive is damaged.
     """
     with _whole_archive(path):
-        with open_regular(path) as file:
-            stamp = stamp_file(file.fileno())
+        stamp = stamp_file(path)
         for number, member in enumerate(_open_zip(path, stamp).infolist()):
-            if not member.is_dir() and counts(member.filename):
-                checksum = f"{member.CRC:x} {member.file_size}"
-                yield id_of(member.filename), ZipPoster(path, member.filename, number, checksum, stamp)
+            if not member.is_dir() and counts(name := member.filename):
+                yield id_of(name), ZipPoster(f"{path}/{name}", path, number, f"{member.CRC:x} {member.file_size}", stamp)
 
 
 def in_tar(path: str, max_bytes: int) -> Listed:
     """Yields (id, poster) for each member of a tar archive but folders and hidden files that are no pictures.
 
-    Posters of more than `max_bytes` in a compressed archive are not kept in memory.
-
-    Raises:
-        InputError: the archive is damaged.
+    Posters of more than `max_bytes` in a compressed archive are not kept in memory. Raises `InputError` where it is damaged.
     """
     with _whole_archive(path), open_regular(path) as file:
         stamp = stamp_file(file.fileno())
-        unfolded, is_compressed = _unfolded(file)
-        stream = _Stream(unfolded, can_seek=not is_compressed)
+        unfolded = _unfolded(file)
+        stream = _Stream(unfolded)
         archive = tarfile.TarFile(fileobj=stream, encoding="utf-8")  # type: ignore[arg-type]  # it only reads
         while member := archive.next():
             archive.members.clear()  # type: ignore[attr-defined]  # flat in memory; the module's stub lacks it
@@ -196,7 +181,7 @@ def in_tar(path: str, max_bytes: int) -> Listed:
                 poster = FailedPoster(name, "not_a_file", "a link or another special file in the archive")
             elif member.issparse():
                 poster = FailedPoster(name, "unreadable", "a sparse file in the archive")
-            elif not is_compressed:
+            elif unfolded is file:
                 poster = TarPoster(name, path, member.offset_data, member.size, stamp)
             else:
                 data = stream.data(member.offset_data, member.size) if member.size <= max_bytes else b""
@@ -212,36 +197,27 @@ def in_tar(path: str, max_bytes: int) -> Listed:
 class _Stream:
     """What `tarfile` reads of an archive: forwards only, and with a limit to its headers."""
 
-    def __init__(self, file: IO[bytes] | io.BufferedIOBase, can_seek: bool):
-        self._file, self._can_seek, self._at = file, can_seek, 0
+    def __init__(self, file: Unfolded):
+        self._file, self.tell = file, file.tell
         self.header_bytes = 0
         self.last = b""  # block read
 
-    def tell(self) -> int:
-        return self._at
-
     def seek(self, at: int) -> None:
-        if at < self._at:
+        if at < self.tell():
             raise tarfile.ReadError("a member that lies before the one before it")
-        if self._can_seek:
-            self._file.seek(at)
-            self._at = at
-        while self._at < at and (data := self._file.read(min(STEP, at - self._at))):
-            self._at += len(data)
+        self._file.seek(at)
 
     def read(self, count: int) -> bytes:
         self.header_bytes += count
         if count < 0 or self.header_bytes > MAX_HEADERS:
             raise tarfile.ReadError(f"headers of more than {MAX_HEADERS:,} bytes")
         self.last = self._file.read(count)
-        self._at += len(self.last)
         return self.last
 
     def data(self, at: int, count: int) -> bytes:
         """The bytes of a member."""
         self.seek(at)
         data = self._file.read(count)
-        self._at += len(data)
         if len(data) != count:
             raise tarfile.ReadError("unexpected end of data")
         return data

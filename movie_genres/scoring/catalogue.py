@@ -1,12 +1,13 @@
 """The films to score, as a stream: posters, overviews, or both joined by id."""
 
-import dataclasses
 import hashlib
+import itertools
 import pickle
 import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,12 +20,8 @@ from movie_genres.scoring.poster_sources import Listed, LocalPoster, PosterSourc
 
 
 class Entry(NamedTuple):
-    """One film to score.
-
-    Attributes:
-        error: (kind, message) of a row that cannot be read.
-        identity: bytes that change when anything does that decides the film's row; see `Catalogue`.
-    """
+    """One film to score. `error`: (kind, message) of a row that cannot be read; `identity`: changes when anything does that
+    decides the film's row."""
 
     id: str
     poster: PosterSource | None = None
@@ -33,6 +30,7 @@ class Entry(NamedTuple):
     identity: bytes = b""
 
 
+@dataclass(frozen=True)
 class Catalogue:
     """The films that posters and a table of overviews make up; each iteration gives them anew, in the same order.
 
@@ -46,28 +44,28 @@ class Catalogue:
         is_own: tells whether a path belongs to the job: that is no poster even where it stands among them.
         access: where what lists and tables name may be.
 
-    Raises:
-        InputError: on iteration, an input that is not there or cannot be read to its end.
+    Iteration raises `InputError` where an input is not there or cannot be read to its end.
     """
 
-    def __init__(self, posters: str | None, overviews: str | None, max_bytes: int, options: TableOptions,
-                 is_own: Callable[[str], bool] | None = None, access: Access = Access()):
-        self._posters, self._overviews = posters, overviews
-        self._max_bytes, self._options = max_bytes, options
-        self._is_own, self._access = is_own, access
+    posters: str | None
+    overviews: str | None
+    max_bytes: int
+    options: TableOptions
+    is_own: Callable[[str], bool] = lambda path: False
+    access: Access = Access()
 
     def __iter__(self) -> Iterator[Entry]:
-        posters = () if self._posters is None else self._listed(self._posters)
-        if self._overviews is None:
-            items: Iterator[Entry] = (Entry(film_id, poster) for film_id, poster in posters)
+        posters = () if self.posters is None else self._listed(self.posters)
+        if self.overviews is None:
+            items: Iterator[Entry] = itertools.starmap(Entry, posters)
         else:
-            overviews = read_overviews(self._overviews, self._options, dataclasses.replace(self._access, private_hosts=True))
-            items = overviews if self._posters is None else join(overviews, posters)
+            overviews = read_overviews(self.overviews, self.options, replace(self.access, private_hosts=True))
+            items = overviews if self.posters is None else join(overviews, posters)
         return (item._replace(identity=_identity(item)) for item in items)
 
     def _listed(self, where: str) -> Listed:
-        for film_id, poster in list_posters(where, self._max_bytes, self._options, self._access):
-            if not (self._is_own and isinstance(poster, LocalPoster) and self._is_own(poster.name)):
+        for film_id, poster in list_posters(where, self.max_bytes, self.options, self.access):
+            if not (isinstance(poster, LocalPoster) and self.is_own(poster.name)):
                 yield film_id, poster
 
 
@@ -82,11 +80,7 @@ def _identity(item: Entry) -> bytes:
 
 
 class Survey(NamedTuple):
-    """How many films there are, and how many of them have a poster, an overview, both.
-
-    Attributes:
-        digest: text that changes when any of them does.
-    """
+    """How many films there are, and how many of them have a poster, an overview, both. `digest` changes when a film does."""
 
     films: int
     posters: int
@@ -96,25 +90,20 @@ class Survey(NamedTuple):
 
 
 def survey(films: Iterable[Entry]) -> Survey:
-    """Reads all films once.
-
-    Raises:
-        InputError: an input that cannot be read to its end.
-    """
+    """Reads all films once; raises `InputError` where an input cannot be read to its end."""
     counts: Counter[tuple[bool, bool]] = Counter()
     digest = hashlib.sha256()
     for item in films:
         counts[item.poster is not None, item.overview is not None] += 1
         digest.update(item.identity)
-    return Survey(counts.total(), sum(count for (poster, _), count in counts.items() if poster),
-                  sum(count for (_, overview), count in counts.items() if overview), counts[True, True], digest.hexdigest())
+    both = counts[True, True]
+    return Survey(counts.total(), counts[True, False] + both, counts[False, True] + both, both, digest.hexdigest())
 
 
 def read_overviews(path: TablePath, options: TableOptions, access: Access = NAMED_BY_USER) -> Iterator[Entry]:
     """Yields an `Entry` for each row of a table, in order; one with missing, extra or far too long cells has an error.
 
-    Raises:
-        InputError: a needed column is missing, or the table cannot be read to its end.
+    Raises `InputError` where a needed column is missing, or the table cannot be read to its end.
     """
     table = open_table(path, options, access)
     identity = table.find(options.id_column, ID_COLUMNS, "id_column")

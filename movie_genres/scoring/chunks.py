@@ -54,14 +54,8 @@ def score(chunks: Iterable[tuple[Key, Sequence[Entry]]], models: Models, threads
           caps: Caps = Caps()) -> Iterator[tuple[Key, list[Row]]]:
     """Scores films in a stream: while one chunk is in the networks, the next one is read and decoded.
 
-    Args:
-        chunks: (key, films); it is read from another thread.
-        models: which to run.
-        threads: number of decoding threads; by default as many as there are cores.
-        caps: how large a poster may be.
-
-    Yields:
-        (key, rows) of each chunk, a row for each film, in their order.
+    `chunks`, pairs of a key and films, is read from another thread; `threads` decode, by default as many as there are cores.
+    Yields (key, rows) of each chunk, a row for each film, in their order.
     """
     sizes = {network.image_size for network in models.networks.values() if network.image_size}
     chunks = iter(chunks)
@@ -97,11 +91,7 @@ def _score_chunk(films: Sequence[Entry], decoded: list[Decoded], models: Models)
              for name, network in models.networks.items() if network.vocabulary}
     probabilities, thresholds = models.decide(len(films), {**posters, **texts})
     known = np.any([of_model.present for of_model in texts.values()], axis=0) if texts else np.ones(len(films), bool)
-    rows = []
-    for line, film in enumerate(films):
-        text_error = None if known[line] or film.overview is None else _text_error(film.overview)
-        rows.append(_row(film, decoded[line], text_error, (probabilities[line], thresholds[line])))
-    return rows
+    return [_row(*of_film) for of_film in zip(films, decoded, known, probabilities, thresholds)]
 
 
 def _stack(decoded: list[Decoded], image_size: Size) -> Posters:
@@ -113,26 +103,24 @@ def _stack(decoded: list[Decoded], image_size: Size) -> Posters:
     return Posters(pixels, present)
 
 
-def _text_error(overview: str) -> tuple[str, str]:
-    """(kind, message) of an overview that no model can make anything of."""
-    if not normalise(overview):
-        return "empty_text", "the overview has no word"
-    return "unknown_text", "the model knows no word of the overview"
-
-
-def _row(film: Entry, decoded: Decoded, text_error: tuple[str, str] | None,
-         answer: tuple[NDArray[np.floating], NDArray[np.floating]]) -> Row:
+def _row(film: Entry, decoded: Decoded, is_known: np.bool_, probabilities: NDArray[np.floating],
+         thresholds: NDArray[np.floating]) -> Row:
     if film.error:
         return Row(film.id, "overview", *film.error)
-    poster_ok, text_ok = isinstance(decoded, dict), film.overview is not None and text_error is None
-    failures = [(decoded.kind, f"poster: {decoded}")] if isinstance(decoded, PosterError) else []
-    if text_error:
-        failures.append((text_error[0], f"overview: {text_error[1]}"))
+    poster_ok, text_ok = isinstance(decoded, dict), film.overview is not None and bool(is_known)
+    failures = []
+    if isinstance(decoded, PosterError):
+        failures.append((decoded.kind, f"poster: {decoded}"))
+    if film.overview is not None and not text_ok:
+        if normalise(film.overview):
+            failures.append(("unknown_text", "overview: the model knows no word of the overview"))
+        else:
+            failures.append(("empty_text", "overview: the overview has no word"))
     status = failures[0][0] if failures else OK
     message = "; ".join(message for _, message in failures)
     file = film.poster.name if film.poster else ""
     if poster_ok or text_ok:
-        return Row(film.id, _source(poster_ok, text_ok), status, message, file, *answer)
+        return Row(film.id, _source(poster_ok, text_ok), status, message, file, probabilities, thresholds)
     return Row(film.id, _source(film.poster is not None, film.overview is not None), status, message, file)
 
 

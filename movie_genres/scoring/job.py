@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from movie_genres.base.errors import Remedy, UserError
+from movie_genres.base.errors import InputError, Remedy, UserError
 from movie_genres.scoring.catalogue import Entry, Survey, survey
 from movie_genres.scoring.job_files import GUARD, JobFiles
-from movie_genres.scoring.records import Record, Shard, difference
+from movie_genres.scoring.records import Record
 from movie_genres.scoring.slots import Slot, slots_of
 
 Settings = dict[str, Any]  # what JSON can hold
@@ -25,11 +25,9 @@ class Share:
 
     @property
     def lock(self) -> str:
-        """The name of the lock of whoever does this share."""
         return "lock" if self.count == 1 else f"lock-{self.index}"
 
     def has(self, number: int) -> bool:
-        """Whether a shard belongs to it."""
         return number % self.count == self.index
 
 
@@ -37,8 +35,6 @@ class Job(NamedTuple):
     """A job that has begun, and is kept from all other processes; see `open_job`.
 
     Attributes:
-        share: what is to be done here.
-        films: in their order; each iteration gives them anew.
         earlier: of the output whose failed rows are scored again, or None.
         finished: of the output where a killed process had finished this very job: there is nothing to do; or None.
     """
@@ -51,12 +47,10 @@ class Job(NamedTuple):
     finished: Record | None
 
     def slots(self) -> Iterator[Slot]:
-        """The place of each film; see `slots.slots_of`."""
         return slots_of(self.films, self.files, self.earlier)
 
     @property
     def shards(self) -> range:
-        """The numbers of all shards."""
         return range(-(-self.survey.films // self.files.shard_size))
 
     def size_of(self, number: int) -> int:
@@ -68,7 +62,7 @@ class Job(NamedTuple):
         with self.files.locked(GUARD):
             if not self.files.has_begun:
                 return 0  # another machine, as ready as this one, has made the output visible
-            shards: list[Shard] = [shard for number in self.shards if (shard := self.files.done(number))]
+            shards = list(filter(None, map(self.files.done, self.shards)))
             if len(shards) == len(self.shards):
                 self.files.commit(shards)
             return len(self.shards) - len(shards)
@@ -84,8 +78,8 @@ def open_job(files: JobFiles, films: Iterable[Entry], settings: Settings, share:
     Args:
         films: in their order; each iteration gives them anew.
         settings: all beside the films that decides the rows.
-        overwrite: whether an output, or a job that is bound to something else, may be thrown away.
-        retry: whether only the failed rows of the output that is there are scored.
+        overwrite: an output, or a job that is bound to something else, may be thrown away.
+        retry: only the failed rows of the output that is there are scored.
 
     Raises:
         UserError: there is an output, or a job that is bound to something else; or rows cannot be kept.
@@ -125,19 +119,29 @@ def _earlier(files: JobFiles, settings: Settings) -> Record:
     record = files.record()
     made_with = {key: value for key, value in record.binding.items() if key not in OF_FILMS}
     if made_with != settings:
-        raise UserError(f"{files.out}: {difference(made_with, settings)}. That is what the output is bound to.",
-                        Remedy.SAME_OR_ANEW)
+        raise _refusal(files, made_with, settings, "the output")
     return record
+
+
+def _refusal(files: JobFiles, made_with: Settings, given: Settings, what: str) -> UserError:
+    key = next(key for key in {**given, **made_with} if given.get(key) != made_with.get(key))
+    return UserError(f"{files.out}: begun with {key} {made_with.get(key)!r}; found {given.get(key)!r}. That is what {what} "
+                     "is bound to.", Remedy.SAME_OR_ANEW)
 
 
 def _begin(files: JobFiles, binding: Settings, share: Share, overwrite: bool, retry: bool) -> None:
     with files.locked(GUARD):
-        begun = files.binding(damaged={} if overwrite else None)
-        if begun == binding:
-            return
-        if begun is not None and not overwrite:
-            raise UserError(f"{files.out}: {difference(begun, binding)}. That is what a job that was begun is bound to.",
-                            Remedy.SAME_OR_ANEW)
+        if files.has_begun:
+            try:
+                begun = files.binding()
+            except InputError:
+                begun = {}
+                if not overwrite:
+                    raise
+            if begun == binding:
+                return
+            if not overwrite:
+                raise _refusal(files, begun, binding, "a job that was begun")
         if not (overwrite or retry):
             files.check_output()
         with contextlib.ExitStack() as others:  # whoever works on what is thrown away now is in the way

@@ -10,15 +10,15 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from movie_genres.base.errors import InputError, Remedy, UserError
-from movie_genres.base.files import file_digest, locked, replacing, sync_folder
+from movie_genres.base.files import StrPath, file_digest, locked, replacing, sync_folder
 from movie_genres.scoring.records import Binding, Record, Shard, Tally, read_record
-from movie_genres.scoring.rows import FORMATS, Cell, RowFormat, merge_parts, read_rows, write_part
+from movie_genres.scoring.rows import FORMATS, Cells, RowFormat, merge_parts, write_part
 
 SETTINGS, COMMIT, GUARD = "job.json", "commit.json", "guard"
 OWN = re.compile(r"guard|lock(-\d+)?|job\.json|commit\.json|merged|\d{5,}\.done|part-\d{5,}\..+|\.partial-.+")
@@ -27,24 +27,33 @@ GUARD_SECONDS = 60  # what another machine may need to begin a job or to make an
 
 
 class Line(NamedTuple):
-    """A row as it is written: its status, the `catalogue.Entry.identity` of its film, and the cells of all columns."""
+    """A row as it is written. `identity`: see `catalogue.Entry`."""
 
     status: str
     identity: bytes
-    cells: Sequence[Cell]
+    cells: Cells
+
+
+def write_lines(lines: Iterable[Line], path: Path, layout: RowFormat) -> Tally:
+    """Writes a file as `rows.write_part` does."""
+    tally = Tally()
+
+    def counted() -> Iterator[Cells]:
+        for line in lines:
+            tally.add(line.status, line.identity)
+            yield line.cells
+
+    write_part(counted(), path, layout)
+    return tally
 
 
 class JobFiles:
     """Where the files of a job are, and what is in them.
 
-    Args:
-        out: the file to write, or the folder for parts.
-        layout: what is written of each film.
-        shard_size: films a shard.
-        is_folder: whether `out` is a folder for parts, `part-00000.csv` and so on, a part for each shard.
+    `is_folder`: whether `out` is a folder for parts, `part-00000.csv` and so on, a part for each shard.
     """
 
-    def __init__(self, out: str | os.PathLike[str], layout: RowFormat, shard_size: int, is_folder: bool = False) -> None:
+    def __init__(self, out: StrPath, layout: RowFormat, shard_size: int, is_folder: bool = False) -> None:
         self.out, self.layout, self.shard_size, self.is_folder = Path(os.path.realpath(out)), layout, shard_size, is_folder
         self.state = self.out / ".job" if is_folder else Path(f"{self.out}.job")
         self._over = Path(f"{self.state}.over")
@@ -71,20 +80,12 @@ class JobFiles:
         return sorted(found, key=lambda path: (int(path.name[5:].partition(".")[0]), path.name))
 
     def check_output(self) -> None:
-        """Refuses to replace an output.
-
-        Raises:
-            UserError: there is one.
-        """
+        """Raises `UserError` where there is an output."""
         if self.outputs or (self.is_folder and self._success.exists()):  # a folder of no films has no parts
             raise UserError(f"{self.out}: there is an output already.", Remedy.REPLACE)
 
     def check_folders(self) -> None:
-        """Refuses to work in a folder that holds what no job has put there.
-
-        Raises:
-            InputError: there is such a thing, or a link.
-        """
+        """Raises `InputError` where a link, or what no job has put there, is in the way."""
         for folder in (self.state, self._over):
             found = "a link" if os.path.islink(folder) else ""
             if folder.is_dir() and not found:
@@ -108,20 +109,9 @@ class JobFiles:
         """Whether there is a job to go on with."""
         return (self.state / SETTINGS).exists()
 
-    def binding(self, damaged: dict[str, Any] | None = None) -> dict[str, Any] | None:
-        """What the job that has begun is bound to, `damaged` where that cannot be read; None where there is no job.
-
-        Raises:
-            InputError: it cannot be read, and `damaged` is None.
-        """
-        if not self.has_begun:
-            return None
-        try:
-            return read_record(self.state / SETTINGS, Binding).root
-        except InputError:
-            if damaged is None:
-                raise
-            return damaged
+    def binding(self) -> dict[str, Any]:
+        """What the job that has begun is bound to; raises `InputError` where that cannot be read."""
+        return read_record(self.state / SETTINGS, Binding).root
 
     def start_anew(self, binding: dict[str, Any]) -> None:
         """Throws away what is staged, and begins a job."""
@@ -129,8 +119,11 @@ class JobFiles:
         for path in self.state.iterdir():
             if path.suffix == ".done" or PART.fullmatch(path.name) or path.name.startswith(".partial-"):
                 path.unlink()
-        with replacing(self.state / SETTINGS, self.state) as partial:
-            partial.write_text(json.dumps(binding, indent=2) + "\n", encoding="utf-8")
+        self._save(self.state / SETTINGS, json.dumps(binding, indent=2) + "\n")
+
+    def _save(self, path: Path, text: str) -> None:
+        with replacing(path, self.state) as partial:
+            partial.write_text(text, encoding="utf-8")
 
     def remove_partials(self) -> None:
         """Removes what a killed process has left half-written."""
@@ -152,7 +145,7 @@ class JobFiles:
         return self.state / f"{number:05}.done"
 
     def done(self, number: int) -> Shard | None:
-        """What is known of a shard; None while it is not done, or where what was done is damaged."""
+        """None while a shard is not done, or where what was done is damaged."""
         try:
             shard = read_record(self._marker(number), Shard)
             return shard if self._part(number).stat().st_size == shard.bytes else None
@@ -161,19 +154,11 @@ class JobFiles:
 
     def write(self, number: int, lines: Iterable[Line]) -> Counter[str]:
         """Stages a shard and marks it as done; returns how many of its rows have each status."""
-        tally = Tally()
-
-        def counted() -> Iterator[Sequence[Cell]]:
-            for line in lines:
-                tally.add(line.status, line.identity)
-                yield line.cells
-
         with replacing(self._part(number), self.state) as partial:
-            write_part(counted(), partial, self.layout)
-            shard = Shard(statuses=tally.statuses, films=tally.films, kept=tally.kept, digest=file_digest(partial),
-                          bytes=partial.stat().st_size)
-        with replacing(self._marker(number), self.state) as partial:
-            partial.write_text(shard.model_dump_json())
+            tally = write_lines(lines, partial, self.layout)
+            shard = Shard(statuses=tally.statuses, films=tally.films.hexdigest(), kept=tally.kept.hexdigest(),
+                          digest=file_digest(partial), bytes=partial.stat().st_size)
+        self._save(self._marker(number), shard.model_dump_json())
         return tally.statuses
 
     def forget(self, number: int) -> None:
@@ -192,21 +177,18 @@ class JobFiles:
 
     def commit(self, shards: list[Shard]) -> None:
         """Makes the output of all shards visible, and removes the job."""
-        record = self._record_of(shards)
-        with replacing(self.state / COMMIT, self.state) as partial:
-            partial.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        self._publish(record)
-
-    def _record_of(self, shards: list[Shard]) -> Record:
+        parts = [self._part(number) for number in range(len(shards))]
         if self.is_folder:
-            files = {self._part(number).name: shard.digest for number, shard in enumerate(shards)}
+            files = {part.name: shard.digest for part, shard in zip(parts, shards)}
         else:
-            with replacing(self._staged(self.out.name), self.state) as partial:
-                merge_parts([self._part(number) for number in range(len(shards))], partial, self.layout)
-            files = {self.out.name: file_digest(self._staged(self.out.name))}
-        binding = json.loads((self.state / SETTINGS).read_text(encoding="utf-8"))
+            merged = self._staged(self.out.name)
+            with replacing(merged, self.state) as partial:
+                merge_parts(parts, partial, self.layout)
+            files = {self.out.name: file_digest(merged)}
         statuses = sum((Counter(shard.statuses) for shard in shards), Counter[str]())
-        return Record(binding=binding, statuses=statuses, kept=[shard.kept for shard in shards], files=files)
+        record = Record(binding=self.binding(), statuses=statuses, kept=[shard.kept for shard in shards], files=files)
+        self._save(self.state / COMMIT, record.model_dump_json(indent=2) + "\n")
+        self._publish(record)
 
     def _staged(self, name: str) -> Path:
         return self.state / (name if self.is_folder else "merged")
@@ -221,29 +203,20 @@ class JobFiles:
             if path.name not in record.files:
                 path.unlink()
         sync_folder(self._success.parent)
-        with replacing(self._success, self.state) as partial:
-            partial.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        self._save(self._success, record.model_dump_json(indent=2) + "\n")
         shutil.rmtree(self._over, ignore_errors=True)  # of a job that was killed in its very last step
         os.replace(self.state, self._over)  # all at once: a job half removed could not go on
         shutil.rmtree(self._over)
 
     def record(self) -> Record:
-        """What the output that is there was made from.
-
-        Raises:
-            InputError: there is no complete output, or it has changed since it was made.
-        """
+        """What the output that is there was made from; raises `InputError` where it is not complete, or has changed."""
         if not self.outputs:
             raise InputError(self.out, "an earlier output, to score its failed rows again", "none")
         if not self._success.exists():
-            raise InputError(self.out, f"what it was made from in {self._success.name}", "no such file",
-                             remedy=Remedy.SCORE_ANEW)
+            expected = f"what it was made from in {self._success.name}"
+            raise InputError(self.out, expected, "no such file", remedy=Remedy.SCORE_ANEW)
         record = read_record(self._success, Record)
         if {path.name: file_digest(path) for path in self.outputs} != record.files:
             raise InputError(self.out, "an output as it was written", "a file that changed, is missing or was added",
                              remedy=Remedy.SCORE_ANEW)
         return record
-
-    def rows(self) -> Iterator[tuple[Any, ...]]:
-        """The rows of the output that is there, as of `rows.read_rows`."""
-        return read_rows(self.outputs, self.layout)

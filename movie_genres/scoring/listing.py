@@ -48,12 +48,10 @@ def list_posters(where: str, max_bytes: int, options: TableOptions = TableOption
             - an image file, or a list of paths or URLs, one a line, whose ids are the paths without extension;
             - a URL of fsspec such as `s3://bucket/posters`: a folder or a glob.
         max_bytes: posters in compressed tar archives that are larger are not kept in memory.
-        options: how to read a table.
         access: what the entries of lists and tables may lead to; links in folders may lead no further. Without a root,
             the files of a table must lie below its folder. `where` itself may be anything.
 
-    Raises:
-        InputError: there is nothing there, not a single poster, or it cannot be read to its end (also on iteration).
+    Raises `InputError`, also on iteration, where there is not a single poster, or what is there cannot be read to its end.
     """
     where = local_path(where)
     if is_url(where):
@@ -141,7 +139,7 @@ def _in_file(path: str, max_bytes: int, options: TableOptions, access: Access) -
         return _in_table(open_table(path, options), path, options, access)
     _refuse_foreign(path, head)
     _refuse_other_text(path, access)
-    return _some(path, _in_list(path, access))
+    return _some(path, ((id_of(listed), poster_at(listed, access)) for listed in _lines(path)))
 
 
 def _refuse_foreign(path: str, head: bytes) -> None:
@@ -180,11 +178,6 @@ def _is_place(listed: str, access: Access) -> bool:
     if isinstance(poster, LocalPoster):
         return poster.is_allowed() and os.path.isfile(listed)
     return isinstance(poster, FailedPoster) or re.match(r"[A-Za-z][A-Za-z0-9+.:-]*://", listed) is not None
-
-
-def _in_list(path: str, access: Access) -> Listed:
-    for listed in _lines(path):
-        yield id_of(listed), poster_at(listed, access)
 
 
 def _in_table(table: AnyTable, path: str, options: TableOptions, access: Access) -> Listed:

@@ -28,16 +28,13 @@ from movie_genres.scoring.job import Share, open_job
 from movie_genres.scoring.job_files import JobFiles
 from movie_genres.scoring.ray_engine import RayEngine
 from movie_genres.scoring.request import Request
-from movie_genres.scoring.rows import RowFormat, all_columns, check_writable, format_of
+from movie_genres.scoring.rows import RowFormat, all_columns, format_of
 
 logger = logging.getLogger(__name__)
 
 
 def predict(request: Request) -> Counter[str]:
-    """Scores films and writes their rows; goes on with a job that was interrupted. TensorFlow is imported last.
-
-    Returns:
-        how many rows have each status.
+    """Scores films, writes their rows, and returns how many have each status; goes on with a job that was interrupted.
 
     Raises:
         UserError: something that was asked for cannot be done: `LockedError` where another process works on the output,
@@ -58,7 +55,7 @@ def predict(request: Request) -> Counter[str]:
         if job.finished:
             outcome, seconds = Outcome(Counter(job.finished.statuses), 0, 0), 0.0
         else:
-            engine = _engine(request, models, decisions)
+            engine = _engine(request, models, decisions)  # imports TensorFlow, which takes long: all else comes first
             allowed = None if request.max_failure_rate is None else int(request.max_failure_rate * job.survey.films)
             started = time.monotonic()
             outcome = run(job, engine, Tolerance(0 if request.strict else allowed))
@@ -97,7 +94,8 @@ def _layout(request: Request, genres: tuple[str, ...], name: str, is_folder: boo
     if request.retry_failed and columns and not {"id", "status"} <= set(columns):
         raise SettingError("retry_failed", "the columns id and status in the output", ", ".join(columns))
     format = format_of(request.out, request.format or ("csv" if is_folder else None))
-    check_writable(format)
+    if format == "parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise MissingPackageError("Parquet", "pyarrow", "parquet")
     layout = RowFormat(tuple(genres), format, name, **{**vars(request.row), "columns": columns or None})
     return dataclasses.replace(layout, columns=(*layout.shown, "model")) if request.model_column else layout
 

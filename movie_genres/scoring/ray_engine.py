@@ -7,8 +7,9 @@ import os
 import socket
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from movie_genres.base.errors import UserError
 from movie_genres.base.progress import track
@@ -25,17 +26,15 @@ if TYPE_CHECKING:  # it imports TensorFlow
     from movie_genres.ensemble.scorer import Models
 
 
-class RayEngine(NamedTuple):
+@dataclass(frozen=True)
+class RayEngine:
     """Schedules the shards of a job as Ray tasks; all that makes their bytes is as in `engine.LocalEngine`.
 
-    The workers need the same Python packages, and the models, the posters and the output under the same paths.
+    The workers need the same Python packages, and the models, the posters and the output under the same paths. One refuses
+    model files that are others than `files`.
 
     Attributes:
-        files, decisions: as of `decisions.choose_models`; a worker refuses model files that are others than these.
-        batch_size: films a step.
         threads: of each task, and the cores that it is given.
-        mixed_precision: see `network.use_mixed_precision`.
-        caps: how large a poster may be.
         address: of a cluster; None starts one on this machine, unless the environment names one (`RAY_ADDRESS`).
         timeout: seconds to wait for a cluster.
         retries: how often a shard is tried again when its worker is lost.
@@ -52,11 +51,7 @@ class RayEngine(NamedTuple):
     retries: int = 3
 
     def __call__(self, files: JobFiles, shards: Shards, total: int, tolerance: Tolerance) -> Iterator[Counter[str]]:
-        """See `engine.Engine`; the shards come back as they are ready.
-
-        Raises:
-            UserError: there is no such cluster; or a shard was lost with its worker more often than `retries`.
-        """
+        """See `engine.Engine`; the shards come back as they are ready. Raises `UserError` where the cluster fails."""
         import ray
 
         self._connect()

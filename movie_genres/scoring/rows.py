@@ -3,12 +3,11 @@
 import contextlib
 import csv
 import gzip
-import importlib.util
 import io
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,15 +15,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from movie_genres.base.errors import InputError, MissingPackageError, SettingError, one_line
+from movie_genres.base.errors import InputError, SettingError, one_line
 from movie_genres.scoring.request import RowOptions
 
-FORMAT_BY_SUFFIX = {".csv": "csv", ".csv.gz": "csv.gz", ".jsonl": "jsonl", ".jsonl.gz": "jsonl.gz", ".parquet": "parquet"}
-FORMATS = tuple(FORMAT_BY_SUFFIX.values())
+FORMATS = ("csv", "csv.gz", "jsonl", "jsonl.gz", "parquet")  # also the suffixes of their files
 OK = "ok"  # the status of a row without failure
 FORMULA = re.compile(r"[=+\-@\t\r]")  # how a cell begins that a spreadsheet may run
 
 Cell = str | float | list[str] | None
+Cells = Sequence[Cell]  # of a row
 
 
 class Row(NamedTuple):
@@ -32,8 +31,7 @@ class Row(NamedTuple):
 
     Attributes:
         source: what the probabilities come from: `poster`, `overview` or `both`; for a failed film, what was given.
-        status: `ok` or a short error kind.
-        error: a message, empty if ok.
+        status: `ok` or a short error kind, of which `error` says more.
         file: the poster's path, empty if there is none.
         probabilities: of shape (genres,), or None if nothing could be scored.
         thresholds: of shape (genres,): from which probability on each genre counts as there.
@@ -50,13 +48,8 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class RowFormat(RowOptions):
-    """What is written of each film.
-
-    Attributes:
-        genres: names, in the order of the probabilities.
-        format: one of `FORMATS`.
-        model: name and version of the models, for the column `model`.
-    """
+    """What is written of each film. `genres`: in the order of the probabilities; `format`: one of `FORMATS`; `model`: name
+    and version of the models."""
 
     genres: tuple[str, ...]
     format: str = "csv"
@@ -64,11 +57,10 @@ class RowFormat(RowOptions):
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """The columns that are written."""
         return self.columns or tuple(name for name in all_columns(self.genres) if name not in ("file", "model"))
 
-    def cells(self, row: Row) -> Sequence[Cell]:
-        """The values of a row in the order of `shown`."""
+    def cells(self, row: Row) -> Cells:
+        """The values of a row, in the order of `shown`."""
         values: dict[str, Cell] = {"id": escape_name(row.id), "source": row.source, "status": row.status,
                                    "error": one_line(row.error), "file": escape_name(row.file), "model": self.model}
         if row.probabilities is not None and row.thresholds is not None:
@@ -82,7 +74,7 @@ class RowFormat(RowOptions):
 
 
 def all_columns(genres: Sequence[str]) -> tuple[str, ...]:
-    """The names of all columns that can be written.
+    """All columns that can be written.
 
     `id`, `source`, `status`, `error`, `genres` (at or above their thresholds, most probable first), `top` (such as
     `Drama:0.712`), `p_<Genre>` for each genre, with 4 decimals, `file` (the poster's path) and `model`.
@@ -91,20 +83,19 @@ def all_columns(genres: Sequence[str]) -> tuple[str, ...]:
 
 
 def format_of(path: str, given: str | None = None) -> str:
-    """The format that a name asks for by its suffix, unless one is given.
+    """The format that is given, else the one that a name asks for by its suffix.
 
-    Raises:
-        InputError: the suffix says nothing.
-        SettingError: there is no such format.
+    Raises `SettingError` where there is no such format, `InputError` where the suffix says nothing.
     """
     if given:
         if given not in FORMATS:
             raise SettingError("format", f"one of {', '.join(FORMATS)}", given)
         return given
-    found = [format for suffix, format in FORMAT_BY_SUFFIX.items() if path.lower().endswith(suffix)]
-    if not found:
-        raise InputError(path, f"a format told by a suffix among {', '.join(FORMAT_BY_SUFFIX)}", "none", setting="format")
-    return found[0]
+    for format in FORMATS:
+        if path.lower().endswith(f".{format}"):
+            return format
+    suffixes = ", ".join(f".{format}" for format in FORMATS)
+    raise InputError(path, f"a format told by a suffix among {suffixes}", "none", setting="format")
 
 
 def escape_name(text: str) -> str:
@@ -122,11 +113,9 @@ def escape_name(text: str) -> str:
         data = text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:  # half a surrogate pair, which no file name can hold
         data = text.encode("utf-8", "surrogatepass")
-    try:
-        if "\\x" not in text:
+    if "\\x" not in text:
+        with contextlib.suppress(UnicodeDecodeError):
             return data.decode()
-    except UnicodeDecodeError:
-        pass
     return data.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
 
 
@@ -141,12 +130,10 @@ def restore_name(text: str) -> str:
     return re.sub(rb"\\(\\|x[0-9a-f]{2})", byte, text.encode()).decode("utf-8", "surrogateescape")
 
 
-def write_part(rows: Iterable[Sequence[Cell]], path: Path, layout: RowFormat) -> None:
-    """Writes rows, as `RowFormat.cells` or `read_rows` gives them, to a file that is complete in itself; the same rows give
-    the same bytes."""
+def write_part(rows: Iterable[Cells], path: Path, layout: RowFormat) -> None:
+    """Writes rows to a file that is complete in itself; the same rows give the same bytes."""
     if layout.format == "parquet":
-        with _parquet_writer(path, layout) as write:
-            write(_arrow_table(rows, layout))
+        _write_tables([_arrow_table(rows, layout)], path, layout)
         return
     as_text = _csv_line if layout.format.startswith("csv") else _json_line
     with _create(path, layout) as file:
@@ -160,9 +147,7 @@ def merge_parts(parts: Iterable[Path], path: Path, layout: RowFormat) -> None:
     if layout.format == "parquet":
         from pyarrow import parquet
 
-        with _parquet_writer(path, layout) as write:
-            for part in parts:
-                write(parquet.read_table(part))
+        _write_tables(map(parquet.read_table, parts), path, layout)
         return
     with _create(path, layout) as file:
         file.write(_header(layout))
@@ -175,8 +160,7 @@ def merge_parts(parts: Iterable[Path], path: Path, layout: RowFormat) -> None:
 def read_rows(paths: Iterable[Path], layout: RowFormat) -> Iterator[tuple[Any, ...]]:
     """Yields the cells of each row of some files by `write_part` or `merge_parts`, in the order of `layout.shown`.
 
-    Raises:
-        InputError: a file that has other columns, or that cannot be read.
+    Raises `InputError` where a file has other columns, or cannot be read.
     """
     for path in paths:
         try:
@@ -230,7 +214,7 @@ def _header(layout: RowFormat) -> bytes:
     return _csv_line(layout.shown, layout).encode() if layout.format.startswith("csv") else b""
 
 
-def _csv_line(cells: Sequence[Cell], layout: RowFormat) -> str:
+def _csv_line(cells: Cells, layout: RowFormat) -> str:
     line = io.StringIO()
     # Told to end lines with both characters, the writer also quotes cells that hold one of them.
     csv.writer(line, lineterminator="\r\n").writerow([_csv_cell(value, layout.excel_safe) for value in cells])
@@ -245,16 +229,14 @@ def _csv_cell(value: Cell, excel_safe: bool) -> str | None:
     return f"'{value}" if excel_safe and value and FORMULA.match(value) else value
 
 
-def _json_line(cells: Sequence[Cell], layout: RowFormat) -> str:
+def _json_line(cells: Cells, layout: RowFormat) -> str:
     return json.dumps(dict(zip(layout.shown, cells)), ensure_ascii=False) + "\n"
 
 
-def _arrow_table(rows: Iterable[Sequence[Cell]], layout: RowFormat) -> Any:
+def _arrow_table(rows: Iterable[Cells], layout: RowFormat) -> Any:
     import pyarrow
 
-    columns = list(zip(*rows)) or [()] * len(layout.shown)
-    return pyarrow.Table.from_arrays([pyarrow.array(column, field.type) for column, field in zip(columns, _schema(layout))],
-                                     schema=_schema(layout))
+    return pyarrow.table(list(zip(*rows)) or [()] * len(layout.shown), schema=_schema(layout))
 
 
 def _schema(layout: RowFormat) -> Any:
@@ -265,15 +247,9 @@ def _schema(layout: RowFormat) -> Any:
     return pyarrow.schema([(name, kinds.get(name, pyarrow.string())) for name in layout.shown])
 
 
-@contextlib.contextmanager
-def _parquet_writer(path: Path, layout: RowFormat) -> Iterator[Callable[[Any], None]]:
+def _write_tables(tables: Iterable[Any], path: Path, layout: RowFormat) -> None:
     from pyarrow import parquet
 
     with open(path, "wb") as file, parquet.ParquetWriter(file, _schema(layout)) as writer:
-        yield writer.write_table
-
-
-def check_writable(format: str) -> None:
-    """Raises `MissingPackageError` where the package that a format needs is not there."""
-    if format == "parquet" and importlib.util.find_spec("pyarrow") is None:
-        raise MissingPackageError("Parquet", "pyarrow", "parquet")
+        for table in tables:
+            writer.write_table(table)

@@ -2,13 +2,15 @@
 
 import itertools
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from movie_genres.base.errors import InputError, Remedy
 from movie_genres.scoring.catalogue import Entry
 from movie_genres.scoring.job_files import JobFiles, Line
 from movie_genres.scoring.records import Record, Tally
-from movie_genres.scoring.rows import OK, Row, RowFormat, escape_name
+from movie_genres.scoring.rows import OK, Row, RowFormat, escape_name, read_rows
+
+Item = TypeVar("Item")
 
 
 class Slot(NamedTuple):
@@ -20,38 +22,35 @@ class Slot(NamedTuple):
 
 
 def slots_of(films: Iterable[Entry], files: JobFiles, earlier: Record | None = None) -> Iterator[Slot]:
-    """Yields the place of each film.
+    """Yields the place of each film. The rows of an `earlier` output, which is there, are kept where they are ok.
 
-    Args:
-        earlier: of the output that is there, whose rows are kept where they are ok; None: none are.
-
-    Raises:
-        InputError: the rows of that output are not those of the films, or a film whose row is kept has changed since.
+    Raises `InputError` where that output is not of the films, or a film whose row is kept has changed since.
     """
     if earlier is None:
         yield from map(Slot, films)
         return
     identity, status = map(files.layout.shown.index, ("id", "status"))
-    tally, number = Tally(), 0
-    for number, (film, cells) in enumerate(itertools.zip_longest(films, files.rows()), start=1):
-        if film is None or cells is None or cells[identity].lstrip("'") != escape_name(film.id).lstrip("'"):
-            raise InputError(files.out, "the films of the earlier output, in their order", f"another one in row {number}",
-                             remedy=Remedy.SCORE_ANEW)
-        tally.add(cells[status], film.identity)
-        yield Slot(film, cells if cells[status] == OK else None)
-        if number % files.shard_size == 0:
-            _check(files, earlier, tally, number)
-            tally = Tally()
-    if number % files.shard_size:
-        _check(files, earlier, tally, number)
+    rows = enumerate(itertools.zip_longest(films, read_rows(files.outputs, files.layout)), start=1)
+    for shard, of_shard in in_shards(rows, files.shard_size):
+        tally = Tally()
+        for number, (film, cells) in of_shard:
+            if film is None or cells is None or cells[identity].lstrip("'") != escape_name(film.id).lstrip("'"):
+                raise InputError(files.out, "the films of the earlier output, in their order",
+                                 f"another one in row {number}", remedy=Remedy.SCORE_ANEW)
+            tally.add(cells[status], film.identity)
+            yield Slot(film, cells if cells[status] == OK else None)
+        if [tally.kept.hexdigest()] != earlier.kept[shard:shard + 1]:
+            raise InputError(files.out, "films that are as they were when they were scored", "one that has changed among "
+                             f"rows {shard * files.shard_size + 1:,} to {number:,}", remedy=Remedy.SCORE_ANEW)
 
 
-def _check(files: JobFiles, earlier: Record, tally: Tally, number: int) -> None:
-    """Holds the films of the shard that ends with row `number` to what they were."""
-    shard = (number - 1) // files.shard_size
-    if [tally.kept] != earlier.kept[shard:shard + 1]:
-        raise InputError(files.out, "films that are as they were when they were scored", "one that has changed among rows "
-                         f"{shard * files.shard_size + 1:,} to {number:,}", remedy=Remedy.SCORE_ANEW)
+def in_shards(items: Iterator[Item], size: int) -> Iterator[tuple[int, Iterator[Item]]]:
+    """Yields (number, items) of each shard; those of one must be read before the next is asked for."""
+    for number in itertools.count():
+        first = list(itertools.islice(items, 1))
+        if not first:
+            return
+        yield number, itertools.chain(first, itertools.islice(items, size - 1))
 
 
 def to_score(slots: Iterable[Slot]) -> list[Entry]:
