@@ -24,7 +24,14 @@ def write_report(prepared: Prepared, comparison: Comparison, histories: Mapping[
     """
     folder.mkdir(parents=True, exist_ok=True)
     shown = {name: candidate for name, candidate in comparison.candidates.items() if name != figures.BASE_RATE}
-    _write_tables(comparison, list(shown), prepared.genres, folder, options)
+    curves = figures.precision_recall_curves(comparison)
+    by_genre = figures.per_genre(comparison, prepared.genres, options.threshold)
+    spread = figures.intervals(comparison, options)
+    for name, table in {"pr_curves": curves, "per_genre": by_genre, "intervals": spread}.items():
+        table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+    plots.precision_recall(curves, comparison.labels.mean(), folder / "pr_curves.png")
+    plots.per_genre(by_genre, list(shown), folder / "per_genre.png")
+    plots.intervals(spread, folder / "intervals.png")
     for name, candidate in shown.items():
         plots.confusion(figures.top_genre_confusion(comparison.labels, candidate.probabilities), prepared.genres,
                         f"{name}: genre named first, % of each row", folder / f"confusion_{name}.png")
@@ -33,18 +40,6 @@ def write_report(prepared: Prepared, comparison: Comparison, histories: Mapping[
                        for name, candidate in shown.items() if candidate.thresholds is not None}, folder / "reliability.png")
     plots.training_curves(histories, folder / "training_curves.png")
     _write_sheets(prepared, comparison.rows, shown, folder, options)
-
-
-def _write_tables(comparison: Comparison, shown: list[str], genres: list[str], folder: Path,
-                  options: EvaluateOptions) -> None:
-    curves = figures.precision_recall_curves(comparison)
-    by_genre = figures.per_genre(comparison, genres, options.threshold)
-    spread = figures.intervals(comparison, options)
-    for table, name in ((curves, "pr_curves"), (by_genre, "per_genre"), (spread, "intervals")):
-        table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
-    plots.precision_recall(curves, comparison.labels.mean(), folder / "pr_curves.png")
-    plots.per_genre(by_genre, shown, folder / "per_genre.png")
-    plots.intervals(spread, folder / "intervals.png")
 
 
 def _write_sheets(prepared: Prepared, rows: NDArray[np.intp], candidates: Mapping[str, Candidate], folder: Path,
