@@ -151,10 +151,8 @@ def intervals(comparison: Comparison, options: EvaluateOptions) -> pd.DataFrame:
         values, *resampled = [
             {**measures.of_probabilities(labels[rows], probabilities[rows], comparison.base_rates, options.precision),
              **measures.of_decisions(labels[rows], decided[rows])} for rows in (np.arange(len(labels)), *samples)]
-        for metric, value in values.items():
-            known = [figure for of_sample in resampled if (figure := of_sample[metric]) is not None]
-            low, high = np.percentile(known, [2.5, 97.5]) if known else (None, None)
-            lines.append((name, metric, metrics.rounded(value), metrics.rounded(low), metrics.rounded(high)))
+        bounds = pd.DataFrame(resampled, dtype=float).quantile([0.025, 0.975])
+        lines += [(name, metric, *map(metrics.rounded, (value, *bounds[metric]))) for metric, value in values.items()]
     return pd.DataFrame(lines, columns=["model", "metric", "value", "low", "high"])
 
 

@@ -38,11 +38,7 @@ def _drawing(path: Path, size: tuple[float, float], changes: Mapping[str, Any] =
 
 
 def training_curves(histories: Mapping[str, pd.DataFrame], path: Path) -> None:
-    """Training and validation loss of every model over its epochs, with the base-rate loss.
-
-    `histories`: by model name, with the columns epoch, loss, val_loss and base_rate_loss, the loss of the base rates on its
-    validation films.
-    """
+    """Losses over the epochs of every model, of what its training wrote to `Outputs.history`, and the base rates' loss."""
     with _drawing(path, (3.6 * len(histories) + 0.6, 3.6)) as figure:
         panels = figure.subplots(1, len(histories), sharey=True, squeeze=False)[0]
         for axes, (name, history) in zip(panels, histories.items()):
@@ -61,10 +57,7 @@ def training_curves(histories: Mapping[str, pd.DataFrame], path: Path) -> None:
 
 
 def precision_recall(curves: pd.DataFrame, base_share: float, path: Path) -> None:
-    """A line for each model, of `figures.precision_recall_curves`.
-
-    `base_share`: of all (film, genre) pairs, how many are true: what guessing gets.
-    """
+    """The table of `figures.precision_recall_curves`; guessing gets `base_share`, how many (film, genre) pairs are true."""
     names = list(curves.columns[1:])
     with _drawing(path, (6, 4.5)) as figure:
         axes = figure.subplots()

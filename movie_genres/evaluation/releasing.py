@@ -16,7 +16,7 @@ from movie_genres.inputs.modality import BOTH
 from movie_genres.inputs.prepared import Prepared
 from movie_genres.models import checkpoints
 
-CARD = "model_card.md.j2"
+CARD = Path(__file__).with_name("model_card.md.j2")
 
 
 class Facts(NamedTuple):
@@ -57,19 +57,16 @@ def release(folder: Path, out: Path, name: str, version: str) -> Decisions:
 
 def model_card(facts: Facts, prepared: Prepared, decisions: Decisions, intervals: pd.DataFrame,
                options: EvaluateOptions) -> str:
-    """The text of a model card: the template `CARD`, filled with facts and figures.
-
-    `intervals`: as of `figures.intervals`, measured with `options`.
-    """
+    """The text of a model card; `options` are those that `figures.intervals` measured `intervals` with."""
     best, rows = decisions.ranking[BOTH][0], {split: prepared.rows(split) for split in SPLITS}
     genres = pd.DataFrame({"name": prepared.genres, "threshold": decisions.of(best, len(prepared.genres)).thresholds,
                            **{split: prepared.labels[rows[split]].sum(axis=0).astype(int) for split in SPLITS}})
     genres_of_film = prepared.labels.sum(axis=1).astype(int)
     figures = {model: {row["metric"]: row for row in of_model.dropna().to_dict("records")}
                for model, of_model in intervals.groupby("model", sort=False)}
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), undefined=jinja2.StrictUndefined,
-                                     trim_blocks=True, keep_trailing_newline=True)
-    return environment.get_template(CARD).render(
+    template = jinja2.Template(CARD.read_text("utf-8"), undefined=jinja2.StrictUndefined, trim_blocks=True,
+                               keep_trailing_newline=True)
+    return template.render(
         facts=facts, options=options, ranking=decisions.ranking, best=best, figures=figures,
         untuned=[model for model in figures if model not in decisions.models],
         films={split: len(of_split) for split, of_split in rows.items()}, genres=genres.to_dict("records"),

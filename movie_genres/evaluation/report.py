@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from movie_genres.evaluation import figures, measures, plots
 from movie_genres.evaluation.figures import Candidate, Comparison, EvaluateOptions
+from movie_genres.evaluation.measures import Floats
 from movie_genres.inputs.posters import PosterError, read_poster
 from movie_genres.inputs.prepared import Prepared
 
@@ -18,10 +19,7 @@ SHEET_POSTER = (240, 160)  # height, width in pixels
 
 def write_report(prepared: Prepared, comparison: Comparison, histories: Mapping[str, pd.DataFrame], folder: Path,
                  options: EvaluateOptions) -> None:
-    """Writes tables and pictures of a comparison to a folder, and the curves of trainings.
-
-    `histories`: by model name, with the columns of `loop.Outputs`' history.
-    """
+    """Writes tables and pictures of a comparison to a folder, and the curves of the models' trainings, by model name."""
     folder.mkdir(parents=True, exist_ok=True)
     shown = {name: candidate for name, candidate in comparison.candidates.items() if name != figures.BASE_RATE}
     curves = figures.precision_recall_curves(comparison)
@@ -56,7 +54,7 @@ def _write_sheets(prepared: Prepared, rows: NDArray[np.intp], candidates: Mappin
         plots.film_sheet(films, folder / f"films_{sheet}.png")
 
 
-def _likeliest(probabilities: NDArray[np.floating], genres: list[str]) -> list[tuple[str, float]]:
+def _likeliest(probabilities: Floats, genres: list[str]) -> list[tuple[str, float]]:
     return [(genres[genre], float(probabilities[genre])) for genre in np.argsort(-probabilities)[:3]]
 
 

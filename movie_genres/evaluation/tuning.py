@@ -75,10 +75,7 @@ def _best_threshold(labels: NDArray[np.floating], probabilities: NDArray[np.floa
 
 def tune(answers: Mapping[str, Answers], labels: NDArray[np.floating], rows: NDArray[np.intp],
          options: TuneOptions) -> Decisions:
-    """Fits the decisions of several models on the validation films `rows`, and finds which model to believe.
-
-    `labels`: 0/1, of shape (films, genres), of all films.
-    """
+    """Fits the decisions of models on the validation films `rows`, and ranks them; `labels`, 0/1, are of all films."""
     found = Decisions({}, {}, aim=options.aim, precision=options.precision if options.aim == "recall" else None)
     for name, of_model in answers.items():
         alone = {f"{name}:{kind}": probabilities for kind, probabilities in of_model.alone.items()}
