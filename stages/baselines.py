@@ -7,12 +7,12 @@ import numpy as np
 
 from movie_genres.evaluation.baselines import BaselinesOptions, tfidf_probabilities
 from movie_genres.inputs.prepared import load_prepared
-from stages.common import FILE, params_option, prepared_option, read_options, running
+from stages.common import params_option, path_option, prepared_option, read_options, running
 
 
 @click.command(help=__doc__)
 @prepared_option
-@click.option("--out", type=FILE, default="baselines/tfidf.npy", show_default=True, help="The probabilities to write.")
+@path_option("--out", "baselines/tfidf.npy", "The probabilities to write.")
 @params_option
 def main(prepared: Path, out: Path, params: Path) -> None:
     with running():

@@ -1,6 +1,7 @@
 """What the stages share: their section of `params.yaml`, logging, and errors as one line."""
 
 import contextlib
+import functools
 import logging
 import sys
 from collections.abc import Callable, Iterator
@@ -21,16 +22,17 @@ Options = TypeVar("Options")
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-EXISTING_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-
-params_option = click.option("--params", type=EXISTING_FILE, default="params.yaml", show_default=True,
-                             help="The parameter file.")
 
 
-def _input(name: str, default: str, text: str) -> Callable[[Command], Command]:
-    return click.option(name, type=EXISTING_FOLDER, default=default, show_default=True, help=text)
+def path_option(name: str, default: str, text: str, folder: bool = False, exists: bool = False
+                ) -> Callable[[Command], Command]:
+    """The option for a file or a folder, which has to exist or is to be written."""
+    kind = click.Path(exists=exists, file_okay=not folder, dir_okay=folder, path_type=Path)
+    return click.option(name, type=kind, default=default, show_default=True, help=text)
 
 
+_input = functools.partial(path_option, folder=True, exists=True)
+params_option = path_option("--params", "params.yaml", "The parameter file.", exists=True)
 prepared_option = _input("--prepared", "prepared", "Output of prepare: films, genres and splits.")
 posters_option = _input("--posters", "features/posters", "Output of vectorize: pixel arrays.")
 overviews_option = _input("--overviews", "features/overviews", "Output of vectorize: token ids and vocabulary.")
@@ -54,26 +56,18 @@ def training_outputs(name: str) -> Callable[[Command], Command]:
 
 
 def read_options(params: Path, section: str, options_class: type[Options]) -> Options:
-    """Reads one section of the parameter file into the library's option class, which checks names, types and ranges."""
-    return _checked(params, section, _read_section(params, section), options_class)
-
-
-def read_encoders(params: Path, options_class: Any) -> dict[str, Any]:
-    """Reads the section `encoders`, each entry of it completed by the section `encoder_defaults` for its modality.
-
-    `options_class`: may be a union of classes.
-    """
-    defaults = _read_section(params, "encoder_defaults")
-    named = read_options(params, "encoders", dict[str, dict])
-    return {name: _checked(params, f"encoders.{name}", defaults.get(encoder.get("modality"), {}) | encoder, options_class)
-            for name, encoder in named.items()}
-
-
-def _read_section(params: Path, section: str) -> Any:
+    """Reads one section of the parameter file; the class checks names, types and ranges."""
     content = yaml.safe_load(params.read_text(encoding="utf-8")) or {}
     if section not in content:
         raise click.UsageError(f"{params}: expected a section {section!r}; found {', '.join(content) or 'nothing'}.")
-    return content[section]
+    return _checked(params, section, content[section], options_class)
+
+
+def read_encoders(params: Path, options_class: Any) -> dict[str, Any]:
+    """Reads the section `encoders`, each entry completed by `encoder_defaults` for its modality, into a class or a union."""
+    defaults, named = (read_options(params, section, dict[str, dict]) for section in ("encoder_defaults", "encoders"))
+    return {name: _checked(params, f"encoders.{name}", defaults.get(given.get("modality", ""), {}) | given, options_class)
+            for name, given in named.items()}
 
 
 def _checked(params: Path, section: str, content: object, options_class: type[Options]) -> Options:

@@ -12,29 +12,18 @@ from movie_genres.evaluation.figures import EvaluateOptions, compare, measure_al
 from movie_genres.evaluation.report import write_report
 from movie_genres.inputs.prepared import load_prepared
 from movie_genres.models.answers import load_answers
-from stages.common import (
-    EXISTING_FILE,
-    EXISTING_FOLDER,
-    FILE,
-    FOLDER,
-    answers_option,
-    params_option,
-    prepared_option,
-    read_options,
-    running,
-)
+from stages.common import EXISTING_FILE, answers_option, params_option, path_option, prepared_option, read_options, running
 
 
 @click.command(help=__doc__)
 @prepared_option
 @answers_option
-@click.option("--decisions", type=EXISTING_FILE, default="models/decisions.json", show_default=True, help="Output of tune.")
-@click.option("--histories", type=EXISTING_FOLDER, default="history", show_default=True,
-              help="Folder with the models' trainings, for the curves.")
+@path_option("--decisions", "models/decisions.json", "Output of tune.", exists=True)
+@path_option("--histories", "history", "Folder with the models' trainings, for the curves.", folder=True, exists=True)
 @click.option("--baseline", type=(str, EXISTING_FILE), multiple=True, metavar="NAME FILE",
               help="A baseline's name and its probabilities of all films. Repeat it.")
-@click.option("--metrics", type=FILE, default="metrics/evaluate.json", show_default=True, help="The figures to write.")
-@click.option("--plots", type=FOLDER, default="plots", show_default=True, help="Folder for pictures and curves.")
+@path_option("--metrics", "metrics/evaluate.json", "The figures to write.")
+@path_option("--plots", "plots", "Folder for pictures and curves.", folder=True)
 @params_option
 def main(prepared: Path, answers: Path, decisions: Path, histories: Path, baseline: tuple[tuple[str, Path], ...],
          metrics: Path, plots: Path, params: Path) -> None:

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import re
 import threading
 import time
 from collections.abc import Sequence
@@ -19,9 +18,7 @@ def is_dvc(command: Sequence[str]) -> bool:
     words = iter(arguments)
     for word in words:
         if not word.startswith("-"):
-            return word == "dvc"  # the script, or code; what follows is for it
-        if re.fullmatch("-[A-Za-z]*m", word):
-            return next(words, "") == "dvc"
+            return word == "dvc"  # the script, the module or code; what follows is for it
         if word in ("-X", "-W"):
             next(words, "")  # its value
     return False

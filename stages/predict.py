@@ -7,7 +7,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from movie_genres.base.options import STRICT
-from stages.common import FILE, models_option, params_option, prepared_option, read_options, running
+from stages.common import models_option, params_option, path_option, prepared_option, read_options, running
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class PredictOptions:
 @click.command(help=__doc__)
 @prepared_option
 @models_option
-@click.option("--out", type=FILE, default="predictions/test.csv", show_default=True, help="The CSV file to write.")
+@path_option("--out", "predictions/test.csv", "The CSV file to write.")
 @params_option
 def main(prepared: Path, models: Path, out: Path, params: Path) -> None:
     with running():
@@ -39,8 +39,7 @@ def main(prepared: Path, models: Path, out: Path, params: Path) -> None:
         films = load_prepared(prepared).films.query("split == 'test'")[["id", "poster", "overview"]]
         items = [Entry(film_id, LocalPoster(poster) if poster else None, overview or None)
                  for film_id, poster, overview in films.to_numpy().tolist()]
-        files, decisions = choose_models(models)
-        loaded = load_models(files, decisions, Request.batch_size)
+        loaded = load_models(*choose_models(models), Request.batch_size)
         out.parent.mkdir(parents=True, exist_ok=True)
         layout = RowFormat(tuple(loaded.genres), top=options.top, threshold=options.threshold)
         statuses = score_anew(items, len(items), out, layout, loaded)

@@ -5,12 +5,12 @@ from pathlib import Path
 import click
 
 from movie_genres.data.preparing import PrepareOptions, prepare
-from stages.common import EXISTING_FOLDER, FOLDER, params_option, read_options, running
+from stages.common import params_option, path_option, read_options, running
 
 
 @click.command(help=__doc__)
-@click.option("--data", type=EXISTING_FOLDER, default="data", show_default=True, help="The canonical data folder.")
-@click.option("--out", type=FOLDER, default="prepared", show_default=True, help="Folder for films.csv and summary.json.")
+@path_option("--data", "data", "The canonical data folder.", folder=True, exists=True)
+@path_option("--out", "prepared", "Folder for films.csv and summary.json.", folder=True)
 @params_option
 def main(data: Path, out: Path, params: Path) -> None:
     with running():

@@ -8,7 +8,7 @@ import pandas as pd
 from movie_genres.evaluation.figures import EvaluateOptions
 from movie_genres.evaluation.releasing import Facts, model_card, release
 from movie_genres.inputs.prepared import load_prepared
-from stages.common import EXISTING_FILE, FILE, FOLDER, models_option, params_option, prepared_option, read_options, running
+from stages.common import models_option, params_option, path_option, prepared_option, read_options, running
 
 REMAKE = ("genre-data import SOURCE --track && dvc repro && "
           "python -m stages.release --name NAME --version VERSION --data TEXT --limit TEXT")
@@ -17,10 +17,9 @@ REMAKE = ("genre-data import SOURCE --track && dvc repro && "
 @click.command(help=__doc__)
 @models_option
 @prepared_option
-@click.option("--intervals", type=EXISTING_FILE, default="plots/intervals.csv", show_default=True,
-              help="The figures with their intervals, output of evaluate.")
-@click.option("--out", type=FOLDER, default="released", show_default=True, help="Folder to write.")
-@click.option("--card", type=FILE, default="MODEL_CARD.md", show_default=True, help="The model card to write.")
+@path_option("--intervals", "plots/intervals.csv", "The figures with their intervals, output of evaluate.", exists=True)
+@path_option("--out", "released", "Folder to write.", folder=True)
+@path_option("--card", "MODEL_CARD.md", "The model card to write.")
 @click.option("--name", required=True, help="Name of the release.")
 @click.option("--version", required=True, help="Version of the release.")
 @click.option("--data", required=True, help="A sentence on the films, for the model card.")
@@ -32,9 +31,8 @@ def main(models: Path, prepared: Path, intervals: Path, out: Path, card: Path, n
     with running():
         options = read_options(params, "evaluate", EvaluateOptions)
         decisions = release(models, out, name, version)
-        text = model_card(Facts(name, version, data, limits, REMAKE), load_prepared(prepared), decisions,
-                          pd.read_csv(intervals), options)
-        card.write_text(text, encoding="utf-8")
+        facts = Facts(name, version, data, limits, REMAKE)
+        card.write_text(model_card(facts, load_prepared(prepared), decisions, pd.read_csv(intervals), options), "utf-8")
         size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
         click.echo(f"{out}: {name} {version}, {size / 1e6:.1f} MB")
 

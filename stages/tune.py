@@ -8,13 +8,13 @@ from movie_genres.ensemble.decisions import write_decisions
 from movie_genres.evaluation.tuning import TuneOptions, tune
 from movie_genres.inputs.prepared import load_prepared
 from movie_genres.models.answers import load_answers
-from stages.common import FILE, answers_option, params_option, prepared_option, read_options, running
+from stages.common import answers_option, params_option, path_option, prepared_option, read_options, running
 
 
 @click.command(help=__doc__)
 @prepared_option
 @answers_option
-@click.option("--out", type=FILE, default="models/decisions.json", show_default=True, help="The file to write.")
+@path_option("--out", "models/decisions.json", "The file to write.")
 @params_option
 def main(prepared: Path, answers: Path, out: Path, params: Path) -> None:
     with running():

@@ -36,8 +36,7 @@ def tfidf_probabilities(prepared: Prepared, options: BaselinesOptions) -> NDArra
     train, labels = prepared.rows("train"), prepared.labels
     vectorizer = TfidfVectorizer(ngram_range=(1, options.longest_phrase), min_df=options.min_films, sublinear_tf=True,
                                  token_pattern=r"\S+", lowercase=False)
-    vectorizer.fit([overviews[row] for row in train])
-    features = vectorizer.transform(overviews)
+    features = vectorizer.fit([overviews[row] for row in train]).transform(overviews)
     probabilities = np.tile(prepared.base_rates().astype(np.float32), (len(overviews), 1))
     for genre in np.flatnonzero(labels[train].min(axis=0) != labels[train].max(axis=0)):
         model = LogisticRegression(C=options.inverse_regularisation, solver="liblinear", random_state=0)

@@ -13,6 +13,7 @@ from sklearn.metrics import precision_recall_curve
 from movie_genres.base.options import STRICT
 from movie_genres.ensemble.decisions import Decisions
 from movie_genres.evaluation import measures
+from movie_genres.evaluation.measures import Floats
 from movie_genres.inputs.modality import MODALITIES
 from movie_genres.inputs.prepared import Prepared
 from movie_genres.models import metrics
@@ -45,16 +46,15 @@ class Candidate(NamedTuple):
     """What a baseline or a model says of the films that it is measured on, in arrays of shape (films, genres).
 
     Attributes:
-        probabilities: calibrated where the model is.
-        raw: before calibration.
+        raw: `probabilities` before calibration.
         thresholds: of each genre; None: not tuned.
         alone: from modality to the calibrated probabilities of a fusion model that is shown this modality only.
     """
 
-    probabilities: NDArray[np.floating]
-    raw: NDArray[np.floating]
-    thresholds: NDArray[np.floating] | None
-    alone: Mapping[str, NDArray[np.floating]]
+    probabilities: Floats
+    raw: Floats
+    thresholds: Floats | None = None
+    alone: Mapping[str, Floats] = {}
 
     def decide(self, threshold: float) -> NDArray[np.bool_]:
         """Which genres it names: at the tuned thresholds, or else at this one."""
@@ -67,33 +67,30 @@ class Comparison(NamedTuple):
     Attributes:
         rows: of the films among those prepared.
         labels: 0/1, of shape (films, genres).
-        base_rates: the share of training films that have each genre.
+        base_rates: of the training films, of shape (genres,).
         candidates: by name: `base_rate`, the constant, first, then the other baselines, then the models.
         specialists: from modality to the name of the best model that looks at it only.
     """
 
     rows: NDArray[np.intp]
-    labels: NDArray[np.floating]
-    base_rates: NDArray[np.floating]
+    labels: Floats
+    base_rates: Floats
     candidates: Mapping[str, Candidate]
     specialists: Mapping[str, str]
 
 
 def compare(prepared: Prepared, answers: Mapping[str, Answers], decisions: Decisions,
-            baselines: Mapping[str, NDArray[np.floating]]) -> Comparison:
-    """Lines up what baselines and models say of the test films.
+            baselines: Mapping[str, Floats]) -> Comparison:
+    """Lines up what baselines (from name to the probabilities of all films) and models say of the test films.
 
     A film that lacks what a model needs gets the base rates, so that all models are measured on the same films.
-
-    `baselines`: from name to the probabilities of all films.
     """
     rows, base_rates = prepared.rows("test"), prepared.base_rates()
-    constant = np.broadcast_to(base_rates, (len(rows), len(base_rates)))
-    candidates = {BASE_RATE: Candidate(constant, constant, None, {}),
-                  **{name: Candidate(of_all[rows], of_all[rows], None, {}) for name, of_all in baselines.items()}}
+    constant = np.broadcast_to(base_rates, prepared.labels.shape)
+    candidates = {name: Candidate(of_all[rows], of_all[rows]) for name, of_all in {BASE_RATE: constant, **baselines}.items()}
 
-    def known(probabilities: NDArray[np.floating]) -> NDArray[np.floating]:
-        return np.where(np.isnan(probabilities), constant, probabilities)
+    def known(probabilities: Floats) -> Floats:
+        return np.where(np.isnan(probabilities), base_rates, probabilities)
 
     for name, of_model in answers.items():
         raw, decision = known(of_model.probabilities[rows]), decisions.of(name, len(base_rates))
@@ -109,29 +106,24 @@ def measure_all(comparison: Comparison, options: EvaluateOptions) -> dict[str, f
     """All metrics of all candidates as `name.metric` in one flat dict, rounded for a metrics file.
 
     Metrics named `tuned_…` are at the tuned thresholds, the others that need a threshold at `options.threshold`;
-    `…_uncalibrated` are those of the raw probabilities.
+    `…_uncalibrated` are those of the raw probabilities, `skill_…s_only` those of a fusion model shown one modality only.
     """
     labels, base_rates = comparison.labels, comparison.base_rates
+    base_loss = metrics.binary_cross_entropy(labels, base_rates)
     found: dict[str, float | None] = {"films": len(labels)}
-    for name, (probabilities, raw, thresholds, _) in comparison.candidates.items():
+    for name, (probabilities, raw, thresholds, alone) in comparison.candidates.items():
         measured = {**measures.of_probabilities(labels, probabilities, base_rates, options.precision),
                     **measures.of_decisions(labels, probabilities >= options.threshold),
                     "calibration_error": measures.expected_calibration_error(labels, probabilities)}
         if thresholds is not None:
-            measured |= {f"tuned_{metric}": value
-                         for metric, value in measures.of_decisions(labels, probabilities >= thresholds).items()}
+            tuned = measures.of_decisions(labels, probabilities >= thresholds)
+            measured |= {f"tuned_{metric}": value for metric, value in tuned.items()}
             measured |= {"loss_uncalibrated": metrics.binary_cross_entropy(labels, raw),
                          "calibration_error_uncalibrated": measures.expected_calibration_error(labels, raw)}
+        for modality, shown in alone.items():
+            measured[f"skill_{modality}s_only"] = metrics.skill(metrics.binary_cross_entropy(labels, shown), base_loss)
         found |= {f"{name}.{metric}": metrics.rounded(value) for metric, value in measured.items()}
-    return found | _single_modality_skills(comparison) | complementarity(comparison)
-
-
-def _single_modality_skills(comparison: Comparison) -> dict[str, float | None]:
-    """Skill of a fusion model when it is shown only posters and only overviews."""
-    base_loss = metrics.binary_cross_entropy(comparison.labels, comparison.base_rates)
-    return {f"{name}.skill_{modality}s_only": metrics.rounded(
-                metrics.skill(metrics.binary_cross_entropy(comparison.labels, probabilities), base_loss))
-            for name, candidate in comparison.candidates.items() for modality, probabilities in candidate.alone.items()}
+    return found | complementarity(comparison)
 
 
 def complementarity(comparison: Comparison) -> dict[str, float | None]:
@@ -149,33 +141,25 @@ def complementarity(comparison: Comparison) -> dict[str, float | None]:
 def intervals(comparison: Comparison, options: EvaluateOptions) -> pd.DataFrame:
     """95 % bootstrap intervals over test films (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993).
 
-    Returns:
-        the columns model, metric, value, low and high; decisions are at the tuned thresholds where there are any.
+    Columns model, metric, value, low and high; decisions are at the tuned thresholds where there are any.
     """
     labels, rng = comparison.labels, np.random.default_rng(options.seed)
     samples = [rng.integers(0, len(labels), len(labels)) for _ in range(options.resamples)]
-
-    def measured(candidate: Candidate, rows: NDArray[np.intp]) -> dict[str, float | None]:
-        return {**measures.of_probabilities(labels[rows], candidate.probabilities[rows], comparison.base_rates,
-                                            options.precision),
-                **measures.of_decisions(labels[rows], candidate.decide(options.threshold)[rows])}
-
     lines = []
     for name, candidate in comparison.candidates.items():
-        values, *resampled = [measured(candidate, rows) for rows in (np.arange(len(labels)), *samples)]
-        for metric, value in values.items():
-            known = [figure for of_sample in resampled if (figure := of_sample[metric]) is not None]
-            low, high = np.percentile(known, [2.5, 97.5]) if known else (None, None)
-            lines.append({"model": name, "metric": metric, "value": metrics.rounded(value), "low": metrics.rounded(low),
-                          "high": metrics.rounded(high)})
-    return pd.DataFrame(lines)
+        probabilities, decided = candidate.probabilities, candidate.decide(options.threshold)
+        values, *resampled = [
+            {**measures.of_probabilities(labels[rows], probabilities[rows], comparison.base_rates, options.precision),
+             **measures.of_decisions(labels[rows], decided[rows])} for rows in (np.arange(len(labels)), *samples)]
+        bounds = pd.DataFrame(resampled, dtype=float).quantile([0.025, 0.975])
+        lines += [(name, metric, *map(metrics.rounded, (value, *bounds[metric]))) for metric, value in values.items()]
+    return pd.DataFrame(lines, columns=["model", "metric", "value", "low", "high"])
 
 
 def per_genre(comparison: Comparison, genres: Sequence[str], threshold: float) -> pd.DataFrame:
     """Precision, recall and F1 of each genre, at the tuned thresholds where there are any, else at `threshold`.
 
-    Returns:
-        a line for each genre: genre, support (films that have it), then `model.metric` columns; None where undefined.
+    Columns genre, support (films that have it), then `model.metric`, None where undefined.
     """
     columns = {"genre": list(genres), "support": comparison.labels.sum(axis=0).astype(int)}
     for name, candidate in comparison.candidates.items():
@@ -187,25 +171,21 @@ def per_genre(comparison: Comparison, genres: Sequence[str], threshold: float) -
 
 
 def precision_recall_curves(comparison: Comparison) -> pd.DataFrame:
-    """Micro-averaged precision at each recall of a fixed grid: the best precision at that recall or above.
+    """Micro-averaged precision at each recall from 0.01 to 1: the best precision at that recall or above.
 
-    Returns:
-        the column recall (0.01 to 1) and one of precision for each candidate.
+    Columns recall, then one of precision for each candidate.
     """
     columns = {"recall": RECALL_GRID}
     for name, candidate in comparison.candidates.items():
         precision, recall, _ = precision_recall_curve(comparison.labels.ravel(), candidate.probabilities.ravel())
-        best = np.maximum.accumulate(precision)  # recall falls along the curve
-        position = np.searchsorted(-recall, -RECALL_GRID, side="right") - 1
-        columns[name] = best[position].round(4)
+        columns[name] = np.array([precision[recall >= least].max() for least in RECALL_GRID])
     return pd.DataFrame(columns).round(4)
 
 
-def top_genre_confusion(labels: NDArray[np.floating], probabilities: NDArray[np.floating]) -> NDArray[np.int_]:
-    """Which genre a model names first, by the genres that films have; rows are true genres, columns those named first.
+def top_genre_confusion(labels: Floats, probabilities: Floats) -> NDArray[np.int_]:
+    """How many films of a genre (row) have a genre (column) named first.
 
-    A film counts in the row of each of its genres, so that a row sums to the genre's films. With several genres a film,
-    not all of a row can be on the diagonal: only one genre is named first.
+    A film counts in the row of each of its genres: with several, not all of a row can be on the diagonal.
     """
     first = np.eye(labels.shape[1], dtype=int)[np.argmax(probabilities, axis=1)]
     return (labels > 0).astype(int).T @ first

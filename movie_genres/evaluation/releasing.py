@@ -16,14 +16,13 @@ from movie_genres.inputs.modality import BOTH
 from movie_genres.inputs.prepared import Prepared
 from movie_genres.models import checkpoints
 
-CARD = "model_card.md.j2"
+CARD = Path(__file__).with_name("model_card.md.j2")
 
 
 class Facts(NamedTuple):
     """What a model card says beside the figures: whoever releases the models knows it.
 
     Attributes:
-        name, version: of the release.
         data: a sentence on the films that the models were trained on.
         limits: sentences on what these films do not tell.
         remake: the commands that make the release.
@@ -48,32 +47,27 @@ def release(folder: Path, out: Path, name: str, version: str) -> Decisions:
     out.mkdir(parents=True, exist_ok=True)
     write_release(out, name, version)
     for file in sorted(files, key=lambda file: bool(file.inputs)):  # the fusion model last: it names the others
+        copy = out / file.path.relative_to(folder)
         changes = {"inputs": {name: digests[name] for name in file.inputs}} if file.inputs else {}
-        checkpoints.save_small(file.path, out / file.path.relative_to(folder), **changes)
-        digests[file.name] = file_digest(out / file.path.relative_to(folder))
+        checkpoints.save_small(file.path, copy, **changes)
+        digests[file.name] = file_digest(copy)
     write_decisions(decisions, digests, out / FILE_NAME, files[0].genres)
     return decisions
 
 
 def model_card(facts: Facts, prepared: Prepared, decisions: Decisions, intervals: pd.DataFrame,
                options: EvaluateOptions) -> str:
-    """The text of a model card: the template `CARD`, filled with facts and figures.
-
-    Args:
-        intervals: as of `figures.intervals`.
-        options: those that `intervals` were measured with.
-    """
-    best = decisions.ranking[BOTH][0]
-    counts = {split: prepared.labels[prepared.rows(split)].sum(axis=0).astype(int).tolist() for split in SPLITS}
+    """The text of a model card; `options` are those that `figures.intervals` measured `intervals` with."""
+    best, rows = decisions.ranking[BOTH][0], {split: prepared.rows(split) for split in SPLITS}
+    genres = pd.DataFrame({"name": prepared.genres, "threshold": decisions.of(best, len(prepared.genres)).thresholds,
+                           **{split: prepared.labels[rows[split]].sum(axis=0).astype(int) for split in SPLITS}})
+    genres_of_film = prepared.labels.sum(axis=1).astype(int)
     figures = {model: {row["metric"]: row for row in of_model.dropna().to_dict("records")}
                for model, of_model in intervals.groupby("model", sort=False)}
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), undefined=jinja2.StrictUndefined,
-                                     trim_blocks=True, keep_trailing_newline=True)
-    return environment.get_template(CARD).render(
+    template = jinja2.Template(CARD.read_text("utf-8"), undefined=jinja2.StrictUndefined, trim_blocks=True,
+                               keep_trailing_newline=True)
+    return template.render(
         facts=facts, options=options, ranking=decisions.ranking, best=best, figures=figures,
         untuned=[model for model in figures if model not in decisions.models],
-        films={split: len(prepared.rows(split)) for split in SPLITS},
-        genres=[{"name": name, "threshold": threshold, **{split: counts[split][place] for split in SPLITS}}
-                for place, (name, threshold) in enumerate(zip(prepared.genres,
-                                                              decisions.of(best, len(prepared.genres)).thresholds))],
-        fewest=int(prepared.labels.sum(axis=1).min()), most=int(prepared.labels.sum(axis=1).max()))
+        films={split: len(of_split) for split, of_split in rows.items()}, genres=genres.to_dict("records"),
+        fewest=genres_of_film.min(), most=genres_of_film.max())

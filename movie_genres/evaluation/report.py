@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from movie_genres.evaluation import figures, measures, plots
 from movie_genres.evaluation.figures import Candidate, Comparison, EvaluateOptions
+from movie_genres.evaluation.measures import Floats
 from movie_genres.inputs.posters import PosterError, read_poster
 from movie_genres.inputs.prepared import Prepared
 
@@ -18,13 +19,17 @@ SHEET_POSTER = (240, 160)  # height, width in pixels
 
 def write_report(prepared: Prepared, comparison: Comparison, histories: Mapping[str, pd.DataFrame], folder: Path,
                  options: EvaluateOptions) -> None:
-    """Writes tables and pictures of a comparison to a folder, and the curves of trainings.
-
-    `histories`: by model name, with the columns of `loop.Outputs`' history.
-    """
+    """Writes tables and pictures of a comparison to a folder, and the curves of the models' trainings, by model name."""
     folder.mkdir(parents=True, exist_ok=True)
     shown = {name: candidate for name, candidate in comparison.candidates.items() if name != figures.BASE_RATE}
-    _write_tables(comparison, list(shown), prepared.genres, folder, options)
+    curves = figures.precision_recall_curves(comparison)
+    by_genre = figures.per_genre(comparison, prepared.genres, options.threshold)
+    spread = figures.intervals(comparison, options)
+    for name, table in {"pr_curves": curves, "per_genre": by_genre, "intervals": spread}.items():
+        table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+    plots.precision_recall(curves, comparison.labels.mean(), folder / "pr_curves.png")
+    plots.per_genre(by_genre, list(shown), folder / "per_genre.png")
+    plots.intervals(spread, folder / "intervals.png")
     for name, candidate in shown.items():
         plots.confusion(figures.top_genre_confusion(comparison.labels, candidate.probabilities), prepared.genres,
                         f"{name}: genre named first, % of each row", folder / f"confusion_{name}.png")
@@ -33,18 +38,6 @@ def write_report(prepared: Prepared, comparison: Comparison, histories: Mapping[
                        for name, candidate in shown.items() if candidate.thresholds is not None}, folder / "reliability.png")
     plots.training_curves(histories, folder / "training_curves.png")
     _write_sheets(prepared, comparison.rows, shown, folder, options)
-
-
-def _write_tables(comparison: Comparison, shown: list[str], genres: list[str], folder: Path,
-                  options: EvaluateOptions) -> None:
-    curves = figures.precision_recall_curves(comparison)
-    by_genre = figures.per_genre(comparison, genres, options.threshold)
-    spread = figures.intervals(comparison, options)
-    for table, name in ((curves, "pr_curves"), (by_genre, "per_genre"), (spread, "intervals")):
-        table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
-    plots.precision_recall(curves, comparison.labels.mean(), folder / "pr_curves.png")
-    plots.per_genre(by_genre, shown, folder / "per_genre.png")
-    plots.intervals(spread, folder / "intervals.png")
 
 
 def _write_sheets(prepared: Prepared, rows: NDArray[np.intp], candidates: Mapping[str, Candidate], folder: Path,
@@ -61,7 +54,7 @@ def _write_sheets(prepared: Prepared, rows: NDArray[np.intp], candidates: Mappin
         plots.film_sheet(films, folder / f"films_{sheet}.png")
 
 
-def _likeliest(probabilities: NDArray[np.floating], genres: list[str]) -> list[tuple[str, float]]:
+def _likeliest(probabilities: Floats, genres: list[str]) -> list[tuple[str, float]]:
     return [(genres[genre], float(probabilities[genre])) for genre in np.argsort(-probabilities)[:3]]
 
 

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
+from scipy.optimize import minimize_scalar
+from sklearn.metrics import precision_recall_curve
 
 from movie_genres.base.options import STRICT
 from movie_genres.ensemble.decisions import Decision, Decisions
@@ -36,34 +38,28 @@ def fit_decision(labels: NDArray[np.floating], probabilities: NDArray[np.floatin
     The temperature minimises the cross-entropy (Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural
     Networks", 2017).
     """
-    from scipy.optimize import minimize_scalar  # only tuning needs it, not scoring
-
-    thresholds = np.full(labels.shape[1], 0.5)
+    undecided = Decision(1.0, np.full(labels.shape[1], 0.5))
 
     def loss(log_temperature: float) -> float:
-        return binary_cross_entropy(labels, Decision(np.exp(log_temperature), thresholds).calibrate(probabilities))
+        return binary_cross_entropy(labels, undecided._replace(temperature=np.exp(log_temperature)).calibrate(probabilities))
 
-    temperature = float(np.exp(minimize_scalar(loss, bounds=(-2, 2), method="bounded").x))
-    return Decision(temperature, fit_thresholds(labels, Decision(temperature, thresholds).calibrate(probabilities), options))
+    decision = undecided._replace(temperature=float(np.exp(minimize_scalar(loss, bounds=(-2, 2), method="bounded").x)))
+    return decision._replace(thresholds=fit_thresholds(labels, decision.calibrate(probabilities), options))
 
 
 def fit_thresholds(labels: NDArray[np.floating], probabilities: NDArray[np.floating],
                    options: TuneOptions) -> NDArray[np.floating]:
     """A threshold for each genre; one for all genres with too few films. Arrays are of shape (films, genres)."""
-    shared = _best_threshold(labels.ravel(), probabilities.ravel(), options)
-    shared = 0.5 if shared is None else shared
-    found = (_best_threshold(labels[:, genre], probabilities[:, genre], options)
-             if labels[:, genre].sum() >= options.min_films else None for genre in range(labels.shape[1]))
-    return np.array([shared if threshold is None else threshold for threshold in found])
+    shared = _best_threshold(labels.ravel(), probabilities.ravel(), options, 0.5)
+    return np.array([_best_threshold(labels[:, genre], probabilities[:, genre], options, shared)
+                     if labels[:, genre].sum() >= options.min_films else shared for genre in range(labels.shape[1])])
 
 
-def _best_threshold(labels: NDArray[np.floating], probabilities: NDArray[np.floating],
-                    options: TuneOptions) -> float | None:
-    """The threshold that serves the aim on these films, None where none does."""
-    from sklearn.metrics import precision_recall_curve  # only tuning needs it, not scoring
-
+def _best_threshold(labels: NDArray[np.floating], probabilities: NDArray[np.floating], options: TuneOptions,
+                    otherwise: float) -> float:
+    """The threshold that serves the aim on these films, `otherwise` where none does."""
     if not labels.any():
-        return None
+        return otherwise
     precision, recall, thresholds = precision_recall_curve(labels, probabilities)
     precision, recall = precision[:-1], recall[:-1]  # the last point has no threshold
     if options.aim == "f1":
@@ -72,17 +68,14 @@ def _best_threshold(labels: NDArray[np.floating], probabilities: NDArray[np.floa
         score = np.where(precision >= options.precision, recall, -1.0)
     best = int(score.argmax())
     if score[best] <= 0:
-        return None
+        return otherwise
     below = thresholds[best - 1] if best else 0.0
     return float((below + thresholds[best]) / 2)  # between two films: no film lies on the edge
 
 
 def tune(answers: Mapping[str, Answers], labels: NDArray[np.floating], rows: NDArray[np.intp],
          options: TuneOptions) -> Decisions:
-    """Fits the decisions of several models on the validation films `rows`, and finds which model to believe.
-
-    `labels`: 0/1, of shape (films, genres), of all films.
-    """
+    """Fits the decisions of models on the validation films `rows`, and ranks them; `labels`, 0/1, are of all films."""
     found = Decisions({}, {}, aim=options.aim, precision=options.precision if options.aim == "recall" else None)
     for name, of_model in answers.items():
         alone = {f"{name}:{kind}": probabilities for kind, probabilities in of_model.alone.items()}
@@ -91,24 +84,16 @@ def tune(answers: Mapping[str, Answers], labels: NDArray[np.floating], rows: NDA
             if len(known):
                 found.models[key] = fit_decision(labels[known], probabilities[known], options)
     for kind in (*MODALITIES, BOTH):
-        calibrated = {name: found.of(name, labels.shape[1], kind).calibrate(probabilities[rows])
-                      for name, probabilities in _answers_to(kind, answers).items()}
-        found.ranking[kind] = _rank(calibrated, labels[rows])
+        given = {name: of_model.alone.get(kind, of_model.probabilities)[rows] for name, of_model in answers.items()
+                 if kind == BOTH or kind == of_model.modality or kind in of_model.alone}
+        found.ranking[kind] = _rank({name: found.of(name, labels.shape[1], kind).calibrate(probabilities)
+                                     for name, probabilities in given.items()}, labels[rows])
     return found
-
-
-def _answers_to(kind: str, answers: Mapping[str, Answers]) -> dict[str, NDArray[np.floating]]:
-    """The probabilities that each model gives films that have only one modality, or both."""
-    if kind == BOTH:
-        return {name: of_model.probabilities for name, of_model in answers.items()}
-    return {name: of_model.alone.get(kind, of_model.probabilities) for name, of_model in answers.items()
-            if of_model.modality == kind or kind in of_model.alone}
 
 
 def _rank(answers: Mapping[str, NDArray[np.floating]], labels: NDArray[np.floating]) -> list[str]:
     """The names of models from the lowest loss on, measured on films that all of them have something to go by."""
-    known = ~np.any([np.isnan(of_model[:, 0]) for of_model in answers.values()], axis=0) if answers else np.zeros(0, bool)
+    known = np.all([~np.isnan(of_model[:, 0]) for of_model in answers.values()], axis=0)
     if not known.any():
         return list(answers)[::-1]
     return sorted(answers, key=lambda name: binary_cross_entropy(labels[known], answers[name][known]))
-
