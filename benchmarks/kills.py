@@ -46,23 +46,20 @@ def main(stage: str, kills: int, seed: int) -> None:
         print(f"undisturbed: {needed} epochs, {usual:.0f} s, {expected[:16]}", flush=True)
         while killed < kills:
             runs += 1
-            broken, done, kills_here = Path(folder, f"run{runs}"), 0, 0
-            while True:
-                process, ended = train(stage, broken), False
+            broken, done, kills_here, ended = Path(folder, f"run{runs}"), 0, 0, False
+            while not ended:
+                process = train(stage, broken)
                 try:
                     messages = process.communicate(timeout=chance.uniform(0.2, 1) * usual)[1]
-                    ended = True
                 except subprocess.TimeoutExpired:
-                    process.send_signal(signal.SIGKILL)
+                    process.kill()
                     messages = process.communicate()[1]
-                    # Killed on its way out, with nothing left to do: its state is gone.
-                    ended = (broken / "m.json").exists() and not (broken / "state").exists()
+                assert process.returncode in (0, -signal.SIGKILL), messages
+                # Or killed on its way out, with nothing left to do: its state is gone.
+                ended = process.returncode == 0 or (broken / "m.json").exists() and not (broken / "state").exists()
                 done += epochs_in(messages)
-                if ended:
-                    assert process.returncode in (0, -signal.SIGKILL), messages
-                    break
-                killed += 1
-                kills_here += 1
+                kills_here += not ended
+            killed += kills_here
             found = digest_of(broken)
             print(f"run {runs}: {kills_here} kills, {done - needed} epochs more than needed, "
                   f"{'the same bytes' if found == expected else 'OTHER BYTES'} ({killed} kills so far)", flush=True)

@@ -38,37 +38,30 @@ def notebook_lstm(vectorise: keras.layers.Layer, tokens: int, genres: int) -> ke
 @click.option("--overviews", default="features/overviews", show_default=True, help="Output of the stage vectorize.")
 @click.option("--rounds", type=int, default=3, show_default=True, help="How often each way runs, in turn.")
 def main(prepared: str, overviews: str, rounds: int) -> None:
-    films, encoded = load_prepared(prepared), load_overviews(overviews)
-    tokens = len(load_vocabulary(overviews))
-    rows = films.rows("train", encoded.present)
-    labels, genres = films.labels, len(films.genres)
+    films, encoded, tokens = load_prepared(prepared), load_overviews(overviews), len(load_vocabulary(overviews))
+    rows, labels, genres = films.rows("train", encoded.present), films.labels, len(films.genres)
 
     ours = stacked_lstm(tokens, genres)
     ours.compile("adam", "binary_crossentropy")
 
     def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        rng = np.random.default_rng(0)
-        for batch in by_length(rows, encoded.lengths, BATCH_SIZE, rng):
+        for batch in by_length(rows, encoded.lengths, BATCH_SIZE, np.random.default_rng(0)):
             yield encoded.batch(batch), labels[batch]
 
-    signature = (tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None, genres), tf.float32))
-    bucketed = stream(batches, signature)
-
+    bucketed = stream(batches, (tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None, genres), tf.float32)))
     texts = films.films["overview"].to_numpy(dtype=object)[rows]
     vectorise = keras.layers.TextVectorization(tokens, output_sequence_length=100)
     vectorise.adapt(texts)
     notebook = notebook_lstm(vectorise, tokens, genres)
     assert notebook.count_params() == ours.count_params()
     notebook.compile("adam", "binary_crossentropy")
-    padded = tf.data.Dataset.from_tensor_slices((texts.astype(str), labels[rows]))
-    padded = padded.shuffle(len(rows)).batch(BATCH_SIZE)
+    padded = tf.data.Dataset.from_tensor_slices((texts.astype(str), labels[rows])).shuffle(len(rows)).batch(BATCH_SIZE)
 
     for model, dataset in ((notebook, padded), (ours, bucketed)):  # compile outside the measurement
         model.fit(dataset.take(2), shuffle=False, verbose=0)
-    compare({"notebook: padded to 100, vectorised in the model":
-             lambda: notebook.fit(padded, shuffle=False, verbose=0),
-             "movie_genres: batches of like length":
-             lambda: ours.fit(bucketed, shuffle=False, verbose=0)}, rounds, len(rows), "films")
+    compare({"notebook: padded to 100, vectorised in the model": lambda: notebook.fit(padded, shuffle=False, verbose=0),
+             "movie_genres: batches of like length": lambda: ours.fit(bucketed, shuffle=False, verbose=0)},
+            rounds, len(rows), "films")
 
 
 if __name__ == "__main__":

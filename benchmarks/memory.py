@@ -14,12 +14,13 @@ from movie_genres.data.reading import TableOptions
 from movie_genres.scoring.catalogue import read_overviews
 
 
-def peak(*arguments):
-    """Peak memory of a run of the command, in MB."""
-    process = subprocess.Popen([sys.executable, "-c", "from genre_cli.predict import main; main()", "--quiet", *arguments])
+def show_peak(kind: str, count: int, given: Path, models: str) -> None:
+    """Runs `genre-predict` on films and prints its peak memory."""
+    process = subprocess.Popen([sys.executable, "-c", "from genre_cli.predict import main; main()", "--quiet",
+                                f"--{kind}", given, "--models", models, "--out", given.with_suffix(".out.csv")])
     _, status, usage = os.wait4(process.pid, 0)
     assert os.waitstatus_to_exitcode(status) in (0, 3)
-    return usage.ru_maxrss / 1024
+    print(f"{count:>9,} {kind}: {usage.ru_maxrss / 1024:,.0f} MB", flush=True)
 
 
 @click.command(help=__doc__)
@@ -27,23 +28,21 @@ def peak(*arguments):
 @click.option("--models", default="released", show_default=True, help="Folder with the trained models.")
 @click.option("--overviews", type=(int, int), default=(10_000, 1_000_000), show_default=True, help="Few and many overviews.")
 @click.option("--posters", type=(int, int), default=(2_000, 20_000), show_default=True, help="Few and many posters.")
-def main(data, models, overviews, posters):
+def main(data: str, models: str, overviews: tuple[int, int], posters: tuple[int, int]) -> None:
     texts = [item.overview for item in read_overviews(f"{data}/films.csv", TableOptions()) if item.overview]
-    files = sorted(Path(data, "posters").iterdir())
+    files = sorted(Path(data, "posters").resolve().iterdir())
     with tempfile.TemporaryDirectory() as folder:
         for count in overviews:
-            with open(Path(folder) / "films.csv", "w", newline="") as file:
+            table = Path(folder, f"overviews-{count}.csv")
+            with table.open("w", newline="") as file:
                 csv.writer(file).writerows([("id", "overview"), *zip(range(count), itertools.cycle(texts))])
-            used = peak("--overviews", f"{folder}/films.csv", "--models", models, "--out", f"{folder}/overviews-{count}.csv")
-            print(f"{count:>9,} overviews: {used:,.0f} MB", flush=True)
+            show_peak("overviews", count, table, models)
         for count in posters:
-            Path(folder, "posters").mkdir(exist_ok=True)
-            for number, file in zip(range(count), itertools.cycle(files)):
-                link = Path(folder, "posters", f"{number:07}{file.suffix}")
-                if not link.exists():
-                    os.symlink(file.resolve(), link)
-            used = peak("--posters", f"{folder}/posters", "--models", models, "--out", f"{folder}/posters-{count}.csv")
-            print(f"{count:>9,} posters: {used:,.0f} MB", flush=True)
+            links = Path(folder, f"posters-{count}")
+            links.mkdir()
+            for number, poster in zip(range(count), itertools.cycle(files)):
+                (links / f"{number:07}{poster.suffix}").symlink_to(poster)
+            show_peak("posters", count, links, models)
 
 
 if __name__ == "__main__":

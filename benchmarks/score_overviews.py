@@ -5,9 +5,11 @@ batches of 32. Both run the same network; ours also writes the CSV.
 """
 
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import click
+import numpy as np
 import pandas as pd
 from keras.layers import TextVectorization
 
@@ -27,9 +29,8 @@ from movie_genres.scoring.rows import RowFormat
 @click.option("--overviews", default="data/films.csv", show_default=True, help="Table with overviews.")
 @click.option("--models", default="released", show_default=True, help="Folder with the trained models.")
 @click.option("--rounds", type=int, default=5, show_default=True, help="How often each way runs, in turn.")
-def main(overviews, models, rounds):
-    files, decisions = choose_models(models, ["overview"])
-    scorer = Models(files, decisions)
+def main(overviews: str, models: str, rounds: int) -> None:
+    scorer = Models(*choose_models(models, ["overview"]))
     network, about = checkpoints.load(Path(models) / "lstm.keras")
     table = Table(Path(overviews))
     column = table.columns[table.find(None, TEXT_COLUMNS)]
@@ -37,12 +38,12 @@ def main(overviews, models, rounds):
                                   output_sequence_length=about["vocabulary"]["max_length"])
     count = len(pd.read_csv(overviews))
 
-    def notebook():
+    def notebook() -> np.ndarray:
         texts = pd.read_csv(overviews)[column].fillna("").map(normalise)
         return network.predict(vectorize(texts.tolist()).numpy().astype("int32"), batch_size=32, verbose=0)
 
     with tempfile.TemporaryDirectory() as folder:
-        def ours():
+        def ours() -> Counter[str]:
             films = Catalogue(None, overviews, None, TableOptions())
             return score_anew(films, count, Path(folder) / "preds.csv", RowFormat(tuple(scorer.genres)), scorer)
 

@@ -5,9 +5,11 @@ Both decode the same files and run the same network; ours also writes the CSV an
 
 import contextlib
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import click
+import numpy as np
 import tensorflow as tf
 from PIL import Image
 
@@ -29,12 +31,12 @@ from movie_genres.scoring.rows import RowFormat
 @click.option("--models", default="models", show_default=True, help="Folder with the trained models.")
 @click.option("--large", type=int, help="Score this many of them, enlarged to JPEGs of 2000x3000 pixels.")
 @click.option("--rounds", type=int, default=5, show_default=True, help="How often each way runs, in turn.")
-def main(posters, models, large, rounds):
+def main(posters: str, models: str, large: int | None, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         measure(large_posters(posters, folder, large) if large else posters, models, rounds)
 
 
-def large_posters(posters, folder, count):
+def large_posters(posters: str, folder: str, count: int) -> str:
     """Writes enlarged copies of posters, JPEGs of 2000x3000 pixels."""
     for number, file in zip(range(count), sorted(Path(posters).iterdir())):
         with contextlib.suppress(OSError), Image.open(file) as small:
@@ -43,27 +45,26 @@ def large_posters(posters, folder, count):
     return folder
 
 
-def measure(posters, models, rounds):
+def measure(posters: str, models: str, rounds: int) -> None:
     items = [Entry(film_id, poster) for film_id, poster in list_posters(posters, Caps().bytes)]
     scorer = Models(*choose_models(models, ["poster"]), Request.batch_size)
     network, about = checkpoints.load(Path(models) / "cnn.keras")
     paths = [item.poster.name for item in items]
 
-    def load(path):
+    def load(path: tf.Tensor) -> tf.Tensor:
         image = tf.io.decode_jpeg(tf.io.read_file(path), channels=3)
         return tf.cast(tf.image.resize(image, about["image_size"]), tf.uint8)
 
-    def bare():
+    def bare() -> np.ndarray:
         dataset = tf.data.Dataset.from_tensor_slices(paths).map(load, num_parallel_calls=tf.data.AUTOTUNE)
         # It ends at the first damaged file: these are left out, as ours alone reports them.
         return network.predict(dataset.ignore_errors().batch(Request.batch_size).prefetch(tf.data.AUTOTUNE), verbose=0)
 
     with tempfile.TemporaryDirectory() as folder:
-        def ours(loaded):
+        def ours(loaded: Models) -> Counter[str]:
             return score_anew(items, len(items), Path(folder) / "preds.csv", RowFormat(tuple(loaded.genres)), loaded)
 
-        failed = failed_in(ours(scorer))
-        assert len(bare()) + failed == len(items)
+        assert len(bare()) + failed_in(ours(scorer)) == len(items)
         use_mixed_precision()  # only from here on: what is compiled before stays as it is
         halved = Models(*choose_models(models, ["poster"]), Request.batch_size)
         ours(halved)

@@ -5,6 +5,7 @@ of its own, so that both together tell more than either, and neither tells all. 
 damaged poster or another film's overview, as in real data.
 """
 
+import dataclasses
 import math
 import random
 from pathlib import Path
@@ -128,7 +129,6 @@ def _background(hue: float, lightness: float, rng: random.Random) -> Image.Image
 
 def _draw_motif(draw: ImageDraw.ImageDraw, motif: str, ink: str, rng: random.Random) -> None:
     x, y, size = rng.uniform(20, 60), rng.uniform(25, 75), rng.uniform(10, 20)
-    box = (x - size, y - size, x + size, y + size)
     if motif == "circles":
         for _ in range(5):
             cx, cy, radius = rng.uniform(5, 75), rng.uniform(5, 90), rng.uniform(3, 8)
@@ -146,7 +146,7 @@ def _draw_motif(draw: ImageDraw.ImageDraw, motif: str, ink: str, rng: random.Ran
             left = x - size * 1.5 + k * size * 0.75
             draw.polygon([(left, y - size), (left + size * 0.7, y - size), (left + size * 0.35, y + size)], fill=ink)
     elif motif == "planet":
-        draw.ellipse(box, fill=ink)
+        draw.ellipse((x - size, y - size, x + size, y + size), fill=ink)
         draw.arc((x - size * 1.7, y - size * 0.5, x + size * 1.7, y + size * 0.5), 0, 360, fill=ink, width=3)
     elif motif == "cactus":
         draw.rectangle((x - size * 0.2, y - size, x + size * 0.2, y + size), fill=ink)
@@ -189,10 +189,10 @@ def make_films(count: int, seed: int) -> list[tuple[Film, Image.Image | None]]:
         made.append((film, draw_poster(film, rng)))
     for number in rng.sample(range(count), 12):  # gaps as in real data
         film, poster = made[number]
-        made[number] = (film, None) if number % 2 else (Film(film.id, film.title, film.year, "", film.genres), poster)
+        made[number] = (film, None) if number % 2 else (dataclasses.replace(film, overview=""), poster)
     first, second = rng.sample([number for number, (film, _) in enumerate(made) if film.overview], 2)
     film, poster = made[second]
-    made[second] = (Film(film.id, film.title, film.year, made[first][0].overview, film.genres), poster)
+    made[second] = (dataclasses.replace(film, overview=made[first][0].overview), poster)
     return made
 
 
