@@ -22,15 +22,15 @@ def in_options(text: str, option_of: Callable[[str], str | None]) -> str:
     return re.sub(r"`(\w+)`", lambda found: option_of(found[1]) or found[0], text)
 
 
-def explain(error: BaseException, option_of: Callable[[str], str] = str) -> str:
-    """The message of an error, with what to do about it. `option_of` gives what sets a setting, by its name."""
+def explain(error: BaseException, option_of: Callable[[str], str | None] = lambda setting: None) -> str:
+    """The message of an error, with what to do about it. `option_of`: the option for a setting, if there is one."""
     if isinstance(error, SettingError):
-        return f"{option_of(error.setting)}: {in_options(error.problem, option_of)}"
+        return f"{option_of(error.setting) or error.setting}: {in_options(error.problem, option_of)}"
     parts = [str(error) or type(error).__name__]
     if isinstance(error, MissingPackageError):
         parts.append(f"Install it with: pip install 'movie-genres[{error.extra}]'")
-    if isinstance(error, InputError) and error.setting:
-        parts.append(f"Name it with {option_of(error.setting)}.")
+    if isinstance(error, InputError) and error.setting and (option := option_of(error.setting)):
+        parts.append(f"Name it with {option}.")
     if isinstance(error, UserError) and error.remedy:
         parts.append(ADVICE[error.remedy])
     return " ".join(parts)

@@ -96,7 +96,7 @@ def reporting(command: click.Command, tell: Callable[[str], object] = say, inter
         tell(interrupted)
         sys.exit(INTERRUPTED)
     except tuple(EXIT_CODES) as error:
-        tell(f"Error: {explain(error, lambda setting: options_of(command).get(setting, setting))}")
+        tell(f"Error: {explain(error, options_of(command).get)}")
         sys.exit(next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind)))
 
 

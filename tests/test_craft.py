@@ -52,6 +52,8 @@ def test_modules_and_functions_are_short(file):
 @pytest.mark.parametrize("error, expected", [
     (UserError("a: b.", Remedy.TUNE), "a: b. Run: dvc repro tune"),
     (InputError("t.csv", "a", "b", setting="id_column"), "t.csv: expected a; found b. Name it with --ID."),
+    (InputError("t.csv", "a", "b", setting="encoding"), "t.csv: expected a; found b."),
+    (SettingError("devices", "one", "two"), "devices: expected one; found two."),
     (InputError("t.csv", "a", "b", "Mend it."), "t.csv: expected a; found b. Mend it."),
     (SettingError("num_shards", "one", "two"), "--NUM: expected one; found two."),
     (MissingPackageError("Parquet", "pyarrow", "parquet"),
