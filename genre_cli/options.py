@@ -19,7 +19,7 @@ class Names(click.ParamType):
         return value if isinstance(value, tuple) else tuple(value.split(",")) if value else ()
 
 
-class Listed(click.Option):
+class SectionedOption(click.Option):
     """An option that stands in a section of the help."""
 
     section: str
@@ -31,7 +31,7 @@ class SectionedCommand(Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         sections: dict[str, list[tuple[str, str]]] = {}
         for param in self.params:
-            if isinstance(param, Listed) and (record := param.get_help_record(ctx)):
+            if isinstance(param, SectionedOption) and (record := param.get_help_record(ctx)):
                 sections.setdefault(param.section, []).append(record)
         for title, records in sections.items():
             with formatter.section(title):
@@ -46,14 +46,14 @@ def options_for(*groups: type) -> list[click.Parameter]:
             for setting in settings]
 
 
-def _option(setting: Setting, others: dict[str, str], name: str) -> Listed:
+def _option(setting: Setting, others: dict[str, str], name: str) -> SectionedOption:
     about, default = setting.option, setting.default
     default = ",".join(default) if isinstance(default, tuple) else default
     given = {"required": True} if default is dataclasses.MISSING else {"default": default}
     shown = about.default and in_options(about.default, others.get)
-    option = Listed([name], type=_type(setting.kind, about), is_flag=setting.kind is bool, metavar=about.metavar, **given,
-                    show_default=shown or (default is not None and setting.kind is not bool),
-                    help=in_options(about.help, others.get))
+    option = SectionedOption([name], type=_type(setting.kind, about), is_flag=setting.kind is bool, metavar=about.metavar,
+                             show_default=shown or (default is not None and setting.kind is not bool),
+                             help=in_options(about.help, others.get), **given)
     option.section = about.section
     return option
 

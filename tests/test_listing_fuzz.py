@@ -28,7 +28,7 @@ from movie_genres.base.errors import InputError, one_line
 from movie_genres.data.reading import TableOptions
 from movie_genres.data.tables import Table
 from movie_genres.inputs.posters import PosterError
-from movie_genres.scoring.archives import counts
+from movie_genres.scoring.archives import may_be_poster
 from movie_genres.scoring.catalogue import read_overviews
 from movie_genres.scoring.listing import list_posters
 
@@ -95,7 +95,7 @@ def make_zip(generator):
             info.compress_type = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)[generator.integers(3)]
             info.external_attr = (0, stat.S_IFREG, stat.S_IFLNK, stat.S_IFIFO)[generator.integers(4)] << 16
             archive.writestr(info, (GOOD, b"", bytes(2000))[generator.integers(3)])
-    return file.getvalue(), sum(not name.endswith("/") and counts(name) for name in names)
+    return file.getvalue(), sum(not name.endswith("/") and may_be_poster(name) for name in names)
 
 
 def make_tar(generator):
@@ -111,7 +111,8 @@ def make_tar(generator):
             info.size = len(content)
             if info.size or info.type not in b"Vz":
                 archive.addfile(info, io.BytesIO(content))
-                rows += counts(name.rstrip("/")) and not info.isdir() and not (info.type == b"\0" and name.endswith("/"))
+                is_folder = info.isdir() or (info.type == b"\0" and name.endswith("/"))
+                rows += may_be_poster(name.rstrip("/")) and not is_folder
     compress = (bytes, gzip.compress, bz2.compress, lzma.compress)[generator.integers(4)]
     return file.getvalue() if compress is bytes else compress(file.getvalue()), rows
 

@@ -120,7 +120,7 @@ def id_of(name: str) -> str:
     return os.path.splitext(name)[0].replace(os.sep, "/")
 
 
-def counts(name: str) -> bool:
+def may_be_poster(name: str) -> bool:
     """Whether a file may be a poster: `.DS_Store` is none."""
     name = os.path.basename(name)
     return not name.startswith(".") or name.lower().endswith(SUFFIXES)
@@ -154,7 +154,7 @@ def in_zip(path: str) -> Listed:
     with _whole_archive(path):
         stamp = stamp_file(path)
         for number, member in enumerate(_open_zip(path, stamp).infolist()):
-            if not member.is_dir() and counts(name := member.filename):
+            if not member.is_dir() and may_be_poster(name := member.filename):
                 yield id_of(name), ZipPoster(f"{path}/{name}", path, number, f"{member.CRC:x} {member.file_size}", stamp)
 
 
@@ -173,7 +173,7 @@ def in_tar(path: str, max_bytes: int) -> Listed:
             stream.header_bytes = 0
             if member.size < 0:
                 raise tarfile.ReadError("a negative size")
-            if member.isdir() or not counts(member.name):
+            if member.isdir() or not may_be_poster(member.name):
                 continue
             name = f"{path}/{member.name}"
             poster: PosterSource

@@ -14,7 +14,7 @@ from movie_genres.data.parquet import PARQUET_MAGIC, TABLE_SUFFIXES, ParquetTabl
 from movie_genres.data.reading import TableOptions
 from movie_genres.data.tables import ID_COLUMNS, POSTER_COLUMNS, AnyTable
 from movie_genres.inputs.posters import SUFFIXES, is_picture
-from movie_genres.scoring.archives import COMPRESSIONS, TAR_SUFFIXES, ZIP_MAGIC, counts, id_of, in_tar, in_zip, is_tar
+from movie_genres.scoring.archives import COMPRESSIONS, TAR_SUFFIXES, ZIP_MAGIC, id_of, in_tar, in_zip, is_tar, may_be_poster
 from movie_genres.scoring.poster_sources import FailedPoster, Listed, LoadedPoster, LocalPoster, RemotePoster, poster_at
 
 WILDCARDS = re.compile(r"[*?\[]")
@@ -93,7 +93,7 @@ def _in_folder(folder: str, root: str | None, inside: str = "") -> Listed:
         path = os.path.join(inside, name)
         if is_folder:
             yield from _in_folder(folder, root, path)
-        elif not leads_to_folder and counts(name):
+        elif not leads_to_folder and may_be_poster(name):
             yield id_of(path), LocalPoster(os.path.join(folder, path), root)
 
 
@@ -223,7 +223,7 @@ def _remote(url: str, access: Access) -> Listed:
     wildcard = _wildcard_in(path)
     base = path if wildcard is None else os.path.dirname(path[:wildcard])
     for name, about in sorted(found.items()):
-        if about.get("type", "file") == "file" and counts(name):
+        if about.get("type", "file") == "file" and may_be_poster(name):
             version = " ".join(str(about.get(key, "")) for key in ("size", "mtime", "LastModified", "ETag"))
             inside = name[len(base):].lstrip("/") or os.path.basename(name)
             yield id_of(inside), RemotePoster(store.unstrip_protocol(name), version, trusted)
