@@ -10,7 +10,7 @@ from typing import Any
 from movie_genres.base.errors import InputError
 
 UNKNOWN_GENRES = ("n/a", "na", "none", "unknown", "(no genres listed)")
-MAX_CELL = 100_000  # characters of a list; parsing takes a hundred times as much memory
+MAX_LIST = 100_000  # characters of a list; parsing takes a hundred times as much memory
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
 
 
@@ -60,7 +60,7 @@ class Genres:
 
 def _parse_list(cell: str) -> Sequence[Any] | None:
     """A list, or None where it cannot be read."""
-    if len(cell) > MAX_CELL:
+    if len(cell) > MAX_LIST:
         return None
     for parse in (json.loads, ast.literal_eval):
         try:
