@@ -66,7 +66,7 @@ def read_options(params: Path, section: str, options_class: type[Options]) -> Op
 def read_encoders(params: Path, options_class: Any) -> dict[str, Any]:
     """Reads the section `encoders`, each entry completed by `encoder_defaults` for its modality, into a class or a union."""
     defaults, named = (read_options(params, section, dict[str, dict]) for section in ("encoder_defaults", "encoders"))
-    return {name: _checked(params, f"encoders.{name}", defaults.get(given.get("modality", ""), {}) | given, options_class)
+    return {name: _checked(params, f"encoders.{name}", defaults.get(str(given.get("modality")), {}) | given, options_class)
             for name, given in named.items()}
 
 
@@ -74,7 +74,7 @@ def _checked(params: Path, section: str, content: object, options_class: type[Op
     try:
         return TypeAdapter(options_class).validate_python(content)
     except ValidationError as error:
-        problems = (f"{section}.{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
+        problems = (f"{'.'.join(map(str, (section, *problem['loc'])))}: {problem['msg']}" for problem in error.errors())
         raise click.UsageError(f"{params}: " + "; ".join(problems)) from None
 
 

@@ -142,6 +142,7 @@ DEFAULTS = (REPOSITORY / "params.yaml").read_text().partition("encoders: {}")[2]
     ("{}", 0, "no encoders are named"),
     ("{cnn: {modality: poster, preset: x}}", 2, "expected other names in the section encoders; found cnn"),
     ("{x: {modality: poster}}", 2, "encoders.x.poster.preset: Field required"),
+    ("{x: {modality: [poster], preset: x}}", 2, "encoders.x: Input tag"),
 ])
 def test_the_stage_checks_its_section(tmp_path, run, small_data, section, code, message):
     (tmp_path / "params.yaml").write_text(f"encoders: {section}\n" + DEFAULTS)

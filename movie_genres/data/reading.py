@@ -10,7 +10,7 @@ HTTP = ("http", "https")
 
 @dataclass(frozen=True)
 class TableOptions:
-    """How to read tables; None: see `tables.Table` and `tables.Columns.find`."""
+    """How to read tables; None: see `tables.Table` and `tables.AnyTable.find`."""
 
     id_column: Annotated[str | None, Option("Input", "Column with the film's id.", metavar="NAME")] = None
     text_column: Annotated[str | None, Option("Input", "Column with the overview.", metavar="NAME")] = None

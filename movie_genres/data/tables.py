@@ -131,7 +131,7 @@ class Table(AnyTable):
             except UnicodeError as error:
                 found = f"byte 0x{error.object[error.start]:02x}" if isinstance(error, UnicodeDecodeError) else str(error)
                 raise InputError(self.path, f"text in {self._encoding.upper().removesuffix('-SIG')}", found,
-                                 "Save the table as UTF-8, or name its encoding.", setting="encoding") from None
+                                 "Save the table as UTF-8, or find out its encoding.", setting="encoding") from None
 
     def _lines(self, file: io.TextIOWrapper, size: list[int]) -> Iterator[str]:
         """The lines of a file, while those of one row, which `size[0]` counts, are not too many characters."""

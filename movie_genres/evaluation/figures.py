@@ -56,7 +56,7 @@ class Candidate(NamedTuple):
     thresholds: Floats | None = None
     alone: Mapping[str, Floats] = {}
 
-    def decide(self, threshold: float) -> NDArray[np.bool_]:
+    def genres_at(self, threshold: float) -> NDArray[np.bool_]:
         """Which genres it names: at the tuned thresholds, or else at this one."""
         return self.probabilities >= (threshold if self.thresholds is None else self.thresholds)
 
@@ -147,7 +147,7 @@ def intervals(comparison: Comparison, options: EvaluateOptions) -> pd.DataFrame:
     samples = [rng.integers(0, len(labels), len(labels)) for _ in range(options.resamples)]
     lines = []
     for name, candidate in comparison.candidates.items():
-        probabilities, decided = candidate.probabilities, candidate.decide(options.threshold)
+        probabilities, decided = candidate.probabilities, candidate.genres_at(options.threshold)
         values, *resampled = [
             {**measures.of_probabilities(labels[rows], probabilities[rows], comparison.base_rates, options.precision),
              **measures.of_decisions(labels[rows], decided[rows])} for rows in (np.arange(len(labels)), *samples)]
@@ -163,7 +163,7 @@ def per_genre(comparison: Comparison, genres: Sequence[str], threshold: float) -
     """
     columns = {"genre": list(genres), "support": comparison.labels.sum(axis=0).astype(int)}
     for name, candidate in comparison.candidates.items():
-        by_genre = zip(*metrics.counts(comparison.labels, candidate.decide(threshold)))
+        by_genre = zip(*metrics.counts(comparison.labels, candidate.genres_at(threshold)))
         scores = [metrics.precision_recall_f1(*of_genre) for of_genre in by_genre]
         for metric, values in zip(("precision", "recall", "f1"), zip(*scores)):
             columns[f"{name}.{metric}"] = [metrics.rounded(value) for value in values]
