@@ -102,6 +102,8 @@ def _matching(pattern: str, access: Access) -> Listed:
     rest = pattern[len(base):].lstrip(os.sep)
     hidden = re.compile(r"(^|/)\.(?!\.?(/|$))")
     try:
+        if any("**" in part and part != "**" for part in rest.split(os.sep)):  # from Python 3.13 on, a plain `*`
+            raise ValueError("`**` stands for whole folders")
         # Not the module `glob`, whose `**` follows links to folders, and so goes round in circles.
         found = {str(path) for path in Path(base).glob(rest) if not os.path.isdir(path)}
     except (OSError, ValueError, NotImplementedError, IndexError, re.error) as error:
