@@ -148,6 +148,8 @@ def fetch(url: str, access: Access, max_bytes: int) -> bytes:
 
 def _asked(access: Access, function: Callable[[*Ts], T], *arguments: *Ts) -> T:
     """What a function answers `within` the time-out, after some retries where it fails with what may pass."""
+    import fsspec  # noqa: F401  its import is not on the clock
+
     attempt = 0
     while True:
         try:
