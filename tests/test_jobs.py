@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 import subprocess
@@ -320,6 +321,16 @@ def test_damaged_settings_are_refused_until_told_to_start_anew(tmp_path, content
         score(tmp_path / "p.csv")
     assert refused.value.remedy is Remedy.SCORE_ANEW
     assert score(tmp_path / "p.csv", overwrite=True) == {"ok": 10}
+
+
+def test_settings_that_lack_one_without_a_value_are_other_settings(tmp_path):
+    interrupt(tmp_path / "p.csv")
+    file = tmp_path / "p.csv.job" / "job.json"
+    content = json.loads(file.read_text())
+    assert content.pop("retried") is None
+    file.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="begun with retried None"):
+        score(tmp_path / "p.csv")
 
 
 @pytest.mark.parametrize("parts", [False, True])

@@ -124,7 +124,8 @@ def _earlier(files: JobFiles, settings: Settings) -> Record:
 
 
 def _refusal(files: JobFiles, made_with: Settings, given: Settings, what: str) -> UserError:
-    key = next(key for key in {**given, **made_with} if given.get(key) != made_with.get(key))
+    missing = object()  # unlike a key whose value is None
+    key = next(key for key in {**given, **made_with} if given.get(key, missing) != made_with.get(key, missing))
     return UserError(f"{files.out}: begun with {key} {made_with.get(key)!r}; found {given.get(key)!r}. That is what {what} "
                      "is bound to.", Remedy.SAME_OR_ANEW)
 
