@@ -48,7 +48,7 @@ data: | .venv/ready
 released: | .venv/ready
 	dvc pull released
 
-.venv/ready: setup.cfg constraints.txt pyproject.toml
+.venv/ready: setup.cfg constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 		{ echo "Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is `$(PYTHON) --version`. Use: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv

@@ -19,8 +19,6 @@ from stages.parent import end_with_dvc
 Command = TypeVar("Command", bound=Callable[..., Any])
 Options = TypeVar("Options")
 
-FILE = click.Path(dir_okay=False, path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
 EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -42,17 +40,13 @@ answers_option = _input("--answers", "answers", "Folder with what the trained mo
 
 def training_outputs(name: str) -> Callable[[Command], Command]:
     """The options for what a training of the model `name` writes: the fields of `outputs.Outputs`."""
-    def add(command: Command) -> Command:
-        for option, kind, default, text in (
-                ("--live", FOLDER, f"live/{name}", "Folder for DVCLive, if the parameters ask for it."),
-                ("--state", FOLDER, f"state/{name}", "Folder for what an interrupted training goes on from."),
-                ("--out", FOLDER, f"answers/{name}", "Folder for what the model says of all films."),
-                ("--metrics", FILE, f"metrics/{name}.json", "The best epoch's figures, to write."),
-                ("--history", FILE, f"history/{name}.csv", "The epochs' figures, to write."),
-                ("--model", FILE, f"models/{name}.keras", "The checkpoint to write.")):
-            command = click.option(option, type=kind, default=default, show_default=True, help=text)(command)
-        return command
-    return add
+    options = (path_option("--model", f"models/{name}.keras", "The checkpoint to write."),
+               path_option("--history", f"history/{name}.csv", "The epochs' figures, to write."),
+               path_option("--metrics", f"metrics/{name}.json", "The best epoch's figures, to write."),
+               path_option("--out", f"answers/{name}", "Folder for what the model says of all films.", folder=True),
+               path_option("--state", f"state/{name}", "Folder for what an interrupted training goes on from.", folder=True),
+               path_option("--live", f"live/{name}", "Folder for DVCLive, if the parameters ask for it.", folder=True))
+    return lambda command: functools.reduce(lambda done, option: option(done), reversed(options), command)
 
 
 def read_options(params: Path, section: str, options_class: type[Options]) -> Options:

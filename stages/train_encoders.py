@@ -6,21 +6,18 @@ from pathlib import Path
 import click
 
 from movie_genres.models.backend import import_tensorflow
-from stages.common import FOLDER, params_option, posters_option, prepared_option, read_encoders, read_options, running
+from stages.common import params_option, path_option, posters_option, prepared_option, read_encoders, read_options, running
 
 
 @click.command(help=__doc__)
 @prepared_option
 @posters_option
-@click.option("--models", type=FOLDER, default="models/encoders", show_default=True, help="Folder for the models.")
-@click.option("--history", type=FOLDER, default="history/encoders", show_default=True, help="Folder for epochs' figures.")
-@click.option("--metrics", type=FOLDER, default="metrics/encoders", show_default=True, help="Folder for the best figures.")
-@click.option("--out", type=FOLDER, default="answers/encoders", show_default=True,
-              help="Folder for what the models say of all films.")
-@click.option("--state", type=FOLDER, default="state/encoders", show_default=True,
-              help="Folder for what an interrupted training goes on from.")
-@click.option("--live", type=FOLDER, default="live/encoders", show_default=True,
-              help="Folder for DVCLive, if the parameters ask for it.")
+@path_option("--models", "models/encoders", "Folder for the models.", folder=True)
+@path_option("--history", "history/encoders", "Folder for epochs' figures.", folder=True)
+@path_option("--metrics", "metrics/encoders", "Folder for the best figures.", folder=True)
+@path_option("--out", "answers/encoders", "Folder for what the models say of all films.", folder=True)
+@path_option("--state", "state/encoders", "Folder for what an interrupted training goes on from.", folder=True)
+@path_option("--live", "live/encoders", "Folder for DVCLive, if the parameters ask for it.", folder=True)
 @params_option
 def main(prepared: Path, posters: Path, models: Path, history: Path, metrics: Path, out: Path, state: Path, live: Path,
          params: Path) -> None:

@@ -13,7 +13,8 @@ from conftest import image_bytes
 
 from movie_genres.base.errors import InputError, MissingPackageError
 from movie_genres.base.files import open_regular
-from movie_genres.data.access import Access, NotAllowedError, _is_public, check_place, fetch, local_path, open_binary, within
+from movie_genres.data.access import NotAllowedError, _is_public, check_place, fetch, local_path, open_binary, within
+from movie_genres.data.reading import Access
 from movie_genres.data.tables import Table
 from movie_genres.inputs.posters import PosterError
 from movie_genres.scoring.listing import list_posters

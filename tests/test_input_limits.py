@@ -18,9 +18,8 @@ import pytest
 from conftest import image_bytes
 
 from movie_genres.base.errors import InputError
-from movie_genres.data.access import Access
 from movie_genres.data.parquet import open_table
-from movie_genres.data.reading import TableOptions
+from movie_genres.data.reading import Access, TableOptions
 from movie_genres.data.tables import MAX_CELL, MAX_COLUMNS, MAX_ROW, Table
 from movie_genres.inputs.posters import PosterError, decode_poster, read_file
 from movie_genres.scoring.archives import MAX_HEADERS

@@ -6,7 +6,8 @@ import pytest
 from conftest import image_bytes, noise_bytes
 from PIL import Image
 
-from movie_genres.inputs.posters import Caps, PosterError, decode_poster, read_poster
+from movie_genres.inputs.caps import Caps
+from movie_genres.inputs.posters import PosterError, decode_poster, read_poster
 
 RED = (200, 40, 40)
 

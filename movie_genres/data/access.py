@@ -24,7 +24,6 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 TablePath = str | Path | zipfile.Path  # text may be a URL
 
-
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 NAMED_BY_USER = Access(private_hosts=True)  # what stands on the command line is what its user wants
 
@@ -215,4 +214,3 @@ def _fetched(url: str, access: Access) -> IO[bytes]:
 def is_special(member: zipfile.ZipInfo) -> bool:
     """Whether it is a link, a device or the like, as archivers on Unix say it."""
     return stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG)
-

@@ -6,8 +6,8 @@ from typing import Any
 
 from movie_genres.base.errors import InputError, MissingPackageError
 from movie_genres.base.files import is_of_machine
-from movie_genres.data.access import NAMED_BY_USER, Access, TablePath, open_binary
-from movie_genres.data.reading import TableOptions
+from movie_genres.data.access import NAMED_BY_USER, TablePath, open_binary
+from movie_genres.data.reading import Access, TableOptions
 from movie_genres.data.tables import MAX_CELL, AnyTable, Table, cut
 
 PARQUET_MAGIC, PARQUET_SUFFIX = b"PAR1", ".parquet"

@@ -15,7 +15,8 @@ from typing import IO, Any
 
 from movie_genres.base.errors import InputError
 from movie_genres.base.files import reason_of
-from movie_genres.data.access import NAMED_BY_USER, Access, TablePath, open_binary
+from movie_genres.data.access import NAMED_BY_USER, TablePath, open_binary
+from movie_genres.data.reading import Access
 
 ID_COLUMNS = ("id", "film_id", "movie_id", "imdb_id", "imdbid", "tconst", "filename", "file")
 TEXT_COLUMNS = ("overview", "plot", "plot_outline", "description", "synopsis", "summary", "text")

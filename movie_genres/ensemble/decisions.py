@@ -1,4 +1,4 @@
-"""Turns probabilities into calibrated ones, and these into decisions; both are fitted on validation films only."""
+"""Turns probabilities into calibrated ones, and these into decisions, as `evaluation.tuning` fits them."""
 
 import hashlib
 import json

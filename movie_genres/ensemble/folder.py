@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from movie_genres.base.errors import InputError, Remedy, SettingError, one_line
 from movie_genres.base.files import file_digest, read_small
-from movie_genres.base.options import first_problem
+from movie_genres.base.options import STRICT, first_problem
 from movie_genres.inputs.modality import BOTH, MODALITIES, OVERVIEW, POSTER
 from movie_genres.models import checkpoints
 
@@ -62,7 +62,7 @@ def _model_file(path: Path) -> ModelFile:
 class Release(BaseModel):
     """The content of `release.json`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = STRICT
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
     version: Annotated[str, Field(min_length=1, max_length=100)]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from movie_genres.ensemble.decisions import Decisions
 from movie_genres.ensemble.folder import FUSION, ModelFile
-from movie_genres.inputs.modality import BOTH, MODALITIES, FilmArrays
+from movie_genres.inputs.modality import BOTH, FilmArrays
 from movie_genres.models.answers import Floats, Rows
 from movie_genres.models.network import BATCH_SIZE, Network, fusion_inputs, run_fusion
 
@@ -24,10 +24,6 @@ class Models:
         self.networks = {name: network for name, network in networks.items() if network.modality is not None}
         self.fusion, self.decisions = networks.get(FUSION), decisions
         self.genres: list[str] = next(iter(networks.values())).metadata["genres"]  # the order of all probabilities
-
-    def of_modality(self, modality: str) -> dict[str, Network]:
-        """The networks of a modality, by name."""
-        return {name: network for name, network in self.networks.items() if network.modality == modality}
 
     def predict(self, count: int, films: Mapping[str, FilmArrays]) -> dict[str, Floats]:
         """Probabilities of `count` films by each model, as it gives them; `films` are what each network takes, by its name.
@@ -55,9 +51,9 @@ class Models:
             that no model has anything to go by; thresholds are 0.5 where none are tuned.
         """
         answers = self.predict(count, films)
-        shown: dict[str, NDArray[np.bool_]] = {
-            modality: np.any([films[name].present for name in self.of_modality(modality)], axis=0)
-            for modality in MODALITIES if self.of_modality(modality)}
+        shown: dict[str, NDArray[np.bool_]] = {}  # by modality: whether a network of it has something to go by
+        for name, network in self.networks.items():
+            shown[str(network.modality)] = shown.get(str(network.modality), False) | films[name].present
         both = np.all(list(shown.values()), axis=0) & (len(shown) > 1)
         probabilities, thresholds = np.full((2, count, len(self.genres)), np.nan)
         for films_like_it, ranking in self.decisions.ranking.items():
@@ -67,4 +63,3 @@ class Models:
                 decision = self.decisions.of(name, len(self.genres), films_like_it)
                 probabilities[lines], thresholds[lines] = decision.calibrate(answers[name][lines]), decision.thresholds
         return probabilities, thresholds
-

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from movie_genres.base.errors import InputError, MissingPackageError, Remedy
-from movie_genres.base.files import SMALL, is_of_machine, open_regular, replacing
+from movie_genres.base.files import SMALL, open_regular, reason_of, replacing
 from movie_genres.base.options import first_problem
 from movie_genres.inputs.modality import Modality
 
@@ -140,9 +140,7 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
     except ValidationError as error:
         raise InputError(path, EXPECTED, first_problem(error), AGAIN) from None
     except OSError as error:
-        if is_of_machine(error):
-            raise
-        raise InputError(path, EXPECTED, error.strerror or str(error), AGAIN) from None
+        raise InputError(path, EXPECTED, reason_of(error), AGAIN) from None
     except _DAMAGED as error:
         raise InputError(path, EXPECTED, str(error), AGAIN) from None
     if metadata["format"] != FORMAT:

@@ -22,7 +22,7 @@ from movie_genres.models import checkpoints
 from movie_genres.models.answers import Answers, Floats, Rows, save_answers
 from movie_genres.models.layers import AttentionFusion, Blend, GatedFusion, film_kind, log_odds, predictions
 from movie_genres.models.metrics import binary_cross_entropy
-from movie_genres.models.network import Arrays, Network, answers_input, fusion_inputs, run_fusion
+from movie_genres.models.network import BATCH_SIZE, Arrays, Network, answers_input, fusion_inputs, run_fusion
 from movie_genres.training.batches import Batch, draw, shuffled
 from movie_genres.training.loop import Data, train
 from movie_genres.training.options import TrainingOptions
@@ -169,7 +169,7 @@ def _head_data(prepared: Prepared, rows: Rows, validation: Rows, below: Below, o
     return Data(
         batches=batches,
         steps=len(in_order(rows, options.batch_size)),
-        validation=lambda: (head_inputs(below.inputs(batch)) for batch in in_order(validation, 128)),
+        validation=lambda: (head_inputs(below.inputs(batch)) for batch in in_order(validation, BATCH_SIZE)),
         labels=prepared.labels[validation],
         signature=({name: tf.TensorSpec((None, size), tf.float32) for name, size in sizes.items()},
                    tf.TensorSpec((None, len(prepared.genres)), tf.float32)),

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from movie_genres.data.access import NAMED_BY_USER, Access, TablePath
+from movie_genres.data.access import NAMED_BY_USER, TablePath
 from movie_genres.data.parquet import open_table
-from movie_genres.data.reading import TableOptions
+from movie_genres.data.reading import Access, TableOptions
 from movie_genres.data.tables import ID_COLUMNS, TEXT_COLUMNS
 from movie_genres.scoring.listing import list_posters
 from movie_genres.scoring.poster_sources import Listed, LocalPoster, PosterSource

@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from movie_genres.base.errors import InputError, MissingPackageError
-from movie_genres.base.files import is_below, is_of_machine, open_regular
-from movie_genres.data.access import HTTP, Access, describe, is_url, list_remote, local_path
+from movie_genres.base.files import is_below, is_of_machine, open_regular, reason_of
+from movie_genres.data.access import describe, is_url, list_remote, local_path
 from movie_genres.data.parquet import PARQUET_MAGIC, TABLE_SUFFIXES, ParquetTable, open_table
-from movie_genres.data.reading import TableOptions
+from movie_genres.data.reading import HTTP, Access, TableOptions
 from movie_genres.data.tables import ID_COLUMNS, POSTER_COLUMNS, AnyTable
 from movie_genres.inputs.posters import SUFFIXES, is_picture
 from movie_genres.scoring.archives import COMPRESSIONS, TAR_SUFFIXES, ZIP_MAGIC, id_of, in_tar, in_zip, is_tar, may_be_poster
@@ -85,9 +85,7 @@ def _in_folder(folder: str, root: str | None, inside: str = "") -> Listed:
             found = sorted((entry.name, entry.is_dir(follow_symlinks=False),
                             entry.is_symlink() and os.path.isdir(entry.path)) for entry in entries)
     except OSError as error:
-        if is_of_machine(error):
-            raise
-        raise InputError(error.filename, "a readable folder", error.strerror or str(error),
+        raise InputError(error.filename, "a readable folder", reason_of(error),
                          "Change its permissions, or move it away.") from None
     for name, is_folder, leads_to_folder in found:
         path = os.path.join(inside, name)
@@ -126,9 +124,7 @@ def _in_file(path: str, max_bytes: int, options: TableOptions, access: Access) -
             file.seek(0)
             picture = not tar and is_picture(file.read(max_bytes))
     except OSError as error:
-        if is_of_machine(error):
-            raise
-        raise InputError(path, "a readable file", error.strerror or str(error)) from None
+        raise InputError(path, "a readable file", reason_of(error)) from None
     if picture or (lower.endswith(SUFFIXES) and not tar and not zipped):
         return iter([(id_of(os.path.basename(path)), LocalPoster(path))])
     if tar or (lower.endswith(TAR_SUFFIXES) and not zipped):

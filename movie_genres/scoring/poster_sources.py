@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from movie_genres.base.files import is_below, is_of_machine
-from movie_genres.data.access import Access, NotAllowedError, describe, fetch, is_url
+from movie_genres.data.access import NotAllowedError, describe, fetch, is_url
+from movie_genres.data.reading import Access
 from movie_genres.inputs.posters import PosterError, check_bytes, read_file, stamp_file
 
 
