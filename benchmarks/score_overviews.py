@@ -19,7 +19,7 @@ from movie_genres.data.tables import TEXT_COLUMNS, Table
 from movie_genres.ensemble.decisions import choose_models
 from movie_genres.ensemble.scorer import Models
 from movie_genres.inputs.text import normalise
-from movie_genres.models import checkpoints
+from movie_genres.checkpoints import keras_files
 from movie_genres.scoring.catalogue import Catalogue
 from movie_genres.scoring.engine import score_anew
 from movie_genres.scoring.rows import RowFormat
@@ -31,7 +31,7 @@ from movie_genres.scoring.rows import RowFormat
 @click.option("--rounds", type=int, default=5, show_default=True, help="How often each way runs, in turn.")
 def main(overviews: str, models: str, rounds: int) -> None:
     scorer = Models(*choose_models(models, ["overview"]))
-    network, about = checkpoints.load(Path(models) / "lstm.keras")
+    network, about = keras_files.load(Path(models) / "lstm.keras")
     table = Table(Path(overviews))
     column = table.columns[table.find(None, TEXT_COLUMNS)]
     vectorize = TextVectorization(standardize=None, vocabulary=about["vocabulary"]["tokens"],

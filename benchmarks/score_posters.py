@@ -17,7 +17,7 @@ from benchmarks.timing import compare
 from movie_genres.ensemble.decisions import choose_models
 from movie_genres.ensemble.scorer import Models
 from movie_genres.inputs.caps import Caps
-from movie_genres.models import checkpoints
+from movie_genres.checkpoints import keras_files
 from movie_genres.models.network import use_mixed_precision
 from movie_genres.scoring.catalogue import Entry
 from movie_genres.scoring.engine import failed_in, score_anew
@@ -48,7 +48,7 @@ def large_posters(posters: str, folder: str, count: int) -> str:
 def measure(posters: str, models: str, rounds: int) -> None:
     items = [Entry(film_id, poster) for film_id, poster in list_posters(posters, Caps().bytes)]
     scorer = Models(*choose_models(models, ["poster"]), Request.batch_size)
-    network, about = checkpoints.load(Path(models) / "cnn.keras")
+    network, about = keras_files.load(Path(models) / "cnn.keras")
     paths = [item.poster.name for item in items]
 
     def load(path: tf.Tensor) -> tf.Tensor:

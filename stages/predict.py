@@ -27,19 +27,17 @@ class PredictOptions:
 def main(prepared: Path, models: Path, out: Path, params: Path) -> None:
     with running():
         from movie_genres.ensemble.decisions import choose_models
-        from movie_genres.ensemble.loading import load_models
-        from movie_genres.inputs.prepared import load_prepared
+        from movie_genres.ensemble.scorer import Models
+        from movie_genres.inputs.prepared import read_split
         from movie_genres.scoring.catalogue import Entry
         from movie_genres.scoring.engine import score_anew
         from movie_genres.scoring.poster_sources import LocalPoster
-        from movie_genres.scoring.request import Request
         from movie_genres.scoring.rows import RowFormat
 
         options = read_options(params, "predict", PredictOptions)
-        films = load_prepared(prepared).films.query("split == 'test'")[["id", "poster", "overview"]]
-        items = [Entry(film_id, LocalPoster(poster) if poster else None, overview or None)
-                 for film_id, poster, overview in films.to_numpy().tolist()]
-        loaded = load_models(*choose_models(models), Request.batch_size)
+        items = [Entry(film["id"], LocalPoster(film["poster"]) if film["poster"] else None, film["overview"] or None)
+                 for film in read_split(prepared, "test")]
+        loaded = Models(*choose_models(models))
         out.parent.mkdir(parents=True, exist_ok=True)
         layout = RowFormat(tuple(loaded.genres), top=options.top, threshold=options.threshold)
         statuses = score_anew(items, len(items), out, layout, loaded)

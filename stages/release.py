@@ -19,6 +19,7 @@ REMAKE = ("genre-data import SOURCE --track && dvc repro && "
 @prepared_option
 @path_option("--intervals", "plots/intervals.csv", "The figures with their intervals, output of evaluate.", exists=True)
 @path_option("--out", "released", "Folder to write.", folder=True)
+@path_option("--package", "movie_genres/released", "Folder to write of what the wheel carries.", folder=True)
 @path_option("--card", "MODEL_CARD.md", "The model card to write.")
 @click.option("--name", required=True, help="Name of the release.")
 @click.option("--version", required=True, help="Version of the release.")
@@ -26,11 +27,11 @@ REMAKE = ("genre-data import SOURCE --track && dvc repro && "
 @click.option("--limit", "limits", multiple=True,
               help="A sentence on what was not among the films, such as languages, for the model card. Repeat it.")
 @params_option
-def main(models: Path, prepared: Path, intervals: Path, out: Path, card: Path, name: str, version: str, data: str,
-         limits: tuple[str, ...], params: Path) -> None:
+def main(models: Path, prepared: Path, intervals: Path, out: Path, package: Path, card: Path, name: str, version: str,
+         data: str, limits: tuple[str, ...], params: Path) -> None:
     with running():
         options = read_options(params, "evaluate", EvaluateOptions)
-        decisions = release(models, out, name, version)
+        decisions = release(models, out, package, name, version)
         facts = Facts(name, version, data, limits, REMAKE)
         card.write_text(model_card(facts, load_prepared(prepared), decisions, pd.read_csv(intervals), options), "utf-8")
         size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from movie_genres.models.backend import import_tensorflow
+from movie_genres.checkpoints.backend import import_tensorflow
 from stages.common import params_option, path_option, posters_option, prepared_option, read_encoders, read_options, running
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from movie_genres.models.backend import import_tensorflow
+from movie_genres.checkpoints.backend import import_tensorflow
 from stages.common import overviews_option, params_option, prepared_option, read_options, running, training_outputs
 
 

@@ -12,7 +12,7 @@ import pytest
 from conftest import options_of
 
 from movie_genres.base.errors import InputError
-from movie_genres.models import checkpoints
+from movie_genres.checkpoints import keras_files
 from movie_genres.networks.cnn import CnnOptions, build_cnn
 
 EVIL = "import pathlib; pathlib.Path('evil').touch()"
@@ -22,7 +22,7 @@ EVIL = "import pathlib; pathlib.Path('evil').touch()"
 def good(tmp_path_factory):
     path = tmp_path_factory.mktemp("good") / "m.keras"
     network = build_cnn((16, 16), 3, options_of(CnnOptions, width=4))
-    checkpoints.save(network, path, {"modality": "poster", "genres": ["A", "B", "C"]})
+    keras_files.save(network, path, {"modality": "poster", "genres": ["A", "B", "C"]})
     return path.read_bytes()
 
 
@@ -105,9 +105,9 @@ CASES = {
     "a pickle": lambda data: pickle.dumps(Harmful()),
     "HDF5, as of old Keras": lambda data: altered(data, lambda members: None) and zipfile.ZipFile(io.BytesIO(data)).read(
         "model.weights.h5"),
-    "no metadata": lambda data: altered(data, without(checkpoints.METADATA)),
-    "metadata that is no JSON": lambda data: altered(data, with_member(checkpoints.METADATA, b"{")),
-    "metadata of another format": lambda data: altered(data, with_member(checkpoints.METADATA, b'{"format": 99}')),
+    "no metadata": lambda data: altered(data, without(KEY)),
+    "metadata that is no JSON": lambda data: altered(data, with_member(KEY, b"{")),
+    "metadata of another format": lambda data: altered(data, with_member(KEY, b'{"format": 99}')),
     "no configuration": lambda data: altered(data, without("config.json")),
     "a configuration that is no JSON": lambda data: altered(data, with_member("config.json", b"\0\1")),
     "no weights": lambda data: altered(data, without("model.weights.h5")),
@@ -131,17 +131,17 @@ def test_is_refused_by_name_and_without_side_effect(good, tmp_path, monkeypatch,
     monkeypatch.chdir(tmp_path)
     (tmp_path / "m.keras").write_bytes(CASES[case](good))
     with pytest.raises(InputError, match=r"m\.keras: expected .*; found "):
-        checkpoints.load(tmp_path / "m.keras")
+        keras_files.load(tmp_path / "m.keras")
     assert [path.name for path in tmp_path.iterdir()] == ["m.keras"]
 
 
 def test_an_undamaged_one_is_loaded(good, tmp_path):
     (tmp_path / "m.keras").write_bytes(altered(good, lambda members: None))
-    assert checkpoints.load(tmp_path / "m.keras")[0].count_params()
+    assert keras_files.load(tmp_path / "m.keras")[0].count_params()
 
 
 def test_a_member_outside_the_archive_is_not_written(good, tmp_path):
     (tmp_path / "inside").mkdir()
     (tmp_path / "inside" / "m.keras").write_bytes(altered(good, with_member("../../evil", b"x")))
-    checkpoints.load(tmp_path / "inside" / "m.keras")
+    keras_files.load(tmp_path / "inside" / "m.keras")
     assert not list(tmp_path.rglob("evil"))

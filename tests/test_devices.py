@@ -11,7 +11,7 @@ import pytest
 from conftest import REPOSITORY, options_of, outputs
 
 from movie_genres.base.errors import UserError
-from movie_genres.models import checkpoints
+from movie_genres.checkpoints import keras_files
 from movie_genres.networks.cnn import CnnOptions, train_cnn
 from movie_genres.networks.lstm import LstmOptions, train_lstm
 from movie_genres.training.loop import _divisible
@@ -25,7 +25,7 @@ def test_two_devices_train_as_one_does(small_arrays, arrays_folder, tmp_path):
     one, two = (pd.read_csv(tmp_path / devices / "lstm.csv") for devices in "12")
     assert np.allclose(one["val_loss"], two["val_loss"], atol=1e-3) and one["val_loss"].nunique() == 2
     for name in ("cnn", "lstm", "fusion"):
-        model, _ = checkpoints.load(tmp_path / "2" / "models" / f"{name}.keras")
+        model, _ = keras_files.load(tmp_path / "2" / "models" / f"{name}.keras")
         assert model.count_params() > 0
 
 
@@ -49,7 +49,7 @@ def test_mixed_precision_changes_a_little_and_the_checkpoint_stays_plain(small_a
         train_lstm(prepared, overviews, vocabulary, options, outputs(tmp_path / f"{mixed}"))
     plain, mixed = (pd.read_csv(tmp_path / name / "m.csv")["val_loss"] for name in ("False", "True"))
     assert np.allclose(plain, mixed, atol=0.01)
-    weights = [checkpoints.load(tmp_path / name / "models" / "m.keras")[0].get_weights() for name in ("False", "True")]
+    weights = [keras_files.load(tmp_path / name / "models" / "m.keras")[0].get_weights() for name in ("False", "True")]
     assert any(not np.array_equal(one, other) for one, other in zip(*weights))
     with zipfile.ZipFile(tmp_path / "True" / "models" / "m.keras") as archive:
         assert b"bfloat16" not in archive.read("config.json")

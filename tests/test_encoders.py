@@ -23,6 +23,7 @@ from stages.train_encoders import main as stage
 
 keras_hub = pytest.importorskip("keras_hub", reason="the extra `encoders` is not installed")
 from movie_genres.models.subwords import Subwords  # noqa: E402
+
 from movie_genres.networks.encoders import Encoder, OverviewEncoder, PosterEncoder, linear_probe, train_encoder  # noqa: E402
 
 

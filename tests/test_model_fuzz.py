@@ -15,7 +15,7 @@ from movie_genres.base.errors import UserError, one_line
 from movie_genres.base.files import file_digest
 from movie_genres.ensemble.decisions import FILE_NAME, choose_models
 from movie_genres.ensemble.folder import model_name
-from movie_genres.models import checkpoints
+from movie_genres.checkpoints import keras_files
 from movie_genres.scoring.catalogue import Entry
 from movie_genres.scoring.engine import Tolerance, run
 from movie_genres.scoring.job import open_job
@@ -36,7 +36,7 @@ def write_model(folder):
     about = {"format": 1, "modality": "overview", "genres": ["A", "B"], "base_rates": [0.5, 0.5],
              "vocabulary": {"tokens": ["a"], "max_length": 9}}
     with zipfile.ZipFile(folder / "lstm.keras", "w") as archive:
-        archive.writestr(checkpoints.METADATA, json.dumps(about))
+        archive.writestr(KEY, json.dumps(about))
         archive.writestr("config.json", json.dumps({"config": {"layers": [{"batch_shape": [None, None]}]}}))
     decision = {"sha256": file_digest(folder / "lstm.keras"), "temperature": 1.0, "thresholds": {"A": 0.5, "B": 0.5}}
     ranking = {"poster": [], "overview": ["lstm"], "both": ["lstm"]}

@@ -5,13 +5,13 @@ import keras
 import numpy as np
 import pytest
 from conftest import options_of
+from movie_genres.checkpoints.layers import FEATURES, lstm
 from test_damaged_models import altered
 from test_pipeline import blob, listing
 
 from movie_genres.base.errors import InputError, MissingPackageError
 from movie_genres.inputs.features import Overviews
-from movie_genres.models import checkpoints
-from movie_genres.models.layers import FEATURES, lstm
+from movie_genres.checkpoints import keras_files
 from movie_genres.models.network import Network
 from movie_genres.networks.cnn import CnnOptions, build_cnn, plain_cnn
 from movie_genres.networks.fusion import FusionOptions, build_fusion, hide_modality
@@ -49,8 +49,8 @@ def test_gives_finite_probabilities_that_survive_saving(name, tmp_path):
     answers = model.predict_on_batch(inputs)
     assert answers.shape[1] == 5 and answers.dtype == np.float32
     assert ((answers > 0) & (answers < 1)).all()
-    checkpoints.save(model, tmp_path / "m.keras", {"modality": None, "genres": ["ä"]})
-    loaded, metadata = checkpoints.load(tmp_path / "m.keras")
+    keras_files.save(model, tmp_path / "m.keras", {"modality": None, "genres": ["ä"]})
+    loaded, metadata = keras_files.load(tmp_path / "m.keras")
     assert metadata["genres"] == ["ä"]
     assert np.array_equal(loaded.predict_on_batch(inputs), answers)
 
@@ -61,7 +61,7 @@ def test_a_network_with_constant_weights_answers_as_its_model_does(name, tmp_pat
     model, genres = build(), ["A", "B", "C", "D", "E"]
     about = {"modality": "poster", "image_size": (32, 16)} if inputs is POSTERS else {
         "modality": "overview", "vocabulary": {"tokens": ["a"], "max_length": 9}}
-    checkpoints.save(model, tmp_path / "m.keras", {"genres": genres, **about})
+    keras_files.save(model, tmp_path / "m.keras", {"genres": genres, **about})
     features, answers = Network(tmp_path / "m.keras")(inputs)
     assert np.allclose(answers, model.predict_on_batch(inputs), atol=1e-5) and len(features) == len(inputs)
 
@@ -70,14 +70,14 @@ def test_a_network_with_constant_weights_answers_as_its_model_does(name, tmp_pat
 def test_a_file_of_when_our_modules_stood_elsewhere_loads_and_answers_the_same(name, tmp_path):
     build, inputs = BUILDERS[name]
     model = build()
-    checkpoints.save(model, tmp_path / "m.keras", {"modality": None, "genres": ["A"]})
+    keras_files.save(model, tmp_path / "m.keras", {"modality": None, "genres": ["A"]})
 
     def move(members):
-        assert b"movie_genres.models.layers" in members["config.json"]
-        members["config.json"] = members["config.json"].replace(b"movie_genres.models.layers", b"movie_genres.layers")
+        assert b"movie_genres.checkpoints.layers" in members["config.json"]
+        members["config.json"] = members["config.json"].replace(b"movie_genres.checkpoints.layers", b"movie_genres.layers")
 
     (tmp_path / "old.keras").write_bytes(altered((tmp_path / "m.keras").read_bytes(), move))
-    loaded, _ = checkpoints.load(tmp_path / "old.keras")
+    loaded, _ = keras_files.load(tmp_path / "old.keras")
     assert np.array_equal(loaded.predict_on_batch(inputs), model.predict_on_batch(inputs))
 
 
@@ -91,10 +91,10 @@ def test_the_released_models_load(tmp_path):
 
 
 def test_a_pretrained_encoder_without_kerashub_names_it(tmp_path, monkeypatch):
-    checkpoints.save(BUILDERS["mean"][0](), tmp_path / "m.keras", {"modality": "overview", "genres": ["A"], "preset": "x"})
+    keras_files.save(BUILDERS["mean"][0](), tmp_path / "m.keras", {"modality": "overview", "genres": ["A"], "preset": "x"})
     monkeypatch.setitem(sys.modules, "keras_hub", None)
     with pytest.raises(MissingPackageError, match="m.keras: a pretrained encoder needs the package keras-hub"):
-        checkpoints.load(tmp_path / "m.keras")
+        keras_files.load(tmp_path / "m.keras")
 
 
 @pytest.mark.parametrize("name", ["plain", "residual", "stacked", "mean"])
@@ -107,7 +107,7 @@ def test_has_a_penultimate_layer_of_one_vector_a_film(name):
 def test_saving_twice_gives_the_same_bytes(name, tmp_path):
     model = BUILDERS[name][0]()
     for copy in "ab":
-        checkpoints.save(model, tmp_path / f"{copy}.keras", {})
+        keras_files.save(model, tmp_path / f"{copy}.keras", {})
     assert (tmp_path / "a.keras").read_bytes() == (tmp_path / "b.keras").read_bytes()
 
 
@@ -116,7 +116,7 @@ def test_a_failed_save_keeps_the_old_checkpoint(tmp_path):
     path.write_bytes(b"old")
     model = BUILDERS["mean"][0]()
     with pytest.raises(TypeError):
-        checkpoints.save(model, path, {"what JSON cannot hold": model})
+        keras_files.save(model, path, {"what JSON cannot hold": model})
     assert [file.name for file in tmp_path.iterdir()] == ["m.keras"] and path.read_bytes() == b"old"
 
 
@@ -133,7 +133,7 @@ def test_other_files_are_refused_by_name(tmp_path, content, message):
     elif content is not None:
         path.write_bytes(content)
     with pytest.raises(InputError, match=message) as error:
-        checkpoints.load(path)
+        keras_files.load(path)
     assert "m.keras" in str(error.value)
 
 

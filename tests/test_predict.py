@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import image_bytes, noise_bytes
+from movie_genres.models.onnx_files import read
 from PIL import Image
 
 from genre_cli.predict import main as genre_predict
@@ -21,7 +22,6 @@ from movie_genres.data.reading import TableOptions
 from movie_genres.ensemble.decisions import choose_models
 from movie_genres.ensemble.scorer import Models
 from movie_genres.inputs.caps import Caps
-from movie_genres.models.checkpoints import read_metadata
 from movie_genres.scoring.catalogue import Entry
 from movie_genres.scoring.chunks import score
 from movie_genres.scoring.poster_sources import LocalPoster

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from conftest import image_bytes
 from engines import RowEngine
+from movie_genres.models.metadata import KEY
 
 from genre_cli.predict import main as genre_predict
 from movie_genres.ensemble.folder import find_models
-from movie_genres.models.checkpoints import METADATA
 from movie_genres.scoring import predict as predicting
 from movie_genres.scoring.rows import Row
 
@@ -190,9 +190,9 @@ def test_thresholds_belong_to_their_genres_whatever_their_order(own_models):
 def with_metadata(path, change):
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
-    content = json.loads(members[METADATA])
+    content = json.loads(members[KEY])
     content = change(content) or content
-    members[METADATA] = json.dumps(content).encode()
+    members[KEY] = json.dumps(content).encode()
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in members.items():
             archive.writestr(name, data)

@@ -105,21 +105,22 @@ def read_decisions(path: Path, digests: Mapping[str, str], genres: Sequence[str]
             raise refusal(f"a threshold for each of the genres {', '.join(genres)}", f"others for {name}")
         model = _model_of(name)
         if stored.sha256 != digests.get(model, stored.sha256):
-            raise refusal(f"values for {model}.keras as it is", "those of another version")
+            raise refusal(f"values for {model}'s file as it is", "those of another version")
     if missing := [name for name in digests if name not in content.models]:
-        raise refusal(f"values for {missing[0]}.keras as it is", "none")
+        raise refusal(f"values for {missing[0]}'s file as it is", "none")
     models = {name: Decision(stored.temperature, np.array([stored.thresholds[genre] for genre in genres]))
               for name, stored in content.models.items()}
     return Decisions(models, content.ranking, hashlib.sha256(data).hexdigest(), content.aim, content.precision)
 
 
-def choose_models(folder: Path | str, modalities: Sequence[str] = MODALITIES) -> tuple[list[ModelFile], Decisions]:
+def choose_models(folder: Path | str, modalities: Sequence[str] = MODALITIES, precision: str = "int8"
+                  ) -> tuple[list[ModelFile], Decisions]:
     """The models of a folder that scoring some modalities needs, and the decisions on how to use them.
 
     Without `decisions.json` nothing is calibrated, thresholds are 0.5, and the fusion model is believed for films with both
     modalities. Raises as `find_models` and `read_decisions`.
     """
-    files, path = find_models(folder, modalities), Path(folder) / FILE_NAME
+    files, path = find_models(folder, modalities, precision), Path(folder) / FILE_NAME
     if path.exists():
         decisions = read_decisions(path, {file.name: file.digest for file in files}, files[0].genres)
     else:

@@ -1,6 +1,7 @@
-"""The models folder: which model files there are, which belong together and which are needed. Needs no TensorFlow."""
+"""The models folder: which model files there are, which belong together and which are needed."""
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -8,13 +9,16 @@ from typing import Annotated, NamedTuple
 from pydantic import BaseModel, Field, ValidationError
 
 from movie_genres.base.errors import InputError, Remedy, SettingError, one_line
-from movie_genres.base.files import file_digest, read_small
+from movie_genres.base.files import read_small
 from movie_genres.base.options import STRICT, first_problem
 from movie_genres.inputs.modality import BOTH, MODALITIES, OVERVIEW, POSTER
-from movie_genres.models import checkpoints
+from movie_genres.models import onnx_files
+
+logger = logging.getLogger(__name__)
 
 FUSION = "fusion"  # the name of the joint model
 RELEASE = "release.json"  # name and version of released models, beside them
+PACKAGED = Path(__file__).parents[1] / "released"  # models that come with this package
 
 
 class ModelFile(NamedTuple):
@@ -26,22 +30,25 @@ class ModelFile(NamedTuple):
     inputs: dict[str, str]  # from the name of each model below a fusion model to the SHA-256 of its file
     digest: str  # SHA-256 of the file
     genres: tuple[str, ...]  # the order of its probabilities
+    run_path: Path  # the file to run: this one, or its copy in 8 bits
+    run_digest: str  # SHA-256 of that
 
 
-def find_models(folder: Path | str, modalities: Sequence[str] = MODALITIES) -> list[ModelFile]:
+def find_models(folder: Path | str, modalities: Sequence[str] = MODALITIES, precision: str = "int8") -> list[ModelFile]:
     """Finds the model files for some modalities, and the fusion model, and checks that they belong together. Loads none.
 
-    They are `NAME.keras` files, in the folder or in its folder `encoders`.
+    They are `NAME.onnx` files, in the folder or in its folder `encoders`. With the precision `int8`, those that have a copy
+    in 8 bits are to be run by that.
 
     Raises:
         InputError: no model for a modality, or a model that changed after the fusion model was trained on it.
     """
     folder = Path(folder)
-    paths = [path for pattern in ("[!.]*.keras", "encoders/[!.]*.keras") for path in sorted(folder.glob(pattern))]
-    files = [_model_file(path) for path in paths]
+    paths = _model_paths(folder, "onnx")
+    files = [_model_file(path, precision) for path in paths]
     for modality in modalities:
         if modality not in [file.modality for file in files]:
-            found = ", ".join(path.name for path in paths) or "no model (*.keras)"
+            found = ", ".join(path.name for path in paths or _model_paths(folder, "keras")) or "no model (*.onnx)"
             raise InputError(folder, f"a model for {modality}s", found, remedy=Remedy.TRAIN)
     chosen = {file.name: file for file in files if file.modality in (*modalities, None)}
     if len({file.genres for file in chosen.values()}) > 1:
@@ -54,9 +61,30 @@ def find_models(folder: Path | str, modalities: Sequence[str] = MODALITIES) -> l
     return list(chosen.values())
 
 
-def _model_file(path: Path) -> ModelFile:
-    about, digest = checkpoints.read_metadata(path), file_digest(path)
-    return ModelFile(path.stem, path, about["modality"], about.get("inputs") or {}, digest, tuple(about["genres"]))
+def models_folder(folder: Path | str | None) -> Path:
+    """A folder with models: the one that is given, else `models` if there is one with models in it, else the package's."""
+    if folder is None:
+        own = Path("models")
+        folder = own if _model_paths(own, "onnx") or _model_paths(own, "keras") else PACKAGED
+        logger.info("models: %s", folder)
+    return Path(folder)
+
+
+def _model_paths(folder: Path, suffix: str) -> list[Path]:
+    return [path for pattern in (f"[!.]*.{suffix}", f"encoders/[!.]*.{suffix}") for path in sorted(folder.glob(pattern))]
+
+
+def _model_file(path: Path, precision: str) -> ModelFile:
+    _, digest, _, about = onnx_files.read(path)
+    run_path, run_digest = onnx_files.int8_path(path), digest
+    if precision == "int8" and run_path.exists():
+        _, run_digest, _, of_copy = onnx_files.read(run_path)
+        if of_copy.get("copy_of") != digest:
+            raise InputError(run_path, f"a copy of {path.name} as it is", "one of another version", remedy=Remedy.TRAIN)
+    else:
+        run_path = path
+    return ModelFile(path.stem, path, about["modality"], about.get("inputs") or {}, digest, tuple(about["genres"]),
+                     run_path, run_digest)
 
 
 class Release(BaseModel):

@@ -1,59 +1,73 @@
 """Models that belong together, run on films: from decoded posters and token ids to the answers to give."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from movie_genres.ensemble.decisions import Decisions
 from movie_genres.ensemble.folder import FUSION, ModelFile
-from movie_genres.inputs.modality import BOTH, FilmArrays
+from movie_genres.inputs.modality import BOTH, FilmArrays, Modality
 from movie_genres.models.answers import Floats, Rows
-from movie_genres.models.network import BATCH_SIZE, Network, fusion_inputs, run_fusion
+from movie_genres.models.network import Network, fusion_inputs, run_fusion
+from movie_genres.models.run_options import RunOptions
+
+Encoded = dict[str, tuple[Rows, Floats, Floats]]  # by network: films that it has something to go by, features, probabilities
 
 
 class Models:
     """Models that belong together: `networks` of single modalities, by name, and maybe a `fusion` over them.
 
+    Several threads may use them at once. `device` is one of `network.resolve_device`.
+
     Raises:
-        InputError: a model cannot be loaded.
+        InputError: a model cannot be loaded, or is no longer the file that was found.
+        MissingPackageError: the device cannot be used.
     """
 
-    def __init__(self, files: Sequence[ModelFile], decisions: Decisions, batch_size: int = BATCH_SIZE):
-        networks = {file.name: Network(file.path, batch_size) for file in files}
+    def __init__(self, files: Sequence[ModelFile], decisions: Decisions, device: str = "cpu",
+                 batch_size: int = RunOptions.batch_size):
+        networks = {file.name: Network(file.run_path, file.run_digest, device, batch_size) for file in files}
         self.networks = {name: network for name, network in networks.items() if network.modality is not None}
-        self.fusion, self.decisions = networks.get(FUSION), decisions
+        self.fusion, self.decisions, self.batch_size = networks.get(FUSION), decisions, batch_size
         self.genres: list[str] = next(iter(networks.values())).metadata["genres"]  # the order of all probabilities
 
-    def predict(self, count: int, films: Mapping[str, FilmArrays]) -> dict[str, Floats]:
-        """Probabilities of `count` films by each model, as it gives them; `films` are what each network takes, by its name.
+    def of(self, modality: Modality) -> dict[str, Network]:
+        """The networks of a modality, by name."""
+        return {name: network for name, network in self.networks.items() if network.modality is modality}
 
-        They are of shape (count, genres), NaN where a model has nothing to go by.
-        """
+    def encode(self, films: Mapping[str, FilmArrays]) -> Encoded:
+        """What networks give of some films; `films` are what each of these networks takes of them, by its name."""
+        encoded: Encoded = {}
+        for name, of_films in films.items():
+            rows = np.flatnonzero(of_films.present)
+            encoded[name] = rows, *self.networks[name].encode(rows, of_films)
+        return encoded
+
+    def answers(self, count: int, encoded: Encoded) -> dict[str, Floats]:
+        """Probabilities of `count` films by each model, as it gives them, of shape (count, genres), NaN where a model has
+        nothing to go by."""
         answers: dict[str, Floats] = {}
-        encoded: dict[str, tuple[Rows, Floats, Floats]] = {}
-        for name, network in self.networks.items():
+        for name, (rows, _, probabilities) in encoded.items():
             answers[name] = np.full((count, len(self.genres)), np.nan, np.float32)
-            rows = np.flatnonzero(films[name].present)
-            if len(rows):
-                encoded[name] = rows, *network.encode(rows, films[name])
-                answers[name][rows] = encoded[name][-1]
+            answers[name][rows] = probabilities
         if self.fusion is not None:
-            inputs = fusion_inputs(count, self.fusion.metadata["channels"], len(self.genres), encoded)
-            answers[FUSION] = run_fusion(self.fusion, inputs)
+            answers[FUSION] = run_fusion(self.fusion, fusion_inputs(
+                count, self.fusion.metadata["channels"], len(self.genres), encoded))
         return answers
 
-    def decide(self, count: int, films: Mapping[str, FilmArrays]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def decide(self, count: int, encoded: Encoded) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The answers to give a user: for each film those of the model that did best on validation films like it.
 
         Returns:
             probabilities and thresholds, of shape (count, genres); calibrated where the decisions say how, NaN for a film
             that no model has anything to go by; thresholds are 0.5 where none are tuned.
         """
-        answers = self.predict(count, films)
-        shown: dict[str, NDArray[np.bool_]] = {}  # by modality: whether a network of it has something to go by
-        for name, network in self.networks.items():
-            shown[str(network.modality)] = shown.get(str(network.modality), False) | films[name].present
+        answers = self.answers(count, encoded)
+        # By modality that there is a network for: whether one of them has something to go by.
+        shown = {str(network.modality): np.zeros(count, bool) for network in self.networks.values()}
+        for name, (rows, _, _) in encoded.items():
+            shown[str(self.networks[name].modality)][rows] = True
         both = np.all(list(shown.values()), axis=0) & (len(shown) > 1)
         probabilities, thresholds = np.full((2, count, len(self.genres)), np.nan)
         for films_like_it, ranking in self.decisions.ranking.items():
@@ -63,3 +77,13 @@ class Models:
                 decision = self.decisions.of(name, len(self.genres), films_like_it)
                 probabilities[lines], thresholds[lines] = decision.calibrate(answers[name][lines]), decision.thresholds
         return probabilities, thresholds
+
+
+def joined(parts: Iterable[tuple[int, Encoded]]) -> Encoded:
+    """What networks give of films, from what they give of parts of these; each part comes with its first film's number."""
+    found: dict[str, list[tuple[Rows, Floats, Floats]]] = {}
+    for first, encoded in parts:
+        for name, (rows, features, probabilities) in encoded.items():
+            found.setdefault(name, []).append((rows + first, features, probabilities))
+    return {name: (np.concatenate(rows), np.concatenate(features), np.concatenate(probabilities))
+            for name, (rows, features, probabilities) in ((name, zip(*of_one)) for name, of_one in found.items())}

@@ -1,5 +1,6 @@
 """Makes a small, versioned copy of trained models, with a card that says what they are worth."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -8,13 +9,14 @@ import jinja2
 import pandas as pd
 
 from movie_genres.base.files import file_digest
+from movie_genres.checkpoints import keras_files
 from movie_genres.data.splits import SPLITS
 from movie_genres.ensemble.decisions import FILE_NAME, Decisions, read_decisions, write_decisions
 from movie_genres.ensemble.folder import find_models, write_release
 from movie_genres.evaluation.figures import EvaluateOptions
 from movie_genres.inputs.modality import BOTH
 from movie_genres.inputs.prepared import Prepared
-from movie_genres.models import checkpoints
+from movie_genres.models import onnx_files
 
 CARD = Path(__file__).with_name("model_card.md.j2")
 
@@ -35,8 +37,11 @@ class Facts(NamedTuple):
     remake: str
 
 
-def release(folder: Path, out: Path, name: str, version: str) -> Decisions:
+def release(folder: Path, out: Path, package: Path, name: str, version: str) -> Decisions:
     """Writes small copies of the models of a folder, their decisions and the release's name; returns the decisions.
+
+    `out` gets all of them, `package` what scoring needs. The copies have 16-bit weights, and compute in 32 bits; those in 8
+    bits stay as they are.
 
     Raises:
         InputError: as `find_models` and `read_decisions`.
@@ -49,9 +54,15 @@ def release(folder: Path, out: Path, name: str, version: str) -> Decisions:
     for file in sorted(files, key=lambda file: bool(file.inputs)):  # the fusion model last: it names the others
         copy = out / file.path.relative_to(folder)
         changes = {"inputs": {name: digests[name] for name in file.inputs}} if file.inputs else {}
-        checkpoints.save_small(file.path, copy, **changes)
+        keras_files.save_small(file.path.with_suffix(".keras"), copy.with_suffix(".keras"), **changes)
+        onnx_files.write_small(file.path, copy, **changes)
         digests[file.name] = file_digest(copy)
+        if file.run_path != file.path:
+            _, _, model, metadata = onnx_files.read(file.run_path)
+            onnx_files.write(model, onnx_files.int8_path(copy), {**metadata, "copy_of": digests[file.name]})
     write_decisions(decisions, digests, out / FILE_NAME, files[0].genres)
+    shutil.rmtree(package, ignore_errors=True)
+    shutil.copytree(out, package, ignore=shutil.ignore_patterns("*.keras"))
     return decisions
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -14,9 +15,12 @@ from movie_genres.base.errors import InputError, Remedy
 from movie_genres.base.files import StrPath, is_of_machine, open_regular, read_capped, reason_of
 from movie_genres.inputs.caps import Caps
 
-DECODER = "pillow-1"  # recorded in every model; raise it whenever a change below changes pixels
+DECODER = "turbo-1"  # recorded in every model; raise it whenever a change below changes pixels
 PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
+
+_FRAMES = range(0xC0, 0xC3)  # markers of a JPEG that its size follows, where it is coded in a usual way
+_MAY_BE_TURNED = b"Exif\0", b"tiff:Orientation"  # what a JPEG holds that says how it is to be turned
 
 Image.MAX_IMAGE_PIXELS = None  # our own check, made before any pixel is decoded, replaces Pillow's warning
 
@@ -83,16 +87,16 @@ def decode_poster(data: bytes, size: tuple[int, int], max_pixels: int = Caps().p
     if not data:
         raise PosterError("empty", "the file is empty")
     try:
-        with Image.open(io.BytesIO(data), formats=PICTURE_FORMATS) as image:
-            width, height = image.size
-            most = max_pixels if image.format == "JPEG" else max_pixels // 4
-            if width * height > most:
-                raise PosterError("too_large", f"{width}x{height} pixels; at most {most:,} of a {image.format} are decoded")
-            # JPEGs are decoded no smaller than this; square, as EXIF may still turn the image.
-            image.draft("RGB", (max(size), max(size)))
-            image.load()
-            rgb = _to_rgb(_turned(image))
-            return np.asarray(rgb.resize(size[::-1], Image.Resampling.BILINEAR, reducing_gap=3.0))
+        rgb = _plain_jpeg(data, size, max_pixels) if data.startswith(b"\xff\xd8") else None
+        if rgb is None:
+            with Image.open(io.BytesIO(data), formats=PICTURE_FORMATS) as image:
+                most = max_pixels if image.format == "JPEG" else max_pixels // 4
+                _check_pixels(*image.size, most, image.format)
+                # JPEGs are decoded no smaller than this; square, as EXIF may still turn the image.
+                image.draft("RGB", (max(size), max(size)))
+                image.load()
+                return fit_picture(_turned(image), size)
+        return _resized(rgb, size)
     except UnidentifiedImageError:
         raise PosterError("not_an_image", "not an image in a known format") from None
     except PosterError:
@@ -101,6 +105,45 @@ def decode_poster(data: bytes, size: tuple[int, int], max_pixels: int = Caps().p
         if is_of_machine(error):
             raise
         raise PosterError("corrupt", f"damaged or cut short ({type(error).__name__})") from None
+
+
+def _plain_jpeg(data: bytes, size: tuple[int, int], max_pixels: int) -> Image.Image | None:
+    """A whole JPEG in RGB at a reduced scale, without Python's lock meanwhile; None for whatever Pillow should look at."""
+    found = _jpeg_size(data)
+    if found is None:
+        return None
+    _check_pixels(*found, max_pixels, "JPEG")
+    try:
+        return Image.fromarray(simplejpeg.decode_jpeg(data, "RGB", min_height=max(size), min_width=max(size)))
+    except ValueError:  # damaged, perhaps only so that Pillow does not mind
+        return None
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height of a JPEG in grey or three colours that is not to be turned; None for anything else."""
+    at, found = 2, None
+    while data.startswith(b"\xff", at) and at + 10 <= len(data):
+        marker = data[at + 1]
+        if marker == 0xDA:  # the pixels follow
+            return None if any(mark in data[:at] for mark in _MAY_BE_TURNED) else found
+        if marker in _FRAMES and data[at + 9] in (1, 3):
+            found = int.from_bytes(data[at + 7:at + 9]), int.from_bytes(data[at + 5:at + 7])
+        at += 2 + int.from_bytes(data[at + 2:at + 4])
+    return None
+
+
+def _check_pixels(width: int, height: int, most: int, kind: str | None) -> None:
+    if width * height > most:
+        raise PosterError("too_large", f"{width}x{height} pixels; at most {most:,} of a {kind} are decoded")
+
+
+def fit_picture(image: Image.Image, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """A decoded picture as `decode_poster` gives it; `MemoryError` as there."""
+    return _resized(_to_rgb(image), size)
+
+
+def _resized(rgb: Image.Image, size: tuple[int, int]) -> NDArray[np.uint8]:
+    return np.asarray(rgb.resize(size[::-1], Image.Resampling.BILINEAR, reducing_gap=3.0))
 
 
 def is_picture(data: bytes) -> bool:

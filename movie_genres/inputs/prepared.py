@@ -1,14 +1,21 @@
 """The folder that `prepare` writes and all later stages read: films, genres, labels and splits."""
 
+from __future__ import annotations
+
+import csv
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from movie_genres.base.files import StrPath
+
+if TYPE_CHECKING:  # scoring has no pandas
+    import pandas as pd
+
+FILMS = "films.csv"
 
 
 class Prepared(NamedTuple):
@@ -34,7 +41,7 @@ def save_prepared(films: pd.DataFrame, summary: dict[str, Any], folder: StrPath)
     """Writes the folder: films as of `Prepared`, and a summary of them, which has their `genres`."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    films.to_csv(folder / "films.csv", index=False, lineterminator="\n")
+    films.to_csv(folder / FILMS, index=False, lineterminator="\n")
     (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
 
 
@@ -45,7 +52,15 @@ def load_summary(folder: StrPath) -> dict[str, Any]:
 
 def load_prepared(folder: StrPath) -> Prepared:
     """Reads what `save_prepared` wrote."""
-    films = pd.read_csv(Path(folder) / "films.csv", dtype=str, keep_default_na=False)
+    import pandas as pd
+
+    films = pd.read_csv(Path(folder) / FILMS, dtype=str, keep_default_na=False)
     genres = load_summary(folder)["genres"]
     labels = np.array([[genre in of_film.split("|") for genre in genres] for of_film in films["genres"]])
     return Prepared(films, genres, labels.astype(np.float32))
+
+
+def read_split(folder: StrPath, split: str) -> list[dict[str, str]]:
+    """The films of one split, with their columns as in `Prepared`, without the rest of it."""
+    with open(Path(folder) / FILMS, encoding="utf-8", newline="") as file:
+        return [film for film in csv.DictReader(file, strict=True) if film["split"] == split]

@@ -1,1 +1,1 @@
-"""One model: its file, its layers, its network, and what it says of films."""
+"""One model as scoring has it: its ONNX file, its network, and what it says of films."""

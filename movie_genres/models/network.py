@@ -1,117 +1,112 @@
-"""Answers of trained models: the one way from decoded posters and token ids to probabilities."""
+"""Answers of trained models: the one way from decoded posters and token ids to probabilities. It runs in ONNX Runtime."""
 
-import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-import keras
 import numpy as np
-import tensorflow as tf
+import onnxruntime
 from numpy.typing import NDArray
 
-from movie_genres.base.errors import InputError
+from movie_genres.base.errors import InputError, MissingPackageError
+from movie_genres.base.files import is_of_machine
 from movie_genres.inputs.features import in_order
 from movie_genres.inputs.modality import FilmArrays, Modality, Tokenizer
 from movie_genres.inputs.posters import DECODER
 from movie_genres.inputs.vocabulary import Vocabulary
-from movie_genres.models import checkpoints
+from movie_genres.models import onnx_files
 from movie_genres.models.answers import Floats, Rows
-from movie_genres.models.layers import FEATURES
+from movie_genres.models.metadata import AGAIN
+from movie_genres.models.onnx_files import FEATURES, PROBABILITIES
+from movie_genres.models.run_options import RunOptions
 
-BATCH_SIZE = 128
+PACKAGES = "onnxruntime", "numpy", "pillow", "simplejpeg", "tokenizers"  # they decide what scoring computes
 Arrays = dict[str, Floats]
 
 
-def use_mixed_precision() -> None:
-    """Lets networks compute in half precision from now on, where they can; probabilities change by up to about 0.01."""
-    options = {"auto_mixed_precision": True, "auto_mixed_precision_onednn_bfloat16": True}  # for a GPU, for a processor
-    tf.config.optimizer.set_experimental_options(options)
+def resolve_device(device: str) -> str:
+    """`cpu` or `cuda`, where `auto` is the latter if ONNX Runtime can use it here; `MissingPackageError` if it cannot."""
+    has_cuda = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    if device == "cuda" and not has_cuda:
+        raise MissingPackageError("The device cuda", "onnxruntime-gpu, in place of onnxruntime,", "gpu")
+    return "cuda" if has_cuda and device != "cpu" else "cpu"
 
 
 class Network:
-    """One trained model, compiled once for batches of a fixed size; smaller ones are filled up.
+    """One trained model, ready to run, from several threads at once if need be.
+
+    A step computes in the thread that asks for it: whoever has many films gives them to as many threads as there are cores.
+
+    Attributes:
+        metadata: as of `metadata.Metadata`.
+        image_size: (height, width) of posters; vocabulary: of overviews. None where there are no such.
 
     Raises:
-        InputError: as `checkpoints.load`, or the model was made for another decoder.
+        InputError: as `onnx_files.read` and `onnx_files.check`; the model was made for another decoder; or its file is not
+            the one whose SHA-256 is `digest`.
     """
 
-    def __init__(self, path: Path, batch_size: int = BATCH_SIZE):
-        self.model, self.metadata = checkpoints.load(path)  # the latter is checked as `checkpoints.Metadata`
+    def __init__(self, path: Path, digest: str | None = None, device: str = "cpu", batch_size: int = RunOptions.batch_size):
+        file = onnx_files.read(path)
+        if digest and file.digest != digest:
+            raise InputError(path, "the model file that was there at the start", "another one", "Start again.")
+        self.metadata, self.batch_size = file.metadata, batch_size
         self.modality: Modality | None = self.metadata["modality"] and Modality(self.metadata["modality"])
-        self.batch_size = batch_size
         if self.metadata.get("decoder", DECODER) != DECODER:
             raise InputError(path, f"a model for the poster decoder {DECODER}", self.metadata["decoder"], "Train it again.")
-        self.image_size: tuple[int, int] | None = None  # (height, width) of posters
+        onnx_files.check(path, file.model, self.metadata)
+        self.image_size: tuple[int, int] | None = None
         self.vocabulary: Tokenizer | None = None
         if self.modality is Modality.POSTER:
             self.image_size = cast(tuple[int, int], tuple(self.metadata["image_size"]))
         elif self.modality is Modality.OVERVIEW:
-            self.vocabulary = restore_vocabulary(self.metadata["vocabulary"])
-        self._check_shapes(path)
-        self.model.trainable = False  # keeps batch normalisation as it was learned when dropout is on
-        inputs, outputs = self.model.input, self.model.output
-        if self.modality is not None:
-            outputs = [self.model.get_layer(FEATURES).output, outputs]
-        network = keras.Model(inputs, outputs)
-        signature = tf.nest.map_structure(lambda x: tf.TensorSpec((batch_size, *x.shape[1:]), x.dtype), inputs)
-        noisy = tf.function(functools.partial(network, training=True), input_signature=[signature])
-        self._run = {False: _frozen(network, signature), True: noisy}
+            self.vocabulary = restore_vocabulary(path, self.metadata["vocabulary"])
+        self._session = _session(path, file.data, device)
+        self._outputs = [output.name for output in self._session.get_outputs()]
 
-    def _check_shapes(self, path: Path) -> None:
-        """Refuses a model whose network is not the one that its metadata describe."""
-        genres, shape = len(self.metadata["genres"]), self.model.output_shape
-        if not isinstance(shape, tuple) or shape[-1] != genres:
-            raise InputError(path, f"a probability for each of {genres} genres", f"the output {shape}", "Train it again.")
-        if self.image_size and self.model.input_shape != (None, *self.image_size, 3):
-            raise InputError(path, f"an input of {self.image_size} pixels", f"{self.model.input_shape}", "Train it again.")
+    def __call__(self, inputs: Mapping[str, NDArray]) -> Arrays:
+        """Runs one batch, a line for each film: float32 arrays by name, `features` and `probabilities`.
 
-    def __call__(self, inputs: NDArray | Arrays, noisy: bool = False) -> Any:
-        """Runs one batch of at most `batch_size` films, a line each; `noisy`: with dropout.
-
-        Returns float32 arrays: [features, probabilities], or only probabilities of a fusion model.
+        Raises:
+            MemoryError: the machine has not enough of it for this many films.
         """
-        count = len(tf.nest.flatten(inputs)[0])
-        filled = tf.nest.map_structure(self._fill, inputs)
-        return tf.nest.map_structure(lambda x: x.numpy()[:count], self._run[noisy](filled))
+        try:
+            return dict(zip(self._outputs, self._session.run(self._outputs, dict(inputs))))
+        except onnxruntime.capi.onnxruntime_pybind11_state.RuntimeException as error:
+            if "Failed to allocate memory" in str(error):
+                raise MemoryError(f"{len(next(iter(inputs.values())))} films at once need too much of it") from None
+            raise
 
-    def _fill(self, array: NDArray) -> NDArray:
-        filled = np.zeros((self.batch_size, *array.shape[1:]), array.dtype)
-        filled[:len(array)] = array
-        return filled
+    @property
+    def channels(self) -> int:
+        """How many features a film has."""
+        return self._session.get_outputs()[self._outputs.index(FEATURES)].shape[1]
 
-    def encode(self, rows: Rows, films: FilmArrays, distort: Callable[[NDArray], NDArray] | None = None
-               ) -> tuple[Floats, Floats]:
-        """Features and probabilities of any number of films that have this network's modality, a line for each of `rows`.
-
-        `distort` distorts a batch of pixels or token ids as in training; dropout is then on. None: neither.
-        """
-        order = films.order(rows)
-        inputs = (films.batch(rows[lines]) for lines in in_order(order, self.batch_size))
-        batches = map(self, inputs) if distort is None else (self(distort(batch), noisy=True) for batch in inputs)
-        features, probabilities = (np.concatenate(parts) for parts in zip(*batches))
-        back = np.argsort(order)
-        return features[back], probabilities[back]
+    def encode(self, rows: Rows, films: FilmArrays) -> tuple[Floats, Floats]:
+        """Features and probabilities of any number of films that have this network's modality, a line for each of `rows`."""
+        features = np.empty((len(rows), self.channels), np.float32)
+        probabilities = np.empty((len(rows), len(self.metadata["genres"])), np.float32)
+        for lines in in_order(films.order(rows), self.batch_size):
+            answer = self({str(self.modality): films.batch(rows[lines])})
+            features[lines], probabilities[lines] = answer[FEATURES], answer[PROBABILITIES]
+        return features, probabilities
 
 
-def _frozen(network: Any, signature: Any) -> Callable[[Any], Any]:
-    """A network, without dropout, with its weights as constants, which TensorFlow folds into fewer and faster steps."""
-    def call(inputs: Any, *weights: Any) -> Any:
-        return network.stateless_call(*weights, inputs, training=False)[0]
-
-    weights = [[variable.numpy() for variable in variables]
-               for variables in (network.trainable_variables, network.non_trainable_variables)]
-    shapes = tf.nest.map_structure(lambda weight: tf.TensorSpec(weight.shape, weight.dtype), weights)
-    traced = tf.function(call).get_concrete_function(signature, *shapes)
-    constants = [*tf.nest.flatten(weights), *(tensor.numpy() for tensor in traced.captured_inputs)]
-    names, graph = [tensor.name for tensor in traced.inputs], traced.graph.as_graph_def()
-
-    def run(inputs: Any) -> Any:
-        given = dict(zip(names, [*tf.nest.flatten(inputs), *map(tf.constant, constants)], strict=True))
-        found = tf.graph_util.import_graph_def(graph, given, [tensor.name for tensor in traced.outputs])
-        return tf.nest.pack_sequence_as(traced.structured_outputs, found)
-
-    return tf.function(run, input_signature=[signature])
+def _session(path: Path, data: bytes, device: str) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what it has to say, it also raises
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    providers = ["CUDAExecutionProvider"] * (device == "cuda") + ["CPUExecutionProvider"]
+    try:
+        session = onnxruntime.InferenceSession(data, options, providers=providers)
+    except Exception as error:  # of a network that fits together and yet cannot be run; it has a dozen kinds of errors
+        if is_of_machine(error):
+            raise
+        found = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
+        raise InputError(path, "a network that ONNX Runtime can run", found, AGAIN) from None
+    if device == "cuda" and session.get_providers()[0] != providers[0]:
+        raise MissingPackageError("The device cuda", "onnxruntime-gpu with a driver and CUDA that fit", "gpu")
+    return session
 
 
 def fusion_inputs(count: int, channels: Mapping[str, int], genres: int,
@@ -144,14 +139,23 @@ def run_fusion(network: Network, inputs: Arrays) -> Floats:
     """Probabilities by a fusion model of any number of films, from `fusion_inputs`; NaN where no input is there."""
     answers = np.full((len(inputs["present"]), len(network.metadata["genres"])), np.nan, np.float32)
     for rows in in_order(np.flatnonzero(inputs["present"].any(axis=1)), network.batch_size):
-        answers[rows] = network({name: array[rows] for name, array in inputs.items()})
+        answers[rows] = network({name: array[rows] for name, array in inputs.items()})[PROBABILITIES]
     return answers
 
 
-def restore_vocabulary(content: dict[str, Any]) -> Tokenizer:
-    """The vocabulary of a model from its metadata: of whole words, or the subwords of a pretrained encoder."""
-    if "tokenizer" in content:
-        from movie_genres.models.subwords import Subwords  # needs the extra `encoders`
+def restore_vocabulary(path: Path, content: dict[str, Any]) -> Tokenizer:
+    """The vocabulary of a model from its metadata: of whole words, or the subwords of a pretrained encoder.
 
-        return Subwords.restore(content)
-    return Vocabulary(**content)
+    Raises:
+        InputError: `path`, the model's, holds none that can be used.
+    """
+    try:
+        if "tokenizer" in content:
+            from movie_genres.inputs.subwords import Subwords
+
+            return Subwords(**content)
+        return Vocabulary(**content)
+    except Exception as error:  # of tokenizers: a bare Exception
+        if is_of_machine(error):
+            raise
+        raise InputError(path, "a vocabulary", f"{type(error).__name__}: {error}", AGAIN) from None

@@ -9,9 +9,9 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from movie_genres.base.options import STRICT
+from movie_genres.checkpoints.layers import FEATURES, predictions
 from movie_genres.inputs.features import Posters
 from movie_genres.inputs.prepared import Prepared
-from movie_genres.models.layers import FEATURES, predictions
 from movie_genres.training.examples import PosterExamples
 from movie_genres.training.options import PosterTraining
 from movie_genres.training.outputs import Outputs

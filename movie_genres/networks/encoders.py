@@ -15,24 +15,24 @@ from sklearn.linear_model import LogisticRegression
 
 from movie_genres.base.errors import MissingPackageError, Remedy, UserError
 from movie_genres.base.options import STRICT
+from movie_genres.checkpoints import keras_files
+from movie_genres.checkpoints.layers import FEATURES, PREDICTIONS, MaskedMean, log_odds, predictions
 from movie_genres.inputs.features import Posters
 from movie_genres.inputs.posters import LazyPixels
 from movie_genres.inputs.prepared import Prepared
-from movie_genres.models import checkpoints
-from movie_genres.models.answers import Floats, save_answers
-from movie_genres.models.layers import FEATURES, PREDICTIONS, MaskedMean, log_odds, predictions
+from movie_genres.models.answers import Floats
 from movie_genres.models.metrics import binary_cross_entropy
 from movie_genres.training.examples import Examples, OverviewExamples, PosterExamples
 from movie_genres.training.loop import start
 from movie_genres.training.options import OverviewTraining, PosterTraining
 from movie_genres.training.outputs import Outputs, metadata_of, validation_figures, write_summary
 from movie_genres.training.state import held
-from movie_genres.training.trainer import run_on_films, train_network
+from movie_genres.training.trainer import publish, run_on_films, train_network
 
 try:
     import keras_hub
 
-    from movie_genres.models.subwords import Subwords
+    from movie_genres.checkpoints.tokenizers import subwords_of
 except ImportError:
     raise MissingPackageError("A pretrained encoder", "keras-hub", "encoders") from None
 
@@ -87,8 +87,7 @@ class OverviewEncoder(Pretrained, OverviewTraining):
 
     def examples(self, prepared: Prepared, readable: NDArray[np.bool_]) -> OverviewExamples:
         """Overviews as this encoder's subwords."""
-        preprocessor = _load(keras_hub.models.TextClassifierPreprocessor, self.preset, sequence_length=self.max_length)
-        vocabulary = Subwords(preprocessor)
+        vocabulary = subwords_of(_load(keras_hub.models.TextClassifierPreprocessor, self.preset), self.max_length)
         return OverviewExamples(vocabulary.encode(prepared.films["overview"].tolist()), vocabulary, self)
 
     def build(self, genres: int) -> keras.Model:
@@ -158,10 +157,10 @@ def train_encoder(prepared: Prepared, readable: NDArray[np.bool_], options: Post
     start(options.seed)
     with held(outputs.state):
         metadata = metadata_of(examples.modality, prepared, **examples.metadata, preset=preset)
-        return _fit_predictions(build(), prepared, examples, options.strengths, metadata, outputs)
+        return _fit_predictions(build(), prepared, examples, options, metadata, outputs)
 
 
-def _fit_predictions(model: keras.Model, prepared: Prepared, examples: Examples, strengths: tuple[float, ...],
+def _fit_predictions(model: keras.Model, prepared: Prepared, examples: Examples, options: PosterEncoder | OverviewEncoder,
                      metadata: dict[str, Any], outputs: Outputs) -> dict[str, Any]:
     """A logistic regression over the features of a frozen encoder."""
     present = examples.films.present
@@ -169,24 +168,25 @@ def _fit_predictions(model: keras.Model, prepared: Prepared, examples: Examples,
     if not len(rows) or not len(validation):
         raise UserError(f"{outputs.model}: no training film or no validation film has a {examples.modality}.",
                         Remedy.TRAIN_OTHERS)
-    untrained = outputs.state / outputs.model.name
-    checkpoints.save(model, untrained, metadata)
-    (features,), _ = run_on_films(untrained, examples, outputs.out)
+    untrained = outputs._replace(model=outputs.state / outputs.model.name, out=outputs.state / "answers")
+    keras_files.save(model, untrained.model, metadata)
+    publish(untrained, examples, prepared, None)
+    (features,), _ = run_on_films(untrained, examples)
     shown, labels = features[validation].astype(np.float32), prepared.labels[validation]
     fits = []
-    for strength in strengths:
+    for strength in options.strengths:
         kernel, bias = linear_probe(features[rows].astype(np.float32), prepared.labels[rows], strength)
         loss = binary_cross_entropy(labels, _sigmoid(shown @ kernel + bias))
         logger.info("%s: C %g, validation loss %.4f", outputs.model.stem, strength, loss)
         fits.append((loss, strength, kernel, bias))
     _, best, kernel, bias = min(fits, key=lambda fit: fit[0])
     model.get_layer(PREDICTIONS).set_weights([kernel, bias])
-    checkpoints.save(model, outputs.model, metadata)
-    probabilities = np.full((len(present), len(bias)), np.nan, np.float32)
-    probabilities[present] = _sigmoid(features[present].astype(np.float32) @ kernel + bias)
-    save_answers(outputs.out, examples.modality, outputs.model, probabilities)
+    keras_files.save(model, outputs.model, metadata)
+    published = publish(outputs, examples, prepared, options.int8 if isinstance(options, PosterEncoder) else None)
+    _, probabilities = run_on_films(outputs, examples)
     return write_summary(outputs.metrics, base_loss=binary_cross_entropy(labels, prepared.base_rates()), C=best,
-                         parameters=model.count_params(), **validation_figures(labels, probabilities[validation]))
+                         parameters=model.count_params(), **published,
+                         **validation_figures(labels, probabilities[validation]))
 
 
 def linear_probe(features: Floats, labels: Floats, strength: float) -> tuple[Floats, Floats]:

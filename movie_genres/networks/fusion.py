@@ -15,14 +15,15 @@ from scipy.optimize import minimize
 
 from movie_genres.base.errors import UserError
 from movie_genres.base.options import STRICT
+from movie_genres.checkpoints import keras_files
+from movie_genres.checkpoints.export import export
+from movie_genres.checkpoints.layers import AttentionFusion, Blend, GatedFusion, film_kind, log_odds, predictions
 from movie_genres.inputs.features import in_order
 from movie_genres.inputs.modality import MODALITIES, POSTER
 from movie_genres.inputs.prepared import Prepared
-from movie_genres.models import checkpoints
 from movie_genres.models.answers import Answers, Floats, Rows, save_answers
-from movie_genres.models.layers import AttentionFusion, Blend, GatedFusion, film_kind, log_odds, predictions
 from movie_genres.models.metrics import binary_cross_entropy
-from movie_genres.models.network import BATCH_SIZE, Arrays, Network, answers_input, fusion_inputs, run_fusion
+from movie_genres.models.network import Arrays, Network, answers_input, fusion_inputs, run_fusion
 from movie_genres.training.batches import Batch, draw, shuffled
 from movie_genres.training.loop import Data, train
 from movie_genres.training.options import TrainingOptions
@@ -138,14 +139,15 @@ def train_fusion(prepared: Prepared, answers: Mapping[str, Answers], options: Fu
     build = functools.partial(build_fusion, below.statistics(rows), len(prepared.genres), options)
     with held(outputs.state):
         trained = train(build, _head_data(prepared, rows, validation, below, options), options, metadata, outputs)
-        head, _ = checkpoints.load(trained.checkpoint)
+        head, _ = keras_files.load(trained.checkpoint)
         shown, labels = below.inputs(validation), prepared.labels[validation]
         trust = fit_trust(head, shown, labels, base_rates, below.posters)
         model = build_blend(head, trust, base_rates, below.posters)
-        checkpoints.save(model, outputs.model, metadata)
-        network = Network(outputs.model)
+        keras_files.save(model, outputs.model, metadata)
+        export(model, outputs.onnx, metadata)
+        network = Network(outputs.onnx)
         probabilities, *alone = _answers(network, below)
-        save_answers(outputs.out, None, outputs.model, probabilities, dict(zip(MODALITIES, alone)))
+        save_answers(outputs.out, None, outputs.onnx, probabilities, dict(zip(MODALITIES, alone)))
         write_history(outputs.history, trained.rows)
         best = best_of(trained.rows)
         return write_summary(outputs.metrics, base_loss=round(best["base_rate_loss"], 4), epoch=best["epoch"],
@@ -169,7 +171,7 @@ def _head_data(prepared: Prepared, rows: Rows, validation: Rows, below: Below, o
     return Data(
         batches=batches,
         steps=len(in_order(rows, options.batch_size)),
-        validation=lambda: (head_inputs(below.inputs(batch)) for batch in in_order(validation, BATCH_SIZE)),
+        validation=lambda: (head_inputs(below.inputs(batch)) for batch in in_order(validation, options.batch_size)),
         labels=prepared.labels[validation],
         signature=({name: tf.TensorSpec((None, size), tf.float32) for name, size in sizes.items()},
                    tf.TensorSpec((None, len(prepared.genres)), tf.float32)),

@@ -12,11 +12,11 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import randomized_svd
 
 from movie_genres.base.options import STRICT
+from movie_genres.checkpoints.layers import FEATURES, MaskedMean, lstm, predictions
 from movie_genres.inputs.features import Overviews
 from movie_genres.inputs.prepared import Prepared
 from movie_genres.inputs.vocabulary import Vocabulary
 from movie_genres.models.answers import Floats, Rows
-from movie_genres.models.layers import FEATURES, MaskedMean, lstm, predictions
 from movie_genres.training.examples import OverviewExamples
 from movie_genres.training.options import OverviewTraining
 from movie_genres.training.outputs import Outputs

@@ -16,7 +16,7 @@ from movie_genres.data.parquet import open_table
 from movie_genres.data.reading import Access, TableOptions
 from movie_genres.data.tables import ID_COLUMNS, TEXT_COLUMNS
 from movie_genres.scoring.listing import list_posters
-from movie_genres.scoring.poster_sources import Listed, LocalPoster, PosterSource
+from movie_genres.scoring.poster_sources import Listed, LocalPoster, Picture, PosterSource
 
 
 class Entry(NamedTuple):
@@ -24,7 +24,7 @@ class Entry(NamedTuple):
     decides the film's row."""
 
     id: str
-    poster: PosterSource | None = None
+    poster: PosterSource | Picture | None = None
     overview: str | None = None
     error: tuple[str, str] | None = None
     identity: bytes = b""
@@ -71,7 +71,7 @@ class Catalogue:
 
 def _identity(item: Entry) -> bytes:
     """A digest of a film's id, its overview, and its poster's place, size and time."""
-    poster = (item.poster.name, item.poster.stamp()) if item.poster else ()
+    poster = () if item.poster is None or isinstance(item.poster, Picture) else (item.poster.name, item.poster.stamp())
     digest = hashlib.blake2b(digest_size=16)
     for part in (item.id, item.overview, *poster, item.error and item.error[1]):
         data = "" if part is None else part

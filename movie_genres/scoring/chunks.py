@@ -1,32 +1,35 @@
 """Scores films chunk by chunk: every film gets its row, whatever is in it."""
 
-from __future__ import annotations
-
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from movie_genres.ensemble.scorer import Encoded, Models, joined
 from movie_genres.inputs.caps import Caps
 from movie_genres.inputs.features import Posters
-from movie_genres.inputs.posters import PosterError, decode_poster
+from movie_genres.inputs.modality import Modality
+from movie_genres.inputs.posters import PosterError
 from movie_genres.inputs.text import normalise
 from movie_genres.scoring.catalogue import Entry
+from movie_genres.scoring.poster_sources import pixels_of
 from movie_genres.scoring.rows import OK, Row
 from movie_genres.scoring.slots import Slot
 
-if TYPE_CHECKING:  # it imports TensorFlow
-    from movie_genres.ensemble.scorer import Models
-
 Key = TypeVar("Key")
 Size = tuple[int, int]  # (height, width) in pixels
-Decoded = dict[Size, NDArray[np.uint8]] | PosterError | None
+Part = tuple[Sequence[PosterError | None], Encoded]
+Started = list[tuple[int, Future[Part]]]  # by the number of the first film
+Parts = tuple[Started, Started]  # of posters and of overviews
 
-# Films in work at once; two chunks are in memory. Overviews alone are small, and many give batches of like length.
+# Films that are cut and written together. Overviews alone are small, and many give batches of like length.
 CHUNK, CHUNK_OF_OVERVIEWS = 512, 4096
+PART_OF_OVERVIEWS = 1024  # films whose overviews a thread takes at once
+AHEAD = 2  # chunks in work beside the one that is written
 CHUNK_CHARACTERS = 16_000_000  # and at most this much text, or posters from a stream
 
 
@@ -52,65 +55,86 @@ def chunks_of(slots: Iterable[Slot]) -> Iterator[tuple[Slot, ...]]:
 
 def score(chunks: Iterable[tuple[Key, Sequence[Entry]]], models: Models, threads: int | None = None,
           caps: Caps = Caps()) -> Iterator[tuple[Key, list[Row]]]:
-    """Scores films in a stream: while one chunk is in the networks, the next one is read and decoded.
+    """Scores films in a stream: some chunks are read, decoded and run while the rows of earlier ones are written.
 
-    `chunks`, pairs of a key and films, is read from another thread; `threads` decode, by default as many as there are cores.
+    `chunks` are pairs of a key and films; `threads` decode and compute, by default as many as there are cores.
     Yields (key, rows) of each chunk, a row for each film, in their order.
     """
-    sizes = {network.image_size for network in models.networks.values() if network.image_size}
-    chunks = iter(chunks)
-    with ThreadPoolExecutor(threads or os.cpu_count()) as decoders, ThreadPoolExecutor(1) as reader:
-        def read() -> tuple[Key, Sequence[Entry], list[Decoded]] | None:
-            for key, films in chunks:
-                return key, films, list(decoders.map(lambda film: _decode(film, sizes, caps), films))
-            return None
+    waiting: deque[tuple[Key, Sequence[Entry], Parts]] = deque()
+    workers = ThreadPoolExecutor(threads or os.cpu_count())
 
-        following = reader.submit(read)
-        while found := following.result():
-            following = reader.submit(read)
-            key, films, decoded = found
-            yield key, _score_chunk(films, decoded, models) if films else []
+    def next_rows() -> tuple[Key, list[Row]]:
+        key, films, parts = waiting.popleft()
+        return key, _rows(films, parts, models)
 
-
-def _decode(film: Entry, sizes: set[Size], caps: Caps) -> Decoded:
-    """The poster in each of the sizes, or what says why not; None where there is none."""
-    if film.poster is None:
-        return None
     try:
-        data = film.poster.read(caps.bytes)
-        return {size: decode_poster(data, size, caps.pixels) for size in sizes}
-    except PosterError as error:
-        return error
+        for key, films in chunks:
+            waiting.append((key, films, _start(films, models, caps, workers)))
+            if len(waiting) > AHEAD:
+                yield next_rows()
+        while waiting:
+            yield next_rows()
+    finally:
+        workers.shutdown(cancel_futures=True)
 
 
-def _score_chunk(films: Sequence[Entry], decoded: list[Decoded], models: Models) -> list[Row]:
-    posters = {name: _stack(decoded, network.image_size)
-               for name, network in models.networks.items() if network.image_size}
+def _start(films: Sequence[Entry], models: Models, caps: Caps, workers: Executor) -> Parts:
+    """Gives parts of a chunk to the workers: neither how many these are nor what else they do changes what a part gives."""
+    posters, texts = models.of(Modality.POSTER), models.of(Modality.OVERVIEW)
+
+    def start(part: Callable[..., Part], size: int, *more: Any) -> Started:
+        return [(first, workers.submit(part, films[first:first + size], models, *more))
+                for first in range(0, len(films), size)]
+
+    return (start(_poster_part, models.batch_size, caps) if posters and any(film.poster for film in films) else [],
+            start(_text_part, PART_OF_OVERVIEWS) if texts else [])
+
+
+def _poster_part(films: Sequence[Entry], models: Models, caps: Caps) -> Part:
+    """The posters of some films, by all networks that look at posters, and for each film what is wrong with its poster."""
+    networks = models.of(Modality.POSTER)
+    sizes = list({network.image_size for network in networks.values() if network.image_size})
+    pixels = {size: np.zeros((len(films), *size, 3), np.uint8) for size in sizes}
+    present = np.zeros(len(films), bool)
+    failures: list[PosterError | None] = [None] * len(films)
+    for line, film in enumerate(films):
+        if film.poster:
+            try:
+                for size, decoded in zip(sizes, pixels_of(film.poster, sizes, caps)):
+                    pixels[size][line] = decoded
+                present[line] = True
+            except PosterError as error:
+                failures[line] = error
+    return failures, models.encode({name: Posters(pixels[network.image_size], present)
+                                    for name, network in networks.items() if network.image_size})
+
+
+def _text_part(films: Sequence[Entry], models: Models) -> Part:
+    """The overviews of some films, by all networks that look at overviews."""
     overviews = [film.overview or "" for film in films]
-    texts = {name: network.vocabulary.encode(overviews)
-             for name, network in models.networks.items() if network.vocabulary}
-    probabilities, thresholds = models.decide(len(films), {**posters, **texts})
-    known = np.any([of_model.present for of_model in texts.values()], axis=0) if texts else np.ones(len(films), bool)
-    return [_row(*of_film) for of_film in zip(films, decoded, known, probabilities, thresholds)]
+    encoded = models.encode({name: network.vocabulary.encode(overviews)
+                             for name, network in models.of(Modality.OVERVIEW).items() if network.vocabulary})
+    return [None] * len(films), encoded
 
 
-def _stack(decoded: list[Decoded], image_size: Size) -> Posters:
-    pixels = np.zeros((len(decoded), *image_size, 3), np.uint8)
-    present = np.zeros(len(decoded), bool)
-    for line, poster in enumerate(decoded):
-        if isinstance(poster, dict):
-            pixels[line], present[line] = poster[image_size], True
-    return Posters(pixels, present)
+def _rows(films: Sequence[Entry], parts: Parts, models: Models) -> list[Row]:
+    of_posters, of_texts = ([(first, future.result()) for first, future in of_kind] for of_kind in parts)
+    encoded = joined((first, encoded) for first, (_, encoded) in (*of_posters, *of_texts))
+    failures = [failure for _, (of_part, _) in of_posters for failure in of_part] or [None] * len(films)
+    probabilities, thresholds = models.decide(len(films), encoded)
+    readable, known = np.zeros((2, len(films)), bool)
+    for name, (rows, _, _) in encoded.items():
+        (readable if models.networks[name].modality is Modality.POSTER else known)[rows] = True
+    return [_row(*of_film) for of_film in zip(films, failures, readable, known, probabilities, thresholds)]
 
 
-def _row(film: Entry, decoded: Decoded, is_known: np.bool_, probabilities: NDArray[np.floating],
-         thresholds: NDArray[np.floating]) -> Row:
+def _row(film: Entry, failure: PosterError | None, poster_ok: np.bool_, text_ok: np.bool_,
+         probabilities: NDArray[np.floating], thresholds: NDArray[np.floating]) -> Row:
     if film.error:
         return Row(film.id, "overview", *film.error)
-    poster_ok, text_ok = isinstance(decoded, dict), film.overview is not None and bool(is_known)
     failures = []
-    if isinstance(decoded, PosterError):
-        failures.append((decoded.kind, f"poster: {decoded}"))
+    if failure:
+        failures.append((failure.kind, f"poster: {failure}"))
     if film.overview is not None and not text_ok:
         if normalise(film.overview):
             failures.append(("unknown_text", "overview: the model knows no word of the overview"))
@@ -120,7 +144,7 @@ def _row(film: Entry, decoded: Decoded, is_known: np.bool_, probabilities: NDArr
     message = "; ".join(message for _, message in failures)
     file = film.poster.name if film.poster else ""
     if poster_ok or text_ok:
-        return Row(film.id, _source(poster_ok, text_ok), status, message, file, probabilities, thresholds)
+        return Row(film.id, _source(bool(poster_ok), bool(text_ok)), status, message, file, probabilities, thresholds)
     return Row(film.id, _source(film.poster is not None, film.overview is not None), status, message, file)
 
 

@@ -1,7 +1,5 @@
 """Runs scoring jobs to their end: which shards are left, how many rows may fail, what scores them."""
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import logging
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from movie_genres.base.errors import Remedy, StoppedError, UserError
 from movie_genres.base.files import StrPath, replacing
 from movie_genres.base.progress import track
+from movie_genres.ensemble.scorer import Models
 from movie_genres.inputs.caps import Caps
 from movie_genres.scoring.catalogue import Entry
 from movie_genres.scoring.chunks import chunks_of, score
@@ -22,10 +21,8 @@ from movie_genres.scoring.job_files import JobFiles, Line, write_lines
 from movie_genres.scoring.rows import OK, Row, RowFormat, escape_name
 from movie_genres.scoring.slots import Slot, in_shards, merged, to_score
 
-if TYPE_CHECKING:  # it imports TensorFlow
+if TYPE_CHECKING:
     from hashlib import _Hash
-
-    from movie_genres.ensemble.scorer import Models
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +106,7 @@ def run(job: Job, engine: Engine, tolerance: Tolerance) -> Outcome:
     return Outcome(statuses, left, job.finish())
 
 
-def _digested(slots: Iterable[Slot], digest: _Hash) -> Iterator[Slot]:
+def _digested(slots: Iterable[Slot], digest: "_Hash") -> Iterator[Slot]:
     for slot in slots:
         digest.update(slot.entry.identity)
         yield slot

@@ -2,13 +2,18 @@
 
 import os
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from movie_genres.base.files import is_below, is_of_machine
 from movie_genres.data.access import NotAllowedError, describe, fetch, is_url
 from movie_genres.data.reading import Access
-from movie_genres.inputs.posters import PosterError, check_bytes, read_file, stamp_file
+from movie_genres.inputs.caps import Caps
+from movie_genres.inputs.posters import PosterError, check_bytes, decode_poster, fit_picture, read_file, stamp_file
 
 
 class PosterSource(Protocol):
@@ -28,6 +33,13 @@ class PosterSource(Protocol):
 
     def stamp(self) -> str:
         """Text that changes when the poster does."""
+
+
+class Picture(NamedTuple):
+    """A poster that its user has decoded; `scoring.predictor` takes such."""
+
+    name: str
+    image: Image.Image
 
 
 Listed = Iterable[tuple[str, PosterSource]]  # by the films' ids
@@ -105,6 +117,14 @@ class LoadedPoster(NamedTuple):
 
     def stamp(self) -> str:
         return f"{self.size} {zlib.crc32(self.data)}"
+
+
+def pixels_of(poster: PosterSource | Picture, sizes: Sequence[tuple[int, int]], caps: Caps) -> list[NDArray[np.uint8]]:
+    """A poster as networks take it, in each of some sizes (height, width); raises as `posters.decode_poster` and `read`."""
+    if isinstance(poster, Picture):
+        return [fit_picture(poster.image, size) for size in sizes]
+    data = poster.read(caps.bytes)
+    return [decode_poster(data, size, caps.pixels) for size in sizes]
 
 
 def poster_at(path: str, access: Access = Access()) -> LocalPoster | RemotePoster | FailedPoster:

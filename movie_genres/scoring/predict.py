@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import importlib.metadata
 import importlib.util
 import logging
 import os
@@ -17,11 +16,12 @@ from typing import Any
 
 from movie_genres.base.errors import MissingPackageError, SettingError, UserError
 from movie_genres.ensemble.decisions import Decisions, choose_models
-from movie_genres.ensemble.folder import ModelFile, model_name
-from movie_genres.ensemble.loading import load_models
+from movie_genres.ensemble.folder import ModelFile, model_name, models_folder
+from movie_genres.ensemble.scorer import Models
 from movie_genres.inputs.modality import OVERVIEW, POSTER
 from movie_genres.inputs.posters import DECODER
-from movie_genres.models import checkpoints
+from movie_genres.models.metadata import versions
+from movie_genres.models.network import PACKAGES, resolve_device
 from movie_genres.scoring.catalogue import Catalogue, Survey
 from movie_genres.scoring.engine import Engine, LocalEngine, Outcome, Tolerance, run
 from movie_genres.scoring.job import Share, open_job
@@ -44,18 +44,19 @@ def predict(request: Request) -> Counter[str]:
     modalities = tuple(name for name, given in inputs.items() if given is not None)
     is_folder = request.out.endswith("/") or Path(request.out).is_dir()
     _check(request, is_folder)
-    models, decisions = choose_models(request.models, modalities)
-    name = model_name(request.models, models)
+    device, folder = resolve_device(request.run.device), models_folder(request.models)
+    models, decisions = choose_models(folder, modalities, request.run.precision_on(device))
+    name = model_name(folder, models)
     layout = _layout(request, models[0].genres, name, is_folder)
     files = JobFiles(request.out, layout, request.shard_size, is_folder)
     with (_listed(request.posters) as posters,
-          open_job(files, _films(request, posters, files), _settings(request, layout, models, decisions),
+          open_job(files, _films(request, posters, files), _settings(request, layout, models, decisions, device),
                    Share(request.num_shards, request.shard_index), request.overwrite, request.retry_failed) as job):
         _say_what_was_found(request, job.survey)
         if job.finished:
             outcome, seconds = Outcome(Counter(job.finished.statuses), 0, 0), 0.0
         else:
-            engine = _engine(request, models, decisions)  # imports TensorFlow, which takes long: all else comes first
+            engine = _engine(request, models, decisions, device)
             allowed = None if request.max_failure_rate is None else int(request.max_failure_rate * job.survey.films)
             started = time.monotonic()
             outcome = run(job, engine, Tolerance(0 if request.strict else allowed))
@@ -119,14 +120,15 @@ def _films(request: Request, posters: str | None, files: JobFiles) -> Catalogue:
     return Catalogue(posters, request.overviews, request.caps.bytes, tables, files.owns, access)
 
 
-def _settings(request: Request, layout: RowFormat, models: list[ModelFile], decisions: Decisions) -> dict[str, Any]:
+def _settings(request: Request, layout: RowFormat, models: list[ModelFile], decisions: Decisions, device: str
+              ) -> dict[str, Any]:
     """All beside the films that decides the rows: no row is ever put beside one that was made in another way."""
     caps, access = request.caps, request.access
-    return {**vars(layout), **{f"model {file.name}": file.digest for file in models}, "decisions": decisions.digest,
-            "decoder": DECODER, "package": importlib.metadata.version("movie-genres"), **checkpoints.versions(),
+    return {**vars(layout), **{f"model {file.name}": file.run_digest for file in models}, "decisions": decisions.digest,
+            "decoder": DECODER, **versions("movie-genres", *PACKAGES), "device": device,
             "max_bytes": caps.bytes, "max_pixels": caps.pixels, "poster_root": access.root,
-            "url_schemes": ",".join(access.schemes), "private_hosts": access.private_hosts, "batch_size": request.batch_size,
-            "mixed_precision": request.mixed_precision, "shard_size": request.shard_size}
+            "url_schemes": ",".join(access.schemes), "private_hosts": access.private_hosts,
+            "batch_size": request.run.batch_size, "shard_size": request.shard_size}
 
 
 def _say_what_was_found(request: Request, found: Survey) -> None:
@@ -138,12 +140,11 @@ def _say_what_was_found(request: Request, found: Survey) -> None:
                        "is its path without extension", f"{found.posters:,}", f"{found.overviews:,}")
 
 
-def _engine(request: Request, models: list[ModelFile], decisions: Decisions) -> Engine:
+def _engine(request: Request, models: list[ModelFile], decisions: Decisions, device: str) -> Engine:
     if request.engine == "ray":
-        return RayEngine(models, decisions, request.batch_size, request.threads or 1, request.mixed_precision, request.caps,
+        return RayEngine(models, decisions, device, request.run.batch_size, request.run.threads or 1, request.caps,
                          request.ray_address, request.access.timeout)
-    loaded = load_models(models, decisions, request.batch_size, request.threads, request.mixed_precision)
-    return LocalEngine(loaded, request.threads, request.caps)
+    return LocalEngine(Models(models, decisions, device, request.run.batch_size), request.run.threads, request.caps)
 
 
 def _report(out: str, outcome: Outcome, rate: float, name: str, models: list[ModelFile]) -> None:

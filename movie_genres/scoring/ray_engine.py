@@ -1,7 +1,5 @@
 """Scores shards on a Ray cluster, or in several processes of one machine; needs the extra `ray`."""
 
-from __future__ import annotations
-
 import functools
 import os
 import socket
@@ -9,21 +7,18 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from movie_genres.base.errors import UserError
 from movie_genres.base.progress import track
 from movie_genres.data.access import within
 from movie_genres.ensemble.decisions import Decisions
 from movie_genres.ensemble.folder import ModelFile
-from movie_genres.ensemble.loading import load_models
+from movie_genres.ensemble.scorer import Models
 from movie_genres.inputs.caps import Caps
 from movie_genres.scoring.engine import Shards, Tolerance, failed_in, lines_of
 from movie_genres.scoring.job_files import JobFiles
 from movie_genres.scoring.slots import Slot
-
-if TYPE_CHECKING:  # it imports TensorFlow
-    from movie_genres.ensemble.scorer import Models
 
 
 @dataclass(frozen=True)
@@ -42,9 +37,9 @@ class RayEngine:
 
     files: list[ModelFile]
     decisions: Decisions
+    device: str
     batch_size: int
     threads: int
-    mixed_precision: bool
     caps: Caps
     address: str | None
     timeout: float
@@ -107,9 +102,9 @@ _loaded: dict[tuple[Any, ...], Models] = {}  # in a worker: the models that it u
 
 
 def _models_of(engine: RayEngine) -> Models:
-    options = engine.batch_size, engine.threads, engine.mixed_precision
-    key = tuple(file.digest for file in engine.files), engine.decisions.digest, options
+    options = engine.device, engine.batch_size
+    key = tuple(file.run_digest for file in engine.files), engine.decisions.digest, options
     if key not in _loaded:
         _loaded.clear()
-        _loaded[key] = load_models(engine.files, engine.decisions, *options)
+        _loaded[key] = Models(engine.files, engine.decisions, *options)
     return _loaded[key]

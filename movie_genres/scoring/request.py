@@ -6,6 +6,7 @@ from typing import Annotated
 from movie_genres.base.settings import Option
 from movie_genres.data.reading import Access, TableOptions
 from movie_genres.inputs.caps import Caps
+from movie_genres.models.run_options import RunOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +37,9 @@ class Request:
     tables: TableOptions = TableOptions()
     caps: Caps = Caps()
     access: Access = Access()
-    models: Annotated[str, Option("Models", "Folder with the trained models.", is_folder=True)] = "models"
-    batch_size: Annotated[int, Option("Models", "Films a step.", least=1)] = 128
-    threads: Annotated[int | None, Option("Models", "Threads to decode and compute with.", least=1,
-                                          default="all cores; 1 for each shard with Ray")] = None
-    mixed_precision: Annotated[bool, Option("Models", "Compute in half precision, which is faster; changes probabilities by "
-                                            "up to 0.01.")] = False
+    models: Annotated[str | None, Option("Models", "Folder with the trained models.", is_folder=True,
+                                                default="models, where there are any; else the package's own")] = None
+    run: RunOptions = RunOptions()
     out: Annotated[str, Option("Output", "File to write, or a folder, with a slash at the end, for a file for each shard.",
                                metavar="PATH")]
     format: Annotated[str | None, Option("Output", "csv, csv.gz, jsonl, jsonl.gz or parquet.", metavar="NAME",

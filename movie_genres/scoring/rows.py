@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import functools
 import gzip
 import io
 import json
@@ -55,9 +56,13 @@ class RowFormat(RowOptions):
     format: str = "csv"
     model: str = ""
 
-    @property
+    @functools.cached_property
     def shown(self) -> tuple[str, ...]:
         return self.columns or tuple(name for name in all_columns(self.genres) if name not in ("file", "model"))
+
+    @functools.cached_property
+    def _probability_columns(self) -> list[str]:
+        return [f"p_{genre}" for genre in self.genres]
 
     def cells(self, row: Row) -> Cells:
         """The values of a row, in the order of `shown`."""
@@ -69,7 +74,7 @@ class RowFormat(RowOptions):
             order = sorted(range(len(probabilities)), key=probabilities.__getitem__, reverse=True)
             values["genres"] = [self.genres[index] for index in order if probabilities[index] >= thresholds[index]]
             values["top"] = [f"{self.genres[index]}:{probabilities[index]:.3f}" for index in order[:self.top]]
-            values.update((f"p_{genre}", round(probability, 4)) for genre, probability in zip(self.genres, probabilities))
+            values.update(zip(self._probability_columns, [round(probability, 4) for probability in probabilities]))
         return list(map(values.get, self.shown))
 
 

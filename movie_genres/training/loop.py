@@ -16,9 +16,10 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from movie_genres.base.errors import Remedy, SettingError, UserError
-from movie_genres.models import checkpoints
+from movie_genres.checkpoints import keras_files
+from movie_genres.checkpoints.layers import PREDICTIONS, log_odds, reseed
 from movie_genres.models.answers import Floats
-from movie_genres.models.layers import PREDICTIONS, log_odds, reseed
+from movie_genres.models.metadata import versions
 from movie_genres.models.metrics import binary_cross_entropy
 from movie_genres.training.batches import Batch
 from movie_genres.training.display import LiveLog, TrainingDisplay
@@ -69,7 +70,8 @@ def train(build: Callable[[], keras.Model], data: Data, options: TrainingOptions
     trained = _compiled(model, build, data.base_rates, options)
     variables = [*trained.variables, *trained.optimizer.variables]
     state = TrainingState(outputs.state, fingerprint(
-        options, json.dumps([metadata, checkpoints.versions(), checkpoints.environment()]), data.contents, data.labels,
+        options, json.dumps([metadata, versions(*keras_files.PACKAGES), keras_files.environment()]), data.contents,
+        data.labels,
         [variable.numpy() for variable in variables]))
     rows = _go_on(state, variables, name)
     live = LiveLog(outputs.live, rows) if options.dvclive else None
@@ -83,7 +85,7 @@ def train(build: Callable[[], keras.Model], data: Data, options: TrainingOptions
                          "learning_rate": learning_rate(options, epoch + 0.5)})
             _check_finite(rows[-1]["val_loss"], "validation", epoch, options)
             if best_of(rows) is rows[-1]:
-                checkpoints.save(model, state.best(rows), metadata)
+                keras_files.save(model, state.best(rows), metadata)
             state.save(rows, [variable.numpy() for variable in variables])
             display.epoch_done(rows[-1], best_of(rows), time.monotonic() - started, input_seconds)
             if live:

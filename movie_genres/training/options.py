@@ -42,6 +42,7 @@ class PosterTraining(TrainingOptions):
     erase: float = Field(ge=0, le=1)  # share of posters of which a rectangle is covered; see `batches.erase`
     mixup: float = Field(ge=0)  # strength, the alpha of its beta distribution; see `batches.mixup`. 0 is off
     draws: int = Field(ge=0)  # how often films are distorted for what the fusion learns from; see `trainer.run_on_films`
+    int8: float | None  # the most skill that a copy of the model in 8 bits may lose on validation films; null: no copy
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)

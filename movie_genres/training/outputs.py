@@ -10,6 +10,7 @@ from movie_genres.inputs.modality import Modality
 from movie_genres.inputs.prepared import Prepared
 from movie_genres.models.answers import Floats
 from movie_genres.models.metrics import binary_cross_entropy, counts, precision_recall_f1, rounded, skill
+from movie_genres.models.onnx_files import int8_path
 
 
 class Outputs(NamedTuple):
@@ -21,6 +22,21 @@ class Outputs(NamedTuple):
     out: Path  # folder for what the trained model says of all films; see `answers.Answers`
     state: Path  # folder for what a training that is interrupted goes on from; see `state.TrainingState`
     live: Path  # folder for DVCLive
+
+    @property
+    def onnx(self) -> Path:
+        """The model's ONNX file, which scoring runs."""
+        return self.model.with_suffix(".onnx")
+
+    @property
+    def int8(self) -> Path:
+        """Its copy in 8 bits, if there is one; see `onnx_files.int8_path`."""
+        return int8_path(self.onnx)
+
+    @property
+    def runs(self) -> Path:
+        """The file that scoring runs on a processor."""
+        return self.int8 if self.int8.exists() else self.onnx
 
 
 def metadata_of(modality: Modality | None, prepared: Prepared, **about: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from movie_genres.base.files import file_digest, locked, replacing
 
 PACKAGE = Path(__file__).parents[1]
-ROOMS = "base", "inputs", "models", "training"  # the code that decides a training, beside the network's own module
+ROOMS = "base", "inputs", "models", "checkpoints", "training"  # whose code decides a training, beside the network's own
 
 
 class TrainingState:

@@ -1,9 +1,10 @@
 """Trains a network on posters or on overviews, whatever the network is, and runs it on all films."""
 
 import functools
+import logging
 import shutil
 from collections.abc import Callable
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import keras
@@ -13,11 +14,16 @@ from numpy.typing import NDArray
 
 from movie_genres.base.files import replacing
 from movie_genres.base.progress import track
+from movie_genres.checkpoints import keras_files
+from movie_genres.checkpoints.export import export
+from movie_genres.checkpoints.int8 import write_int8
+from movie_genres.checkpoints.noisy import NoisyNetwork
 from movie_genres.inputs.features import in_order
 from movie_genres.inputs.prepared import Prepared
 from movie_genres.models.answers import Floats, features_on_disk, save_answers
-from movie_genres.models.layers import FEATURES, reseed
+from movie_genres.models.metrics import binary_cross_entropy, rounded
 from movie_genres.models.network import Network
+from movie_genres.models.run_options import RunOptions
 from movie_genres.training.batches import draw
 from movie_genres.training.examples import Examples
 from movie_genres.training.loop import Data, train
@@ -25,7 +31,10 @@ from movie_genres.training.options import OverviewTraining, PosterTraining
 from movie_genres.training.outputs import Outputs, metadata_of, write_history, write_summary
 from movie_genres.training.state import best_of, held
 
+logger = logging.getLogger(__name__)
+
 CHUNK = 2048  # films whose answers are in memory at once
+SAMPLE = 256  # training films that tell in which range each step of a network answers
 
 
 def train_network(build: Callable[[], keras.Model], prepared: Prepared, examples: Examples,
@@ -54,35 +63,62 @@ def train_network(build: Callable[[], keras.Model], prepared: Prepared, examples
         with replacing(outputs.model) as partial:
             shutil.copyfile(trained.checkpoint, partial)
         write_history(outputs.history, trained.rows)
-        best = best_of(trained.rows)
+        best, most_lost = best_of(trained.rows), options.int8 if isinstance(options, PosterTraining) else None
+        published = publish(outputs, examples, prepared, most_lost)
         summary = write_summary(outputs.metrics, best["val_loss"], best["base_rate_loss"], best["val_precision"],
-                                best["val_recall"], epoch=best["epoch"], parameters=trained.parameters)
-        _, probabilities = run_on_films(outputs.model, examples, outputs.out, options.draws, options.seed)
-        save_answers(outputs.out, examples.modality, outputs.model, probabilities)
+                                best["val_recall"], epoch=best["epoch"], parameters=trained.parameters, **published)
+        run_on_films(outputs, examples, options.draws, options.seed)
     return summary
 
 
-def run_on_films(checkpoint: Path, examples: Examples, folder: Path, draws: int = 0, seed: int = 0
-                 ) -> tuple[NDArray[np.float16], Floats]:
-    """Writes the features that a model of one modality gives of all films; see `answers.Answers`.
+def publish(outputs: Outputs, examples: Examples, prepared: Prepared, most_lost: float | None) -> dict[str, Any]:
+    """Makes of a checkpoint what scoring runs: its ONNX file and, where that loses little skill, a copy in 8 bits.
 
-    A model knows the films that it was trained on by heart: its features of them are too good to learn from. Those of
-    distorted films, with dropout on, are more like those of films it has never seen. They are distorted `draws` times,
-    beside once not; the seed decides how. Features are streamed, so that memory does not grow with the number of films.
+    `most_lost` is the most skill on the validation films that the copy may lose; None: no copy. Returns what the metrics say
+    of it.
+    """
+    model, metadata = keras_files.load(outputs.model)
+    export(model, outputs.onnx, metadata)
+    outputs.int8.unlink(missing_ok=True)
+    if most_lost is None:
+        return {}
+    rows, validation = (prepared.rows(split, examples.films.present) for split in ("train", "validation"))
+    sample = rows[np.linspace(0, len(rows) - 1, min(SAMPLE, len(rows))).astype(int)]
+    write_int8(outputs.onnx, outputs.int8, map(examples.films.batch, in_order(sample, RunOptions.batch_size)))
+    labels, base_loss = prepared.labels[validation], binary_cross_entropy(prepared.labels[validation], prepared.base_rates())
+    losses = [binary_cross_entropy(labels, Network(path).encode(validation, examples.films)[1])
+              for path in (outputs.onnx, outputs.int8)]
+    lost = (losses[1] - losses[0]) / base_loss
+    logger.info("%s: in 8 bits it loses %.2f points of skill", outputs.model.stem, 100 * lost)
+    if lost > most_lost:
+        logger.warning("%s: no copy in 8 bits: it would lose more than %.2f points", outputs.model.stem, 100 * most_lost)
+        outputs.int8.unlink()
+    return {"skill_lost_in_8_bits": rounded(lost)}
+
+
+def run_on_films(outputs: Outputs, examples: Examples, draws: int = 0, seed: int = 0) -> tuple[NDArray[np.float16], Floats]:
+    """Writes what a published model of one modality says of all films; see `answers.Answers`.
+
+    It is what scoring would say, by the same file. But a model knows the films that it was trained on by heart: its features
+    of them are too good to learn from. Those of distorted films, with dropout on, are more like those of films it has never
+    seen. They are distorted `draws` times, beside once not; the seed decides how. Features are streamed, so that memory does
+    not grow with the number of films.
 
     Returns the features, mapped from disk, and probabilities of shape (films, genres), NaN for a film without the modality.
     """
-    network, films, present = Network(checkpoint), examples.films, examples.films.present
-    shape = (1 + draws, len(present), network.model.get_layer(FEATURES).output.shape[-1])
-    features = features_on_disk(folder, shape)
-    probabilities = np.full((len(present), len(network.metadata["genres"])), np.nan, np.float32)
-    parts = [(drawn, part) for drawn in range(1 + draws) for part in in_order(np.flatnonzero(present), CHUNK)]
-    for number, (drawn, part) in enumerate(track(parts, len(parts), f"Answers of {checkpoint.stem}")):
-        rng = np.random.default_rng([seed, number])
-        reseed(network.model, rng)
-        distort = functools.partial(examples.distort, rng=rng) if drawn else None
-        features[drawn, part], answers = network.encode(part, films, distort)
-        if drawn == 0:
-            probabilities[part] = answers
+    network, films, present = Network(outputs.runs), examples.films, np.flatnonzero(examples.films.present)
+    features = features_on_disk(outputs.out, (1 + draws, len(examples.films.present), network.channels))
+    probabilities = np.full((features.shape[1], len(network.metadata["genres"])), np.nan, np.float32)
+    parts = in_order(present, CHUNK)
+    with ThreadPoolExecutor() as pool:
+        for part, answers in zip(parts, pool.map(lambda part: network.encode(part, films), parts)):
+            features[0, part], probabilities[part] = answers
+    if draws:
+        noisy = NoisyNetwork(outputs.model)
+        again = [(drawn, part) for drawn in range(1, 1 + draws) for part in parts]
+        for number, (drawn, part) in enumerate(track(again, len(again), f"Answers of {outputs.model.stem}")):
+            rng = np.random.default_rng([seed, number])
+            features[drawn, part] = noisy.encode(part, films, functools.partial(examples.distort, rng=rng), rng)
     features.flush()
+    save_answers(outputs.out, examples.modality, outputs.onnx, probabilities)
     return features, probabilities

@@ -1,6 +1,5 @@
 """Saves and loads models: `.keras` files that are byte-stable and carry all that scoring needs."""
 
-import importlib.metadata
 import io
 import json
 import lzma
@@ -11,55 +10,21 @@ import tempfile
 import zipfile
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from typing import TYPE_CHECKING, Any
 
 from movie_genres.base.errors import InputError, MissingPackageError, Remedy
 from movie_genres.base.files import SMALL, open_regular, reason_of, replacing
-from movie_genres.base.options import first_problem
-from movie_genres.inputs.modality import Modality
+from movie_genres.models.metadata import AGAIN, FORMAT, KEY, LARGEST_INPUT, check_metadata, versions
 
 if TYPE_CHECKING:
     import keras
 
-LARGEST_IMAGE = 640  # pixels a side that a model may ask for: half a thousand posters are in memory at once
-LARGEST_INPUT = 3 * LARGEST_IMAGE ** 2  # numbers a film that a network may take
 LARGEST_FILE = 4_000_000_000  # bytes of a model file when unpacked
-METADATA = "movie_genres.json"  # a member of the .keras archive beside Keras's own
-FORMAT = 1
-EXPECTED, AGAIN = "a model file (.keras) that this toolkit wrote", "Train it again, or fetch it again."
+EXPECTED = "a model file (.keras) that this toolkit wrote"
 _DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, KeyError, ValueError)
 _SHARED_OBJECT = re.compile(rb'(?<="shared_object_id": )\d+')
+PACKAGES = "tensorflow", "keras", "numpy", "pillow", "simplejpeg"  # they decide what is trained
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip archive can hold
-
-Side = Annotated[int, Field(ge=1, le=LARGEST_IMAGE)]
-
-
-class Metadata(BaseModel):
-    """What a model file says of itself, as far as scoring uses it; the rest is for people."""
-
-    model_config = ConfigDict(extra="allow")
-
-    format: int
-    modality: Modality | None
-    genres: Annotated[list[Annotated[str, Field(min_length=1, max_length=100)]], Field(min_length=1, max_length=10_000)]
-    image_size: tuple[Side, Side] | None = None
-    decoder: str | None = None
-    vocabulary: dict[str, Any] | None = None
-    inputs: dict[str, str] | None = None
-    channels: dict[str, Annotated[int, Field(ge=1, le=1_000_000)]] | None = None
-
-    @model_validator(mode="after")
-    def _belongs_together(self) -> Self:
-        if len(set(self.genres)) < len(self.genres):
-            raise ValueError("a genre more than once")
-        return self
-
-
-def versions() -> dict[str, str]:
-    """The versions of the libraries that decide what a model computes."""
-    return {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "numpy", "pillow")}
 
 
 def environment() -> dict[str, int | bool]:
@@ -77,7 +42,7 @@ def save(model: "keras.Model", path: Path, metadata: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory(prefix="movie-genres-") as folder:
         raw = Path(folder) / "raw.keras"
         model.save(raw)
-        _rewrite(raw, path, {"format": FORMAT, **metadata, "versions": versions(), "environment": environment()})
+        _rewrite(raw, path, {"format": FORMAT, **metadata, "versions": versions(*PACKAGES), "environment": environment()})
 
 
 def save_small(source: Path, path: Path, **changes: Any) -> None:
@@ -90,7 +55,7 @@ def _rewrite(source: Path, target: Path, metadata: dict[str, Any], small: bool =
     compression = zipfile.ZIP_DEFLATED if small else zipfile.ZIP_STORED
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as partial, zipfile.ZipFile(source) as old, zipfile.ZipFile(partial, "w", compression) as new:
-        for name in sorted(set(old.namelist()) - {METADATA}):
+        for name in sorted(set(old.namelist()) - {KEY}):
             content = old.read(name)
             if small and name.endswith(".h5"):
                 content = _halve(content)
@@ -100,7 +65,7 @@ def _rewrite(source: Path, target: Path, metadata: dict[str, Any], small: bool =
                 addresses = list(dict.fromkeys(_SHARED_OBJECT.findall(content)))
                 content = _SHARED_OBJECT.sub(lambda match: b"%d" % addresses.index(match[0]), content)
             new.writestr(zipfile.ZipInfo(name, _EPOCH), content, compression)
-        new.writestr(zipfile.ZipInfo(METADATA, _EPOCH), json.dumps(metadata, ensure_ascii=False), compression)
+        new.writestr(zipfile.ZipInfo(KEY, _EPOCH), json.dumps(metadata, ensure_ascii=False), compression)
 
 
 def _halve(content: bytes) -> bytes:
@@ -132,19 +97,14 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
         with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             if sum(member.file_size for member in archive.infolist()) > LARGEST_FILE:
                 raise InputError(path, f"a model file of at most {LARGEST_FILE:,} bytes when unpacked", "more", AGAIN)
-            metadata = _member(archive, METADATA)
-            Metadata.model_validate(metadata)
+            metadata = check_metadata(path, _member(archive, KEY), EXPECTED)
             _check_inputs(path, _member(archive, "config.json"))
     except FileNotFoundError:
         raise InputError(path, "a model file", "no such file", remedy=Remedy.TRAIN) from None
-    except ValidationError as error:
-        raise InputError(path, EXPECTED, first_problem(error), AGAIN) from None
     except OSError as error:
         raise InputError(path, EXPECTED, reason_of(error), AGAIN) from None
     except _DAMAGED as error:
         raise InputError(path, EXPECTED, str(error), AGAIN) from None
-    if metadata["format"] != FORMAT:
-        raise InputError(path, f"model format {FORMAT}", f"{metadata['format']}", "Train it again.")
     return metadata
 
 
@@ -179,7 +139,7 @@ def load(path: str | Path) -> tuple["keras.Model", dict[str, Any]]:
     import keras
     import numpy as np
 
-    from movie_genres.models import layers  # noqa: F401  registers our layers with Keras
+    from movie_genres.checkpoints import layers  # noqa: F401  registers our layers with Keras
 
     if "preset" in metadata:
         try:
