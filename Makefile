@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 IMAGE_PRESET ?= efficientnet_lite0_ra_imagenet
 TEXT_PRESET ?= hf://sentence-transformers/all-MiniLM-L6-v2
 
-.PHONY: repro encoders check test quick-test benchmark constraints
+.PHONY: repro encoders check test quick-test benchmark constraints wheel
 
 repro: .venv/ready data released
 	dvc repro
@@ -48,11 +48,16 @@ data: | .venv/ready
 released: | .venv/ready
 	dvc pull released
 
+# The package as it is published: scoring, with the small released models inside.
+wheel: .venv/ready
+	rm -rf build dist
+	python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
 .venv/ready: setup.cfg constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 		{ echo "Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is `$(PYTHON) --version`. Use: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
-	python -m pip install --quiet --constraint constraints.txt --editable '.[test,dvclive,encoders,parquet,ray]'
+	python -m pip install --quiet --constraint constraints.txt --editable '.[train,test,dvclive,encoders,parquet,ray]'
 	touch .venv/ready
 
 # Pins the newest versions that setup.cfg allows, for all supported Pythons.

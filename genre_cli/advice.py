@@ -1,7 +1,13 @@
 """What the library's errors mean to somebody who has given a command: its options and what to run."""
 
+import importlib.metadata
+import json
+import os
 import re
+import shlex
 from collections.abc import Callable
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from movie_genres.base.errors import InputError, MissingPackageError, Remedy, SettingError, UserError
 
@@ -22,13 +28,28 @@ def in_options(text: str, option_of: Callable[[str], str | None]) -> str:
     return re.sub(r"`(\w+)`", lambda found: option_of(found[1]) or found[0], text)
 
 
+def install_command(extra: str) -> str:
+    """The command that adds an extra to this installation: one of a clone, of a wheel, or of a package index."""
+    # A clone's own folder looks like an installation of its own, which does not say where it came from.
+    found = (each.read_text("direct_url.json") for each in importlib.metadata.distributions(name="movie-genres"))
+    content = json.loads(next(filter(None, found), "{}"))
+    url = content.get("url", "")
+    if url.startswith("file:") and "dir_info" in content:
+        clone = url2pathname(urlsplit(url).path)
+        constraints = os.path.join(clone, "constraints.txt")
+        if os.path.realpath(clone) == os.path.realpath("."):
+            clone, constraints = ".", "constraints.txt"
+        return f"pip install -c {shlex.quote(constraints)} -e {shlex.quote(f'{clone}[{extra}]')}"
+    return f"pip install {shlex.quote(f'movie-genres[{extra}]' + (f' @ {url}' if url else ''))}"
+
+
 def explain(error: BaseException, option_of: Callable[[str], str | None] = lambda setting: None) -> str:
     """The message of an error, with what to do about it. `option_of`: the option for a setting, if there is one."""
     if isinstance(error, SettingError):
         return f"{option_of(error.setting) or error.setting}: {in_options(error.problem, option_of)}"
     parts = [str(error) or type(error).__name__]
     if isinstance(error, MissingPackageError):
-        parts.append(f"Install it with: pip install 'movie-genres[{error.extra}]'")
+        parts.append(f"Install it with: {install_command(error.extra)}")
     if isinstance(error, InputError) and error.setting and (option := option_of(error.setting)):
         parts.append(f"Name it with {option}.")
     if isinstance(error, UserError) and error.remedy:

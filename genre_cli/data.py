@@ -1,5 +1,6 @@
 """`genre-data`: builds and checks the data folder that the pipeline reads."""
 
+import importlib.util
 import logging
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from genre_cli.common import Group, Messages
-from movie_genres.base.errors import one_line
+from movie_genres.base.errors import MissingPackageError, one_line
 from movie_genres.base.progress import console
 from movie_genres.data.checking import Summary, check
 from movie_genres.data.importing import import_films, recover
@@ -49,6 +50,8 @@ def import_command(source: Path, data: Path, layout: str | None, track: bool, **
     a poster folder; any table with an id, a text and a genre column. The data folder is replaced whole, or not at all, and
     only where it was made by an import and not changed since.
     """
+    if track and importlib.util.find_spec("dvc") is None:
+        raise MissingPackageError("--track", "dvc", "train")
     name, summary = import_films(source, data, layout, ImportOptions(**options))
     console.print(_text(f"Imported {source} (layout {name}) into {data}/."), soft_wrap=True)
     _show(summary)

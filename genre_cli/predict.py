@@ -1,5 +1,6 @@
 """`genre-predict`: scores posters, overviews or both with trained models."""
 
+import importlib.metadata
 import json
 import logging
 import sys
@@ -9,6 +10,7 @@ from typing import Annotated, Any
 
 import click
 
+from genre_cli.answer import in_words
 from genre_cli.common import Messages, reporting
 from genre_cli.options import SectionedCommand, options_for
 from movie_genres.base.errors import one_line
@@ -21,17 +23,30 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class SingleOptions:
+    """A film that is described on the command line."""
+
+    overview: Annotated[str | None, Option("Input", "An overview: its film's answer is printed, with that of a single "
+                                           "poster in `posters`.", metavar="TEXT")] = None
+
+
+@dataclass(frozen=True)
 class MessageOptions:
     """What to say, and how."""
 
     quiet: Annotated[bool, Option("Messages", "Only errors.")] = False
     log_format: Annotated[str, Option("Messages", "Messages for people or for machines.", choices=("text", "json"))] = "text"
+    version: Annotated[bool, Option("Messages", "Tell the versions of the package and of the models.")] = False
 
 
-@click.command(cls=SectionedCommand, params=options_for(Request, MessageOptions),
+@click.command(cls=SectionedCommand, params=options_for(SingleOptions, Request, MessageOptions),
                context_settings={"max_content_width": 110})
-def main(quiet: bool, log_format: str, **options: Any) -> None:
+def main(overview: str | None, quiet: bool, log_format: str, version: bool, **options: Any) -> None:
     """Tells the genres of films from their posters, their overviews, or both.
+
+    \b
+    genre-predict --posters heat.jpg                  prints an answer
+    genre-predict --posters DIR --out preds.csv       writes a row for each poster
 
     With both, they are joined by id: that of a poster is its path below the folder, without its extension. Every poster and
     every row of the table gets a row in the output, in their order; a row that could not be scored says why.
@@ -46,10 +61,29 @@ def main(quiet: bool, log_format: str, **options: Any) -> None:
     handler = JsonMessages() if log_format == "json" else Messages()
     logging.basicConfig(level=logging.ERROR if quiet else logging.INFO, handlers=[handler], force=True)
     with reporting(main, logger.error, "interrupted; the same command goes on where this one stopped"):
+        request = build(Request, options)
+        if version:
+            click.echo(versions(request.models))
+            return
+        if overview is not None or not request.out:
+            from movie_genres.scoring.predict import predict_single
+
+            predictor, found = predict_single(request, overview)
+            click.echo(in_words(predictor, found), err=not found.probabilities)
+            sys.exit(0 if found.status == "ok" else FAILED_ROWS)
         from movie_genres.scoring.predict import predict
 
-        statuses = predict(build(Request, options))
+        statuses = predict(request)
     sys.exit(0 if set(statuses) <= {"ok"} else FAILED_ROWS)
+
+
+def versions(folder: str | None) -> str:
+    """The versions of the package, and of the models in a folder, in words."""
+    from movie_genres.ensemble.folder import find_models, model_name, models_folder
+
+    found = models_folder(folder)
+    return (f"movie-genres {importlib.metadata.version('movie-genres')}\n"
+            f"models {model_name(found, find_models(found))}, in {found}")
 
 
 class JsonMessages(Messages):

@@ -28,6 +28,7 @@ def main(prepared: Path, models: Path, out: Path, params: Path) -> None:
     with running():
         from movie_genres.ensemble.decisions import choose_models
         from movie_genres.ensemble.scorer import Models
+        from movie_genres.inputs.modality import MODALITIES
         from movie_genres.inputs.prepared import read_split
         from movie_genres.scoring.catalogue import Entry
         from movie_genres.scoring.engine import score_anew
@@ -37,7 +38,7 @@ def main(prepared: Path, models: Path, out: Path, params: Path) -> None:
         options = read_options(params, "predict", PredictOptions)
         items = [Entry(film["id"], LocalPoster(film["poster"]) if film["poster"] else None, film["overview"] or None)
                  for film in read_split(prepared, "test")]
-        loaded = Models(*choose_models(models))
+        loaded = Models(*choose_models(models, MODALITIES))
         out.parent.mkdir(parents=True, exist_ok=True)
         layout = RowFormat(tuple(loaded.genres), top=options.top, threshold=options.threshold)
         statuses = score_anew(items, len(items), out, layout, loaded)

@@ -113,14 +113,15 @@ def read_decisions(path: Path, digests: Mapping[str, str], genres: Sequence[str]
     return Decisions(models, content.ranking, hashlib.sha256(data).hexdigest(), content.aim, content.precision)
 
 
-def choose_models(folder: Path | str, modalities: Sequence[str] = MODALITIES, precision: str = "int8"
+def choose_models(folder: Path | str, modalities: Sequence[str] | None = None, precision: str = "int8"
                   ) -> tuple[list[ModelFile], Decisions]:
-    """The models of a folder that scoring some modalities needs, and the decisions on how to use them.
+    """The models of a folder that scoring some modalities needs, and the decisions on how to use them; None: all it has.
 
     Without `decisions.json` nothing is calibrated, thresholds are 0.5, and the fusion model is believed for films with both
     modalities. Raises as `find_models` and `read_decisions`.
     """
     files, path = find_models(folder, modalities, precision), Path(folder) / FILE_NAME
+    modalities = modalities or [name for name in MODALITIES if name in [file.modality for file in files]]
     if path.exists():
         decisions = read_decisions(path, {file.name: file.digest for file in files}, files[0].genres)
     else:

@@ -34,8 +34,10 @@ class ModelFile(NamedTuple):
     run_digest: str  # SHA-256 of that
 
 
-def find_models(folder: Path | str, modalities: Sequence[str] = MODALITIES, precision: str = "int8") -> list[ModelFile]:
+def find_models(folder: Path | str, modalities: Sequence[str] | None = None, precision: str = "int8") -> list[ModelFile]:
     """Finds the model files for some modalities, and the fusion model, and checks that they belong together. Loads none.
+
+    Without `modalities`, those for all that there is a model for.
 
     They are `NAME.onnx` files, in the folder or in its folder `encoders`. With the precision `int8`, those that have a copy
     in 8 bits are to be run by that.
@@ -46,11 +48,12 @@ def find_models(folder: Path | str, modalities: Sequence[str] = MODALITIES, prec
     folder = Path(folder)
     paths = _model_paths(folder, "onnx")
     files = [_model_file(path, precision) for path in paths]
-    for modality in modalities:
-        if modality not in [file.modality for file in files]:
+    there = [file.modality for file in files if file.modality]
+    for modality in (modalities or MODALITIES[:not there]):  # at least one is needed
+        if modality not in there:
             found = ", ".join(path.name for path in paths or _model_paths(folder, "keras")) or "no model (*.onnx)"
             raise InputError(folder, f"a model for {modality}s", found, remedy=Remedy.TRAIN)
-    chosen = {file.name: file for file in files if file.modality in (*modalities, None)}
+    chosen = {file.name: file for file in files if file.modality in (*(modalities or there), None)}
     if len({file.genres for file in chosen.values()}) > 1:
         raise InputError(folder, "models of the same genres", "different genre lists", remedy=Remedy.TRAIN)
     for file in chosen.values():

@@ -95,7 +95,7 @@ def decode_poster(data: bytes, size: tuple[int, int], max_pixels: int = Caps().p
                 # JPEGs are decoded no smaller than this; square, as EXIF may still turn the image.
                 image.draft("RGB", (max(size), max(size)))
                 image.load()
-                return fit_picture(_turned(image), size)
+                return fit_picture(image, size)
         return _resized(rgb, size)
     except UnidentifiedImageError:
         raise PosterError("not_an_image", "not an image in a known format") from None
@@ -138,8 +138,8 @@ def _check_pixels(width: int, height: int, most: int, kind: str | None) -> None:
 
 
 def fit_picture(image: Image.Image, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A decoded picture as `decode_poster` gives it; `MemoryError` as there."""
-    return _resized(_to_rgb(image), size)
+    """A decoded picture as `decode_poster` gives it, turned and laid on white if need be; `MemoryError` as there."""
+    return _resized(_to_rgb(_turned(image)), size)
 
 
 def _resized(rgb: Image.Image, size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -1,5 +1,6 @@
 """What a model file says of itself: all that scoring needs beside the network, the same in `.keras` and ONNX files."""
 
+import contextlib
 import importlib.metadata
 from typing import Annotated, Any, Self
 
@@ -55,5 +56,9 @@ def check_metadata(path: object, metadata: Any, expected: str) -> dict[str, Any]
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """The versions of the libraries that decide what a model computes."""
-    return {name: importlib.metadata.version(name) for name in packages}
+    """The versions of some packages, of those that are installed: such as decide what a model computes."""
+    found = {}
+    for name in packages:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found

@@ -20,7 +20,8 @@ from movie_genres.models.metadata import AGAIN
 from movie_genres.models.onnx_files import FEATURES, PROBABILITIES
 from movie_genres.models.run_options import RunOptions
 
-PACKAGES = "onnxruntime", "numpy", "pillow", "simplejpeg", "tokenizers"  # they decide what scoring computes
+# They decide what scoring computes.
+PACKAGES = "onnxruntime", "onnxruntime-gpu", "numpy", "pillow", "simplejpeg", "tokenizers"
 Arrays = dict[str, Floats]
 
 
@@ -148,13 +149,16 @@ def restore_vocabulary(path: Path, content: dict[str, Any]) -> Tokenizer:
 
     Raises:
         InputError: `path`, the model's, holds none that can be used.
+        MissingPackageError: of subwords, without the package for these.
     """
+    kind: Any = Vocabulary
+    if "tokenizer" in content:
+        try:
+            from movie_genres.inputs.subwords import Subwords as kind
+        except ImportError:
+            raise MissingPackageError(f"{path}: a vocabulary of subwords", "tokenizers", "subwords") from None
     try:
-        if "tokenizer" in content:
-            from movie_genres.inputs.subwords import Subwords
-
-            return Subwords(**content)
-        return Vocabulary(**content)
+        return kind(**content)
     except Exception as error:  # of tokenizers: a bare Exception
         if is_of_machine(error):
             raise

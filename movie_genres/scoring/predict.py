@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import importlib.util
+import itertools
 import logging
 import os
 import shutil
@@ -22,10 +23,12 @@ from movie_genres.inputs.modality import OVERVIEW, POSTER
 from movie_genres.inputs.posters import DECODER
 from movie_genres.models.metadata import versions
 from movie_genres.models.network import PACKAGES, resolve_device
-from movie_genres.scoring.catalogue import Catalogue, Survey
+from movie_genres.scoring.catalogue import Catalogue, Entry, Survey
 from movie_genres.scoring.engine import Engine, LocalEngine, Outcome, Tolerance, run
 from movie_genres.scoring.job import Share, open_job
 from movie_genres.scoring.job_files import JobFiles
+from movie_genres.scoring.listing import list_posters
+from movie_genres.scoring.predictor import Prediction, Predictor
 from movie_genres.scoring.ray_engine import RayEngine
 from movie_genres.scoring.request import Request
 from movie_genres.scoring.rows import RowFormat, all_columns, format_of
@@ -63,6 +66,27 @@ def predict(request: Request) -> Counter[str]:
             seconds = time.monotonic() - started
     _report(request.out, outcome, outcome.scored / seconds if outcome.scored else 0.0, name, models)
     return outcome.statuses
+
+
+def predict_single(request: Request, overview: str | None) -> tuple[Predictor, Prediction]:
+    """Scores the film of an overview, of the one poster that is asked for, or of both; returns what did it, and the answer.
+
+    Raises:
+        UserError: nothing, or more than one film, is asked for, or an output; or as `predict`.
+    """
+    if request.out:
+        raise SettingError("overview", "no `out`, as the answer is printed; `overviews` names a table of them", request.out)
+    if request.overviews or overview is None and request.posters is None:
+        raise SettingError("out", "a file to write, or else a single poster or `overview`", "neither")
+    poster, film = None, "overview"
+    if request.posters is not None:
+        listed = list_posters(request.posters, request.caps.bytes, request.tables, request.access)
+        (film, poster), *others = itertools.islice(listed, 2)
+        if others:
+            raise SettingError("out", "a file to write, as there are several posters", "none")
+    predictor = Predictor.load(request.models, **vars(request.run))
+    films = [Entry(film, poster, overview)]
+    return predictor, predictor.score(films, request.row.threshold, caps=request.caps)[0]
 
 
 def _check(request: Request, is_folder: bool) -> None:

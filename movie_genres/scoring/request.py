@@ -40,8 +40,8 @@ class Request:
     models: Annotated[str | None, Option("Models", "Folder with the trained models.", is_folder=True,
                                                 default="models, where there are any; else the package's own")] = None
     run: RunOptions = RunOptions()
-    out: Annotated[str, Option("Output", "File to write, or a folder, with a slash at the end, for a file for each shard.",
-                               metavar="PATH")]
+    out: Annotated[str, Option("Output", "File to write, or a folder, with a slash at the end, for a file for each shard. "
+                               "Without it, a single film's answer is printed.", metavar="PATH")] = ""
     format: Annotated[str | None, Option("Output", "csv, csv.gz, jsonl, jsonl.gz or parquet.", metavar="NAME",
                                          default="by the suffix of `out`; csv in a folder")] = None
     row: RowOptions = RowOptions()

@@ -1,0 +1,227 @@
+"""Scores films that are in memory, or that a program names: what `genre-predict` does, to be called from Python."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from movie_genres.base.errors import MissingPackageError, SettingError, UserError
+from movie_genres.base.files import StrPath
+from movie_genres.ensemble.decisions import choose_models
+from movie_genres.ensemble.folder import model_name, models_folder
+from movie_genres.ensemble.scorer import Models
+from movie_genres.inputs.caps import Caps
+from movie_genres.inputs.modality import Modality
+from movie_genres.models.network import resolve_device
+from movie_genres.models.run_options import RunOptions
+from movie_genres.scoring.catalogue import Entry
+from movie_genres.scoring.chunks import chunks_of, score
+from movie_genres.scoring.poster_sources import FailedPoster, LoadedPoster, Picture, PosterSource, poster_at
+from movie_genres.scoring.rows import Cell, Row, RowFormat
+from movie_genres.scoring.slots import Slot, to_score
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# A path or a URL; the bytes of an image file; or a picture: an array is uint8 of shape (height, width), for grey, or
+# (height, width, channels), for RGB or RGBA, with values from 0 to 255.
+Poster = StrPath | bytes | Image.Image | NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the models say of one film.
+
+    Attributes:
+        id, source, status, error: as in the rows of `genre-predict`.
+        genres: those that the film has, by name, with their probabilities; the most probable first.
+        probabilities: of all genres, by name, the most probable first; empty where nothing could be scored.
+        thresholds: from which probability on each genre counts as there, by name.
+    """
+
+    id: str
+    source: str
+    status: str
+    error: str
+    genres: dict[str, float]
+    probabilities: dict[str, float]
+    thresholds: dict[str, float]
+
+
+class Predictions(Sequence[Prediction]):
+    """A table with a row for each film, in their order.
+
+    As a sequence it gives a `Prediction` for each; `rows` and `to_pandas` give the cells that `genre-predict` writes.
+    """
+
+    def __init__(self, rows: Sequence[Row], layout: RowFormat):
+        self._rows, self._layout = rows, layout
+
+    @overload
+    def __getitem__(self, index: int) -> Prediction: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Predictions: ...
+
+    def __getitem__(self, index: int | slice) -> Prediction | Predictions:
+        if isinstance(index, slice):
+            return Predictions(self._rows[index], self._layout)
+        return _prediction(self._rows[index], self._layout)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __repr__(self) -> str:
+        return f"<Predictions of {len(self):,} films: {', '.join(self.columns)}>"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns; see `rows.all_columns`."""
+        return self._layout.shown
+
+    def rows(self) -> Iterator[dict[str, Cell]]:
+        """The cells of each row by column: text, lists of text, and probabilities with four digits."""
+        return (dict(zip(self.columns, self._layout.cells(row))) for row in self._rows)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The rows as a table of pandas; `MissingPackageError` without it."""
+        try:
+            import pandas as pd
+        except ImportError:
+            raise MissingPackageError("A table of pandas", "pandas", "train") from None
+        return pd.DataFrame(list(self.rows()), columns=list(self.columns))
+
+
+class Predictor:
+    """Trained models, ready to tell the genres of films; `load` makes one. Several threads may use it at once.
+
+    Attributes:
+        genres: all that it knows. base_rates: the share of the films it was trained on that have each, by genre, if known.
+        name: name and version of the models.
+    """
+
+    def __init__(self, models: Models, name: str, threads: int | None = None):
+        self._models, self._threads, self.name = models, threads, name
+        self.genres: tuple[str, ...] = tuple(models.genres)
+        rates = next(iter(models.networks.values())).metadata.get("base_rates")
+        self.base_rates: dict[str, float] = dict(zip(self.genres, rates or ()))
+
+    @classmethod
+    def load(cls, folder: StrPath | None = None, *, device: str = RunOptions.device, precision: str = RunOptions.precision,
+             batch_size: int = RunOptions.batch_size, threads: int | None = None) -> Predictor:
+        """Loads the models of a folder: by default of `models`, if there are any, else those that come with the package.
+
+        Args:
+            device: `cpu`, `cuda`, or `auto` for the latter where there is one.
+            precision: `float32`; `int8` for copies in 8 bits of the models that have one; `auto` for these on a processor.
+            batch_size: films a step; a GPU is faster with more.
+            threads: to decode and compute with, by default as many as there are cores.
+
+        Raises:
+            InputError: there are no models, or they cannot be loaded, or do not belong together.
+            MissingPackageError: the device cannot be used.
+        """
+        options = RunOptions(device=device, precision=precision)
+        found, place = resolve_device(device), models_folder(None if folder is None else os.fspath(folder))
+        files, decisions = choose_models(place, None, options.precision_on(found))
+        return cls(Models(files, decisions, found, batch_size), model_name(place, files), threads)
+
+    def predict(self, posters: Iterable[Poster | None] | None = None, overviews: Iterable[str | None] | None = None,
+                ids: Iterable[str] | None = None, *, threshold: float | None = None, top: int = 3) -> Predictions:
+        """Tells the genres of films from their posters, their overviews or both: a row for each film, in their order.
+
+        A poster or an overview that cannot be used fails nothing but its film, whose status then says why.
+
+        Args:
+            posters, overviews: of the films, in one order, None where a film has none.
+            ids: of the films; by default a poster's file name without extension, else the film's number.
+            threshold: from which probability on a genre is named; by default the one tuned for each genre.
+            top: how many genres stand in the column `top`.
+
+        Raises:
+            SettingError: neither posters nor overviews are given, or the models look at none of what is; other numbers of
+                posters, overviews or ids; or an array that is no picture.
+        """
+        return self.score(list(self._films(posters, overviews, ids)), threshold, top)
+
+    def score(self, films: Sequence[Entry], threshold: float | None = None, top: int = 3, caps: Caps = Caps()
+              ) -> Predictions:
+        """As `predict`, of films as the rest of scoring has them, with posters of limited size."""
+        layout = RowFormat(self.genres, model=self.name, threshold=threshold, top=top)
+        chunks = ((number, to_score(chunk)) for number, chunk in enumerate(chunks_of(map(Slot, films))))
+        return Predictions([row for _, rows in score(chunks, self._models, self._threads, caps) for row in rows], layout)
+
+    def predict_one(self, poster: Poster | None = None, overview: str | None = None, *, threshold: float | None = None
+                    ) -> Prediction:
+        """Tells the genres of one film.
+
+        Raises:
+            UserError: nothing of it can be scored; and as `predict`.
+        """
+        found = self.predict(None if poster is None else [poster], None if overview is None else [overview],
+                             threshold=threshold)[0]
+        if not found.probabilities:
+            raise UserError(f"{found.id}: {found.status}, {found.error}.")
+        return found
+
+    def _films(self, posters: Iterable[Poster | None] | None, overviews: Iterable[str | None] | None,
+               ids: Iterable[str] | None) -> Iterator[Entry]:
+        given = {"posters": posters, "overviews": overviews, "ids": ids}
+        columns = {name: list(of_films) for name, of_films in given.items() if of_films is not None}
+        if not set(columns) - {"ids"}:
+            raise SettingError("posters", "posters, overviews or both", "neither")
+        for name, modality in (("posters", Modality.POSTER), ("overviews", Modality.OVERVIEW)):
+            if name in columns and not self._models.of(modality):
+                raise SettingError(name, "none, as the models look at none", f"{len(columns[name])}")
+        count = len(next(iter(columns.values())))
+        for name, of_films in columns.items():
+            if len(of_films) != count:
+                raise SettingError(name, f"{count}, as many as {next(iter(columns))}", f"{len(of_films)}")
+        nothing = [None] * count
+        for number, (poster, overview, film) in enumerate(zip(*(columns.get(name, nothing) for name in given))):
+            source = None if poster is None else _source(poster, number)
+            if overview is not None and not isinstance(overview, str):
+                if overview == overview:  # not NaN, which stands for nothing in a column of pandas
+                    raise SettingError(f"overviews[{number}]", "text or None", type(overview).__name__)
+                overview = None
+            if film is None and isinstance(poster, (str, os.PathLike)):
+                film, _ = os.path.splitext(os.path.basename(os.fsdecode(poster)))
+            yield Entry(str(number) if film is None else film, source, overview)
+
+
+def _source(poster: Poster, number: int) -> PosterSource | Picture:
+    name = f"posters[{number}]"
+    if isinstance(poster, (str, os.PathLike)):
+        return poster_at(os.fsdecode(poster))
+    if isinstance(poster, (bytes, bytearray, memoryview)):
+        return LoadedPoster(name, bytes(poster), len(poster))
+    if isinstance(poster, Image.Image):
+        try:
+            return Picture(name, poster.copy())  # the caller may go on with it while other threads look at it
+        except Exception as error:  # it was opened, and is read only now
+            return FailedPoster(name, "corrupt", f"damaged or cut short ({type(error).__name__})")
+    if not isinstance(poster, np.ndarray):
+        raise SettingError(name, "a path, bytes, a PIL image or an array", type(poster).__name__)
+    channels = poster.shape[2:]
+    if poster.dtype != np.uint8 or not poster.size or poster.ndim < 2 or channels not in ((), (3,), (4,)):
+        raise SettingError(name, "an array of uint8 of shape (height, width), (height, width, 3) or (height, width, 4)",
+                           f"{poster.dtype} of shape {poster.shape}")
+    return Picture(name, Image.fromarray(poster))
+
+
+def _prediction(row: Row, layout: RowFormat) -> Prediction:
+    by_genre: dict[str, float] = {}
+    thresholds: dict[str, float] = {}
+    if row.probabilities is not None and row.thresholds is not None:
+        order: Any = np.argsort(-row.probabilities, kind="stable")
+        by_genre = {layout.genres[index]: float(row.probabilities[index]) for index in order}
+        thresholds = {layout.genres[index]: float(row.thresholds[index] if layout.threshold is None else layout.threshold)
+                      for index in order}
+    named = {genre: probability for genre, probability in by_genre.items() if probability >= thresholds[genre]}
+    return Prediction(row.id, row.source, row.status, row.error, named, by_genre, thresholds)
