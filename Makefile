@@ -8,7 +8,7 @@ TEXT_PRESET ?= hf://sentence-transformers/all-MiniLM-L6-v2
 
 .PHONY: repro encoders check test quick-test benchmark constraints wheel
 
-repro: .venv/ready data released
+repro: .venv/ready data
 	dvc repro
 	genre-predict --posters data/posters --out predictions/demo.csv --overwrite || [ $$? -eq 3 ]  # 3: some posters are damaged
 	python -m demo.show metrics/evaluate.json predictions/demo.csv
@@ -32,7 +32,7 @@ test: check
 quick-test: check
 	python -m pytest --numprocesses 2 --dist loadfile -m "not slow"
 
-benchmark: .venv/ready
+benchmark: .venv/ready data released
 	python -m benchmarks.lstm_epoch
 	python -m benchmarks.cnn_epoch
 	python -m benchmarks.score_posters
@@ -44,7 +44,7 @@ benchmark: .venv/ready
 data: | .venv/ready
 	dvc pull data
 
-# Models trained on real films, for `genre-predict --models released`.
+# The models that come with the package, with those of Keras that they were made of.
 released: | .venv/ready
 	dvc pull released
 

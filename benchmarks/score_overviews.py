@@ -14,12 +14,12 @@ import pandas as pd
 from keras.layers import TextVectorization
 
 from benchmarks.timing import compare
+from movie_genres.checkpoints import keras_files
 from movie_genres.data.reading import TableOptions
 from movie_genres.data.tables import TEXT_COLUMNS, Table
 from movie_genres.ensemble.decisions import choose_models
 from movie_genres.ensemble.scorer import Models
 from movie_genres.inputs.text import normalise
-from movie_genres.checkpoints import keras_files
 from movie_genres.scoring.catalogue import Catalogue
 from movie_genres.scoring.engine import score_anew
 from movie_genres.scoring.rows import RowFormat

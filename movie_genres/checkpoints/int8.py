@@ -32,7 +32,7 @@ def write_int8(path: Path, copy: Path, batches: Iterable[NDArray]) -> None:
     Weights have a scale for each output channel, activations one for each step, from what the network gives of the training
     films in `batches` (Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
     Inference", 2018). Weights use 7 of their 8 bits: processors without VNNI add up pairs of products in 16 bits, where
-    those of 8 bits do not fit.
+    those of 8 bits do not fit. From the features on all is computed in 32 bits: probabilities need the digits.
     """
     file, logger = onnx_files.read(path), logging.getLogger()
     level = logger.level
@@ -44,7 +44,7 @@ def write_int8(path: Path, copy: Path, batches: Iterable[NDArray]) -> None:
             network = _with_merged_pools(onnx.load(plain))
             quantize_static(network, quantized, _Samples(network.graph.input[0].name, batches), QuantFormat.QDQ,
                             activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, per_channel=True,
-                            reduce_range=True)
+                            reduce_range=True, nodes_to_exclude=_last_steps(network.graph))
         finally:
             logger.setLevel(level)
         model = onnx.load(quantized)
@@ -54,6 +54,20 @@ def write_int8(path: Path, copy: Path, batches: Iterable[NDArray]) -> None:
     for opset in [opset for opset in model.opset_import if opset.domain not in used]:
         model.opset_import.remove(opset)
     onnx_files.write(model, copy, {**file.metadata, "copy_of": file.digest})
+
+
+def _last_steps(graph: onnx.GraphProto) -> list[str]:
+    """The names of the steps that give the features, and of all that follow from these."""
+    makers = {name: node for node in graph.node for name in node.output}
+    last = makers[onnx_files.FEATURES]
+    while last.op_type == "Identity":
+        last = makers[last.input[0]]
+    names, found = {*last.output}, [last.name]
+    for node in graph.node:  # in an order in which each comes after those that it reads
+        if names & {*node.input}:
+            names.update(node.output)
+            found.append(node.name)
+    return found
 
 
 def _with_merged_pools(model: onnx.ModelProto) -> onnx.ModelProto:
