@@ -22,6 +22,7 @@ from movie_genres.models.run_options import RunOptions
 
 # They decide what scoring computes.
 PACKAGES = "onnxruntime", "onnxruntime-gpu", "numpy", "pillow", "simplejpeg", "tokenizers"
+FUSION_BATCH = 1024  # films a step of a fusion model, which is small
 Arrays = dict[str, Floats]
 
 
@@ -139,7 +140,7 @@ def answers_input(name: str) -> str:
 def run_fusion(network: Network, inputs: Arrays) -> Floats:
     """Probabilities by a fusion model of any number of films, from `fusion_inputs`; NaN where no input is there."""
     answers = np.full((len(inputs["present"]), len(network.metadata["genres"])), np.nan, np.float32)
-    for rows in in_order(np.flatnonzero(inputs["present"].any(axis=1)), network.batch_size):
+    for rows in in_order(np.flatnonzero(inputs["present"].any(axis=1)), FUSION_BATCH):
         answers[rows] = network({name: array[rows] for name, array in inputs.items()})[PROBABILITIES]
     return answers
 
