@@ -58,7 +58,7 @@ class AnyTable(ABC):
         Cells that are missing or too long are empty text; in the column `raw` of a `ParquetTable` they may be bytes.
         """
         for number, cells, wanted in self._read(indices, raw):
-            yield number, tuple("" if _is_long(cell) else cell for cell in wanted), self._problem(cells)
+            yield number, tuple(["" if _is_long(cell) else cell for cell in wanted]), self._problem(cells)
 
     def _problem(self, cells: list[Any]) -> str | None:
         return f"has a cell of more than {MAX_CELL:,} characters" if any(map(_is_long, cells)) else None

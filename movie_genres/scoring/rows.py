@@ -222,13 +222,12 @@ def _header(layout: RowFormat) -> bytes:
 def _csv_line(cells: Cells, layout: RowFormat) -> str:
     line = io.StringIO()
     # Told to end lines with both characters, the writer also quotes cells that hold one of them.
-    csv.writer(line, lineterminator="\r\n").writerow([_csv_cell(value, layout.excel_safe) for value in cells])
+    csv.writer(line, lineterminator="\r\n").writerow(
+        [f"{value:.4f}" if isinstance(value, float) else _csv_cell(value, layout.excel_safe) for value in cells])
     return line.getvalue()[:-2] + "\n"
 
 
-def _csv_cell(value: Cell, excel_safe: bool) -> str | None:
-    if isinstance(value, float):
-        return f"{value:.4f}"
+def _csv_cell(value: str | list[str] | None, excel_safe: bool) -> str | None:
     if isinstance(value, list):
         return "|".join(value)
     return f"'{value}" if excel_safe and value and FORMULA.match(value) else value
