@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from click.testing import CliRunner
 from PIL import Image
 from pydantic import TypeAdapter
 
-from demo.generate import write_demo
+from demo.generate import SHARED, write_demo
 from movie_genres.data.preparing import PrepareOptions, prepare
 from movie_genres.data.vectorizing import write_overviews, write_posters
 from movie_genres.inputs.features import load_overviews, load_posters
@@ -82,6 +83,30 @@ def outputs(folder, name="m"):
                    folder / "answers" / name, folder / "state" / name, folder / "live" / name)
 
 
+def encoder_options(presets, modality, **settings):
+    """The options of an encoder of a tiny preset."""
+    from movie_genres.networks.encoders import OverviewEncoder, PosterEncoder
+
+    kind, about = {"poster": (PosterEncoder, {"pixels": [127, 128], "image_size": [32, 24]}),
+                   "overview": (OverviewEncoder, {"max_length": 30})}[modality]
+    content = {"modality": modality, "preset": presets[modality], "epochs": 2, "batch_size": 16, "draws": 1,
+               "learning_rate": 0.01, **about, **settings}
+    return options_of(kind, **content)
+
+
+def rewrite(path, change):
+    """Writes an ONNX file again, with its metadata as `change` leaves them, or returns them."""
+    import onnx
+
+    from movie_genres.models.metadata import KEY
+
+    model = onnx.load(path)
+    prop, = (prop for prop in model.metadata_props if prop.key == KEY)
+    content = json.loads(prop.value)
+    prop.value = json.dumps(change(content) or content)
+    path.write_bytes(model.SerializeToString())
+
+
 @pytest.fixture
 def run():
     """Runs a click command in-process: `run(main, "--option", value)` gives click's result."""
@@ -130,6 +155,22 @@ def models(small_arrays, tmp_path_factory):
     train_fusion(prepared, load_answers(folder / "answers"), options_of(FusionOptions, units=8, epochs=2, batch_size=16),
                  outputs(folder, "fusion"))
     return folder / "models"
+
+
+@pytest.fixture(scope="session")
+def presets(tmp_path_factory):
+    """Folders of a tiny text and a tiny image preset, by modality."""
+    keras_hub = pytest.importorskip("keras_hub", reason="the extra `encoders` is not installed")
+    folder = tmp_path_factory.mktemp("presets")
+    vocabulary = list(dict.fromkeys(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "a", "of", "##s", *SHARED]))
+    keras_hub.models.BertBackbone(len(vocabulary), 1, 2, 8, 16, max_sequence_length=40).save_to_preset(folder / "text")
+    keras_hub.models.BertTokenizer(vocabulary, lowercase=True).save_to_preset(folder / "text")
+    keras_hub.models.EfficientNetBackbone(
+        stackwise_width_coefficients=[1.0], stackwise_depth_coefficients=[1.0], stackwise_kernel_sizes=[3],
+        stackwise_num_repeats=[1], stackwise_input_filters=[8], stackwise_output_filters=[8],
+        stackwise_expansion_ratios=[1], stackwise_squeeze_and_excite_ratios=[0], stackwise_strides=[2],
+        stackwise_block_types=["v1"], image_shape=(None, None, 3)).save_to_preset(folder / "image")
+    return {"overview": str(folder / "text"), "poster": str(folder / "image")}
 
 
 @pytest.fixture(scope="session")

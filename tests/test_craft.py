@@ -1,14 +1,16 @@
 """What the code promises about itself, beside what ruff, mypy and import-linter hold."""
 
 import ast
+import json
 import re
+from types import SimpleNamespace
 
 import pytest
 import yaml
 from conftest import REPOSITORY
 from pydantic import TypeAdapter, ValidationError
 
-from genre_cli.advice import ADVICE, explain
+from genre_cli.advice import ADVICE, explain, install_command
 from movie_genres.base.errors import InputError, MissingPackageError, Remedy, SettingError, UserError
 from movie_genres.data.preparing import PrepareOptions
 from movie_genres.data.vectorizing import VectorizeOptions
@@ -20,7 +22,7 @@ from movie_genres.networks.fusion import FusionOptions
 from movie_genres.networks.lstm import LstmOptions
 from stages.predict import PredictOptions
 
-LIBRARY = sorted((REPOSITORY / "movie_genres").rglob("*.py"))
+LIBRARY = sorted({*(REPOSITORY / "movie_genres").rglob("*.py")} - {REPOSITORY / "movie_genres" / "__main__.py"})
 SECTIONS = {"prepare": PrepareOptions, "vectorize": VectorizeOptions, "cnn": CnnOptions, "lstm": LstmOptions,
             "fusion": FusionOptions, "baselines": BaselinesOptions, "tune": TuneOptions, "evaluate": EvaluateOptions,
             "predict": PredictOptions}
@@ -60,8 +62,21 @@ def test_modules_and_functions_are_short(file):
      "Parquet needs the package pyarrow. Install it with: pip install 'movie-genres[parquet]'"),
     (MemoryError(), "MemoryError"),
 ])
-def test_errors_are_explained_in_terms_of_the_command(error, expected):
+def test_errors_are_explained_in_terms_of_the_command(error, expected, monkeypatch):
+    monkeypatch.setattr("importlib.metadata.distributions", lambda **_: [])
     assert explain(error, {"id_column": "--ID", "num_shards": "--NUM"}.get) == expected
+
+
+@pytest.mark.parametrize("origin, expected", [
+    (None, "pip install 'movie-genres[gpu]'"),
+    ({"url": "https://a.b/m.whl", "archive_info": {}}, "pip install 'movie-genres[gpu] @ https://a.b/m.whl'"),
+    ({"url": "file:///a/m.whl", "archive_info": {}}, "pip install 'movie-genres[gpu] @ file:///a/m.whl'"),
+    ({"url": "file:///a%20b", "dir_info": {"editable": True}}, "pip install -c '/a b/constraints.txt' -e '/a b[gpu]'"),
+])
+def test_an_extra_is_added_to_the_installation_as_it_was_made(monkeypatch, origin, expected):
+    found = [SimpleNamespace(read_text=lambda name, text=text: text) for text in (None, origin and json.dumps(origin))]
+    monkeypatch.setattr("importlib.metadata.distributions", lambda **_: found)
+    assert install_command("gpu") == expected
 
 
 def test_every_remedy_has_its_advice():

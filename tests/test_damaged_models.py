@@ -13,6 +13,7 @@ from conftest import options_of
 
 from movie_genres.base.errors import InputError
 from movie_genres.checkpoints import keras_files
+from movie_genres.models.metadata import KEY
 from movie_genres.networks.cnn import CnnOptions, build_cnn
 
 EVIL = "import pathlib; pathlib.Path('evil').touch()"

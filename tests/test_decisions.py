@@ -2,7 +2,7 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import options_of
+from conftest import options_of, rewrite
 
 from movie_genres.base.errors import InputError, Remedy
 from movie_genres.ensemble.decisions import Decision, choose_models, read_decisions, write_decisions
@@ -92,11 +92,10 @@ def test_decisions_that_are_written_again_are_the_same_bytes(tuned, small_arrays
 
 
 def test_decisions_of_another_model_are_refused(tuned):
-    (tuned / "fusion.keras").unlink()
-    with open(tuned / "cnn.keras", "ab") as file:
-        file.write(b"\0")
-    with pytest.raises(InputError, match="values for cnn.keras as it is") as caught:
-        choose_models(tuned, ["poster"])
+    (tuned / "fusion.onnx").unlink()
+    rewrite(tuned / "cnn.onnx", lambda about: about.update(note="another one"))
+    with pytest.raises(InputError, match="values for cnn's file as it is; found those of another version") as caught:
+        choose_models(tuned, ["poster"], "float32")
     assert caught.value.remedy == Remedy.TUNE
 
 
@@ -112,9 +111,10 @@ def test_films_are_answered_by_the_best_model_for_what_they_have(tuned, small_ar
     _, decisions = choose_models(tuned)
     ranking = {"poster": ["fusion"], "overview": ["lstm", "fusion"], "both": ["fusion", "lstm"]}
     decisions = decisions._replace(ranking=ranking)
-    models, films = Models(find_models(tuned), decisions), {"cnn": posters, "lstm": overviews}
-    raw = models.predict(len(prepared.films), films)
-    probabilities, thresholds = models.decide(len(prepared.films), films)
+    models = Models(find_models(tuned), decisions)
+    encoded = models.encode({"cnn": posters, "lstm": overviews})
+    raw = models.answers(len(prepared.films), encoded)
+    probabilities, thresholds = models.decide(len(prepared.films), encoded)
     for rows, key in ((posters.present & overviews.present, "fusion"), (~posters.present & overviews.present, "lstm"),
                       (posters.present & ~overviews.present, "fusion:poster")):
         assert rows.any()

@@ -4,10 +4,9 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY, options_of, outputs
+from conftest import REPOSITORY, encoder_options, options_of, outputs
 from pydantic import TypeAdapter, ValidationError
 
-from demo.generate import SHARED
 from movie_genres.base.errors import InputError, UserError
 from movie_genres.ensemble.decisions import choose_models
 from movie_genres.ensemble.scorer import Models
@@ -22,32 +21,8 @@ from movie_genres.scoring.poster_sources import LocalPoster
 from stages.train_encoders import main as stage
 
 keras_hub = pytest.importorskip("keras_hub", reason="the extra `encoders` is not installed")
-from movie_genres.models.subwords import Subwords  # noqa: E402
-
-from movie_genres.networks.encoders import Encoder, OverviewEncoder, PosterEncoder, linear_probe, train_encoder  # noqa: E402
-
-
-@pytest.fixture(scope="session")
-def presets(tmp_path_factory):
-    """Folders of a tiny text and a tiny image preset, by modality."""
-    folder = tmp_path_factory.mktemp("presets")
-    vocabulary = list(dict.fromkeys(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "a", "of", "##s", *SHARED]))
-    keras_hub.models.BertBackbone(len(vocabulary), 1, 2, 8, 16, max_sequence_length=40).save_to_preset(folder / "text")
-    keras_hub.models.BertTokenizer(vocabulary, lowercase=True).save_to_preset(folder / "text")
-    keras_hub.models.EfficientNetBackbone(
-        stackwise_width_coefficients=[1.0], stackwise_depth_coefficients=[1.0], stackwise_kernel_sizes=[3],
-        stackwise_num_repeats=[1], stackwise_input_filters=[8], stackwise_output_filters=[8],
-        stackwise_expansion_ratios=[1], stackwise_squeeze_and_excite_ratios=[0], stackwise_strides=[2],
-        stackwise_block_types=["v1"], image_shape=(None, None, 3)).save_to_preset(folder / "image")
-    return {"overview": str(folder / "text"), "poster": str(folder / "image")}
-
-
-def options(presets, modality, **settings):
-    kind, about = {"poster": (PosterEncoder, {"pixels": [127, 128], "image_size": [32, 24]}),
-                   "overview": (OverviewEncoder, {"max_length": 30})}[modality]
-    content = {"modality": modality, "preset": presets[modality], "epochs": 2, "batch_size": 16, "draws": 1,
-               "learning_rate": 0.01, **about, **settings}
-    return options_of(kind, **content)
+from movie_genres.checkpoints.tokenizers import subwords_of  # noqa: E402
+from movie_genres.networks.encoders import Encoder, PosterEncoder, linear_probe, train_encoder  # noqa: E402
 
 
 @pytest.mark.parametrize("fine_tune", [False, True])
@@ -55,20 +30,20 @@ def options(presets, modality, **settings):
 def test_an_encoder_becomes_a_model_that_scores_as_its_answers_say(presets, small_arrays, tmp_path, modality, fine_tune):
     prepared, posters, overviews, _ = small_arrays
     given = outputs(tmp_path, "encoders/pretrained")
-    summary = train_encoder(prepared, posters.present, options(presets, modality, fine_tune=fine_tune), given)
+    summary = train_encoder(prepared, posters.present, encoder_options(presets, modality, fine_tune=fine_tune), given)
     answers = load_answers(tmp_path / "answers")["pretrained"]
     present = {"poster": posters, "overview": overviews}[modality].present
     assert answers.present.tolist() == present.tolist() and answers.modality == modality
     assert len(answers.features) == 1 + fine_tune == 1 + given.history.exists()
     assert summary["best_val_loss"] < summary["base_rate_loss"] * 1.2
-    network = Network(given.model)
+    network = Network(given.runs)
     assert network.metadata["preset"] == presets[modality].rsplit("/", 1)[1]
     if modality == "poster":
         films = Posters(LazyPixels(prepared.films["poster"].tolist(), network.image_size), present)
     else:
         films = network.vocabulary.encode(prepared.films["overview"].tolist())
     _, probabilities = network.encode(np.flatnonzero(present), films)
-    assert np.allclose(probabilities, answers.probabilities[present], atol=2e-3)
+    assert np.allclose(probabilities, answers.probabilities[present], atol=1e-6)
 
 
 def test_encoders_join_the_fusion_and_the_scoring(presets, small_arrays, models, tmp_path, run):
@@ -77,7 +52,7 @@ def test_encoders_join_the_fusion_and_the_scoring(presets, small_arrays, models,
     shutil.copytree(models.parent / "answers", tmp_path / "answers")
     shutil.rmtree(tmp_path / "answers" / "fusion")
     for modality in presets:
-        train_encoder(prepared, posters.present, options(presets, modality),
+        train_encoder(prepared, posters.present, encoder_options(presets, modality),
                       outputs(tmp_path, f"encoders/{modality}_encoder"))
     answers = load_answers(tmp_path / "answers")
     assert list(answers) == ["cnn", "poster_encoder", "overview_encoder", "lstm"]
@@ -94,9 +69,9 @@ def test_encoders_join_the_fusion_and_the_scoring(presets, small_arrays, models,
 
 
 def test_subwords_survive_saving(presets):
-    subwords = Subwords(keras_hub.models.TextClassifierPreprocessor.from_preset(presets["overview"], sequence_length=8))
+    subwords = subwords_of(keras_hub.models.TextClassifierPreprocessor.from_preset(presets["overview"]), 8)
     texts = ["The house of a brother", "", "?!", "☃ ☂", "house " * 20]
-    encoded, restored = subwords.encode(texts), restore_vocabulary(subwords.content()).encode(texts)
+    encoded, restored = subwords.encode(texts), restore_vocabulary("m.onnx", subwords.content()).encode(texts)
     assert np.array_equal(encoded.ids, restored.ids) and np.array_equal(encoded.starts, restored.starts)
     assert encoded.present.tolist() == [True, False, False, False, True] and encoded.lengths.max() == 8
     assert encoded.ids[0] == 3 and encoded.ids.min() > 0  # [CLS] is 2 there: ids are shifted by 1
@@ -133,7 +108,7 @@ def test_a_preset_that_is_none_is_named(small_arrays, tmp_path):
 def test_an_image_preset_must_say_how_it_wants_pixels(presets, small_arrays, tmp_path):
     prepared, posters, *_ = small_arrays
     with pytest.raises(UserError, match="give pixels: "):
-        train_encoder(prepared, posters.present, options(presets, "poster", pixels=None), outputs(tmp_path, "x"))
+        train_encoder(prepared, posters.present, encoder_options(presets, "poster", pixels=None), outputs(tmp_path, "x"))
 
 
 DEFAULTS = (REPOSITORY / "params.yaml").read_text().partition("encoders: {}")[2].partition("\nfusion:")[0]

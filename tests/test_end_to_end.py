@@ -49,8 +49,8 @@ def set_parameters(folder, **changes):
 
 
 def test_everything_is_made_and_a_second_repro_runs_nothing(clone):
-    for path in ("models/cnn.keras", "models/lstm.keras", "models/fusion.keras", "metrics/evaluate.json",
-                 "plots/films_1.png", "predictions/test.csv", "history/cnn.csv"):
+    for path in (*(f"models/{name}.{suffix}" for name in ("cnn", "lstm", "fusion") for suffix in ("keras", "onnx")),
+                 "metrics/evaluate.json", "plots/films_1.png", "predictions/test.csv", "history/cnn.csv"):
         assert (clone / path).stat().st_size > 0
     assert "Data and pipelines are up to date" in command(clone, "dvc", "repro")
     assert command(clone, "git", "status", "--porcelain") == ""
@@ -62,7 +62,8 @@ TRAININGS = {"train_cnn", "train_lstm", "train_encoders", "train_fusion"}
 @pytest.mark.parametrize("module, stages", [
     ("data/splits.py", {"prepare"}),
     ("networks/lstm.py", {"train_lstm"}),
-    ("models/layers.py", {*TRAININGS, "tune", "evaluate", "predict"}),  # decodes no poster
+    ("checkpoints/layers.py", TRAININGS),
+    ("models/network.py", {*TRAININGS, "tune", "evaluate", "predict"}),  # decodes no poster
     ("evaluation/plots.py", {"evaluate"}),
     ("scoring/rows.py", {"predict"}),
     ("base/errors.py", {"prepare", "vectorize", "baselines", *TRAININGS, "tune", "evaluate", "predict"}),

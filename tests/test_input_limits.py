@@ -515,7 +515,8 @@ def test_a_machine_without_memory_is_not_the_posters_trouble(monkeypatch):
     def fail(*arguments, **options):
         raise MemoryError
 
-    for name in ("PIL.Image.open", "PIL.ImageOps.exif_transpose"):
+    png = image_bytes(format="PNG")
+    for name, data in (("simplejpeg.decode_jpeg", GOOD), ("PIL.Image.open", png), ("PIL.ImageOps.exif_transpose", png)):
         with monkeypatch.context() as patch, pytest.raises(MemoryError):
             patch.setattr(name, fail)
-            decode_poster(GOOD, (4, 4))
+            decode_poster(data, (4, 4))

@@ -1,21 +1,21 @@
 """Damaged files beside models and outputs, by the thousand: `python test_model_fuzz.py 10000`."""
 
-import io
 import json
 import shutil
 import sys
 import tempfile
-import zipfile
 from pathlib import Path
 
 import numpy as np
+import onnx_models
 from engines import RowEngine
+from onnx_models import GENRES
 
 from movie_genres.base.errors import UserError, one_line
 from movie_genres.base.files import file_digest
 from movie_genres.ensemble.decisions import FILE_NAME, choose_models
 from movie_genres.ensemble.folder import model_name
-from movie_genres.checkpoints import keras_files
+from movie_genres.ensemble.scorer import Models
 from movie_genres.scoring.catalogue import Entry
 from movie_genres.scoring.engine import Tolerance, run
 from movie_genres.scoring.job import open_job
@@ -25,6 +25,7 @@ from movie_genres.scoring.slots import Slot
 
 ODD = [None, True, -1, 0, 1e308, float("nan"), float("inf"), 10**30, "", "x", "\x1b[31m", "0.5", "A" * 500, [], {}, [[]],
        {"a": []}]
+TEXTS = ["word0 word1 word17", "word5", "nothing", ""]
 FILMS = [Entry(str(number), identity=bytes([number])) for number in range(5)]
 
 
@@ -32,13 +33,14 @@ engine = RowEngine(lambda item: Row(item.id, "poster", "ok" if item.id != "3" el
 
 
 def write_model(folder):
-    """A models folder as far as it is looked at before TensorFlow is loaded."""
-    about = {"format": 1, "modality": "overview", "genres": ["A", "B"], "base_rates": [0.5, 0.5],
-             "vocabulary": {"tokens": ["a"], "max_length": 9}}
-    with zipfile.ZipFile(folder / "lstm.keras", "w") as archive:
-        archive.writestr(KEY, json.dumps(about))
-        archive.writestr("config.json", json.dumps({"config": {"layers": [{"batch_shape": [None, None]}]}}))
-    decision = {"sha256": file_digest(folder / "lstm.keras"), "temperature": 1.0, "thresholds": {"A": 0.5, "B": 0.5}}
+    """A models folder with a model of overviews and its copy."""
+    model, copy = folder / "lstm.onnx", folder / "int8" / "lstm.onnx"
+    copy.parent.mkdir()
+    network = onnx_models.overview_network()
+    model.write_bytes(network.SerializeToString())
+    onnx_models.set_metadata(network, {**onnx_models.metadata_of(network), "copy_of": file_digest(model)})
+    copy.write_bytes(network.SerializeToString())
+    decision = {"sha256": file_digest(model), "temperature": 1.0, "thresholds": dict.fromkeys(GENRES, 0.5)}
     ranking = {"poster": [], "overview": ["lstm"], "both": ["lstm"]}
     content = {"aim": "f1", "precision": None, "ranking": ranking, "models": {"lstm": decision}}
     (folder / FILE_NAME).write_text(json.dumps(content))
@@ -46,13 +48,18 @@ def write_model(folder):
 
 
 def opened(folder, settings, **options):
-    return open_job(JobFiles(folder / "p.csv", RowFormat(("A", "B")), 2), FILMS, settings, **options)
+    return open_job(JobFiles(folder / "p.csv", RowFormat(tuple(GENRES)), 2), FILMS, settings, **options)
 
 
 def use_models(folder):
-    files, decisions = choose_models(folder, ["overview"])
-    thresholds = decisions.of("lstm", 2).thresholds
-    assert np.isfinite(thresholds).all() and decisions.of("lstm", 2).temperature > 0
+    for precision in ("int8", "float32"):
+        files, decisions = choose_models(folder, ["overview"], precision)
+        models = Models(files, decisions)
+        network, = models.networks.values()
+        encoded = models.encode({"lstm": network.vocabulary.encode(TEXTS)})
+        probabilities, thresholds = models.decide(len(TEXTS), encoded)
+        assert probabilities.shape == thresholds.shape == (len(TEXTS), len(models.genres))
+        assert np.isfinite(thresholds[~np.isnan(probabilities)]).all() and decisions.of("lstm", 3).temperature > 0
     model_name(folder, files)
 
 
@@ -81,8 +88,8 @@ def write_begun(folder):
             pass
 
 
-CASES = [(write_model, "lstm.keras", use_models), (write_model, FILE_NAME, use_models),
-         (write_model, "release.json", use_models),
+CASES = [(write_model, "lstm.onnx", use_models), (write_model, "int8/lstm.onnx", use_models),
+         (write_model, FILE_NAME, use_models), (write_model, "release.json", use_models),
          (write_begun, "p.csv.job/job.json", go_on), (write_begun, "p.csv.job/00000.done", go_on),
          (write_output, ".p.csv.success", retry)]
 
@@ -102,16 +109,10 @@ def changed_value(content, random):
 def mutated(path, random):
     data = path.read_bytes()
     if random.random() < 0.5:
-        if path.suffix == ".keras":
-            with zipfile.ZipFile(path) as archive:
-                members = {name: json.loads(archive.read(name)) for name in archive.namelist()}
-            name = list(members)[random.integers(2)]
-            members[name] = changed_value(members[name], random)
-            file = io.BytesIO()
-            with zipfile.ZipFile(file, "w") as archive:
-                for name, content in members.items():
-                    archive.writestr(name, json.dumps(content))
-            return file.getvalue()
+        if path.suffix == ".onnx":
+            model = onnx_models.parsed(data)
+            onnx_models.set_metadata(model, changed_value(onnx_models.metadata_of(model), random))
+            return model.SerializeToString()
         return json.dumps(changed_value(json.loads(data), random)).encode()
     data = bytearray(data)
     for _ in range(random.integers(1, 4)):
@@ -147,7 +148,7 @@ def fuzz(count):
 
 
 def test_damaged_files_beside_models_and_outputs_are_refused_or_harmless():
-    assert fuzz(300) > 150
+    assert fuzz(2000) > 1000
 
 
 if __name__ == "__main__":

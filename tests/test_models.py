@@ -1,3 +1,4 @@
+import hashlib
 import sys
 import zipfile
 
@@ -5,14 +6,16 @@ import keras
 import numpy as np
 import pytest
 from conftest import options_of
-from movie_genres.checkpoints.layers import FEATURES, lstm
 from test_damaged_models import altered
-from test_pipeline import blob, listing
+from test_pipeline import listing
 
 from movie_genres.base.errors import InputError, MissingPackageError
-from movie_genres.inputs.features import Overviews
 from movie_genres.checkpoints import keras_files
-from movie_genres.models.network import Network
+from movie_genres.checkpoints.layers import FEATURES, lstm
+from movie_genres.ensemble.decisions import choose_models
+from movie_genres.ensemble.folder import PACKAGED
+from movie_genres.ensemble.scorer import Models
+from movie_genres.inputs.features import Overviews
 from movie_genres.networks.cnn import CnnOptions, build_cnn, plain_cnn
 from movie_genres.networks.fusion import FusionOptions, build_fusion, hide_modality
 from movie_genres.networks.lstm import LstmOptions, build_lstm, semantic_embedding, stacked_lstm
@@ -55,17 +58,6 @@ def test_gives_finite_probabilities_that_survive_saving(name, tmp_path):
     assert np.array_equal(loaded.predict_on_batch(inputs), answers)
 
 
-@pytest.mark.parametrize("name", ["plain", "residual", "stacked", "mean"])
-def test_a_network_with_constant_weights_answers_as_its_model_does(name, tmp_path):
-    build, inputs = BUILDERS[name]
-    model, genres = build(), ["A", "B", "C", "D", "E"]
-    about = {"modality": "poster", "image_size": (32, 16)} if inputs is POSTERS else {
-        "modality": "overview", "vocabulary": {"tokens": ["a"], "max_length": 9}}
-    keras_files.save(model, tmp_path / "m.keras", {"genres": genres, **about})
-    features, answers = Network(tmp_path / "m.keras")(inputs)
-    assert np.allclose(answers, model.predict_on_batch(inputs), atol=1e-5) and len(features) == len(inputs)
-
-
 @pytest.mark.parametrize("name", ["mean", "gated"])
 def test_a_file_of_when_our_modules_stood_elsewhere_loads_and_answers_the_same(name, tmp_path):
     build, inputs = BUILDERS[name]
@@ -81,13 +73,13 @@ def test_a_file_of_when_our_modules_stood_elsewhere_loads_and_answers_the_same(n
     assert np.array_equal(loaded.predict_on_batch(inputs), model.predict_on_batch(inputs))
 
 
-def test_the_released_models_load(tmp_path):
-    _, entries = listing("released.dvc")
-    for entry in entries:
-        if entry["relpath"].endswith(".keras"):
-            (tmp_path / "m.keras").write_bytes(blob(entry["md5"]).read_bytes())
-            network = Network(tmp_path / "m.keras")
-            assert network.model.output_shape == (None, len(network.metadata["genres"]))
+def test_the_released_models_load():
+    models = Models(*choose_models(PACKAGED))
+    assert models.networks and models.fusion is not None
+    released = {entry["relpath"]: entry["md5"] for entry in listing("released.dvc")[1]}
+    packaged = {path.relative_to(PACKAGED).as_posix(): hashlib.md5(path.read_bytes()).hexdigest()
+                for path in PACKAGED.rglob("*") if path.is_file()}
+    assert packaged == {name: digest for name, digest in released.items() if not name.endswith(".keras")}
 
 
 def test_a_pretrained_encoder_without_kerashub_names_it(tmp_path, monkeypatch):

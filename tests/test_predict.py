@@ -12,8 +12,7 @@ import filelock
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import image_bytes, noise_bytes
-from movie_genres.models.onnx_files import read
+from conftest import image_bytes, noise_bytes, rewrite
 from PIL import Image
 
 from genre_cli.predict import main as genre_predict
@@ -22,6 +21,7 @@ from movie_genres.data.reading import TableOptions
 from movie_genres.ensemble.decisions import choose_models
 from movie_genres.ensemble.scorer import Models
 from movie_genres.inputs.caps import Caps
+from movie_genres.models.onnx_files import read
 from movie_genres.scoring.catalogue import Entry
 from movie_genres.scoring.chunks import score
 from movie_genres.scoring.poster_sources import LocalPoster
@@ -57,7 +57,7 @@ def posters(tmp_path):
 def test_scores_every_poster_in_order_with_the_promised_columns(posters, models, tmp_path, run):
     result = run(genre_predict, "--posters", posters, "--models", models, "--out", tmp_path / "p.csv", "--top", 2)
     assert result.exit_code == 0, result.stderr
-    rows, genres = rows_of(tmp_path / "p.csv"), read_metadata(models / "cnn.keras")["genres"]
+    rows, genres = rows_of(tmp_path / "p.csv"), read(models / "cnn.onnx").metadata["genres"]
     assert list(rows[0]) == ["id", "source", "status", "error", "genres", "top", *(f"p_{genre}" for genre in genres)]
     assert [(row["id"], row["source"], row["status"]) for row in rows] == [
         ("a", "poster", "ok"), ("b", "poster", "ok"), ("sub/c", "poster", "ok")]
@@ -149,7 +149,7 @@ def test_a_table_without_rows_gives_a_header_and_a_warning(models, tmp_path, run
 
 @pytest.mark.parametrize("arguments, message", [
     (["--out", "p.csv"], "--posters: expected posters, or else --overviews, to score; found neither"),
-    (["--posters", "posters"], "Missing option '--out'"),
+    (["--posters", "posters"], "--out: expected a file to write, as there are several posters; found none"),
     (["--posters", "nowhere", "--out", "p.csv"], "nowhere: expected a folder, a glob, an archive"),
     (["--posters", "posters", "--out", "no/p.csv"], "found no folder no"),
     (["--posters", "posters", "--out", "p.csv", "--models", "posters"], "expected a model for posters; found no model"),
@@ -173,11 +173,10 @@ def test_a_fusion_model_of_other_models_is_refused(models, tmp_path, run, poster
     folder = tmp_path / "models"
     folder.mkdir()
     for name in ("cnn", "lstm", "fusion"):
-        (folder / f"{name}.keras").write_bytes((models / f"{name}.keras").read_bytes())
-    with open(folder / "cnn.keras", "ab") as file:
-        file.write(b"\0")
+        (folder / f"{name}.onnx").write_bytes((models / f"{name}.onnx").read_bytes())
+    rewrite(folder / "cnn.onnx", lambda about: about.update(note="another one"))
     result = run(genre_predict, "--posters", posters, "--models", folder, "--out", tmp_path / "p.csv")
-    assert result.exit_code == 2 and "cnn.keras as it was when this model was trained" in " ".join(result.stderr.split())
+    assert result.exit_code == 2 and "cnn.onnx as it was when this model was trained" in " ".join(result.stderr.split())
 
 
 def test_an_output_is_replaced_only_on_request(posters, models, tmp_path, run):
@@ -258,7 +257,7 @@ def test_options_that_make_no_sense_are_refused(posters, models, tmp_path, run, 
 def test_every_option_is_a_setting_of_the_request():
     options = {param.name: param for param in genre_predict.params}
     settings = {setting.name: setting for setting in settings_of(Request)}
-    assert [*settings, "quiet", "log_format"] == list(options)
+    assert ["overview", *settings, "quiet", "log_format", "version"] == list(options)
     request = build(Request, {"out": "p.csv", "max_bytes": 7, "top": 2, "id_column": "key"})
     assert request == Request(out="p.csv", caps=Caps(7), row=RowOptions(top=2), tables=TableOptions("key"))
     in_backticks = {name for param in options.values() for name in re.findall(r"`(\w+)`", param.help)}

@@ -6,14 +6,12 @@ import os
 import socket
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import image_bytes
+from conftest import image_bytes, rewrite
 from engines import RowEngine
-from movie_genres.models.metadata import KEY
 
 from genre_cli.predict import main as genre_predict
 from movie_genres.ensemble.folder import find_models
@@ -51,7 +49,7 @@ def own_models(models, tmp_path):
     """A copy of the models, with decisions, that a test may change."""
     folder = tmp_path / "own"
     folder.mkdir()
-    for path in models.glob("*.keras"):
+    for path in models.glob("*.onnx"):
         (folder / path.name).write_bytes(path.read_bytes())
     files = find_models(folder)
     names = [*(file.name for file in files), "fusion:poster", "fusion:overview"]
@@ -187,17 +185,6 @@ def test_thresholds_belong_to_their_genres_whatever_their_order(own_models):
     assert found == {genre: number / 100 for number, genre in enumerate(files[0].genres)}
 
 
-def with_metadata(path, change):
-    with zipfile.ZipFile(path) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    content = json.loads(members[KEY])
-    content = change(content) or content
-    members[KEY] = json.dumps(content).encode()
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
-
-
 @pytest.mark.parametrize("change", [
     lambda about: about.update(image_size=[40_000, 40_000]), lambda about: about.update(image_size=[-1, 16]),
     lambda about: about.update(image_size="64"), lambda about: about.update(genres=[]),
@@ -209,9 +196,9 @@ def with_metadata(path, change):
 def test_damaged_metadata_are_refused_in_one_line(own_models, tmp_path, run, change):
     (own_models / "decisions.json").unlink()
     (tmp_path / "a.jpg").write_bytes(GOOD)
-    with_metadata(own_models / "cnn.keras", change)
+    rewrite(own_models / "cnn.onnx", change)
     result = run(genre_predict, "--posters", tmp_path / "a.jpg", "--models", own_models, "--out", tmp_path / "p.csv")
-    assert_refused(result, "cnn.keras")
+    assert_refused(result, "cnn.onnx")
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "7", '{"name": 1}', '{"name": "a", "version": ""}', "[" * 100_000,
@@ -222,7 +209,7 @@ def test_a_damaged_release_is_refused_in_one_line(stub, own_models, films, tmp_p
     assert_refused(result, "expected name and version of a release")
 
 
-@pytest.mark.parametrize("name", ["cnn.keras", "decisions.json", "release.json"])
+@pytest.mark.parametrize("name", ["cnn.onnx", "decisions.json", "release.json"])
 def test_a_pipe_in_place_of_a_model_file_does_not_hang(own_models, films, tmp_path, run, name):
     (own_models / name).unlink(missing_ok=True)
     os.mkfifo(own_models / name)
@@ -413,16 +400,14 @@ def test_a_temporary_folder_without_room_is_named(stub, own_models, films, tmp_p
     assert_refused(result, "TMPDIR", code=1)
 
 
-def test_a_model_that_is_replaced_while_it_is_loaded_is_refused(own_models, films, tmp_path, run, monkeypatch):
+def test_a_model_that_is_replaced_before_it_is_loaded_is_refused(own_models, films, tmp_path, run, monkeypatch):
     from movie_genres.ensemble import scorer
 
     network = scorer.Network
 
     def replaced(path, *options):
-        loaded = network(path, *options)
-        with open(path, "ab") as file:
-            file.write(b"\0")
-        return loaded
+        rewrite(path, lambda about: about.update(note="another one"))
+        return network(path, *options)
 
     monkeypatch.setattr(scorer, "Network", replaced)
     result = run(genre_predict, "--overviews", films, "--models", own_models, "--out", tmp_path / "p.csv")

@@ -10,11 +10,13 @@ from conftest import image_bytes, options_of
 from genre_cli.predict import main as genre_predict
 from movie_genres.base.errors import SettingError
 from movie_genres.ensemble.decisions import Decision, Decisions, choose_models, write_decisions
+from movie_genres.ensemble.folder import find_models
 from movie_genres.ensemble.scorer import Models
 from movie_genres.evaluation.figures import EvaluateOptions
 from movie_genres.evaluation.releasing import Facts, model_card, release
 from movie_genres.evaluation.tuning import TuneOptions, tune
 from movie_genres.inputs.prepared import Prepared
+from movie_genres.models.network import Network
 from stages.release import main
 
 
@@ -26,19 +28,49 @@ def released(models, answers, small_arrays, tmp_path_factory):
     decisions = tune(answers, prepared.labels, prepared.rows("validation"), options_of(TuneOptions))
     write_decisions(decisions, {name: of_model.digest for name, of_model in answers.items()},
                     folder / "models" / "decisions.json", prepared.genres)
-    release(folder / "models", folder / "released", "tiny", "1.2.3")
+    release(folder / "models", folder / "released", folder / "packaged", "tiny", "1.2.3")
     return folder
 
 
 def test_released_models_are_smaller_and_answer_alike(released, small_arrays):
     prepared, posters, overviews, _ = small_arrays
     films = {"cnn": posters, "lstm": overviews}
+
+    def decided(folder, modalities):
+        models = Models(*choose_models(released / folder, modalities))
+        return models.decide(len(prepared.films), models.encode({name: films[name] for name in models.networks}))
+
     for modalities in (["poster", "overview"], ["poster"], ["overview"]):
-        (expected, _), (given, _) = (Models(*choose_models(released / folder, modalities)).decide(len(prepared.films), {
-            name: of_model for name, of_model in films.items()}) for folder in ("models", "released"))
-        assert np.allclose(given, expected, atol=0.01, equal_nan=True)
-    for path in (released / "models").glob("*.keras"):
-        assert (released / "released" / path.name).stat().st_size < 0.8 * path.stat().st_size
+        (expected, _), *given = (decided(folder, modalities) for folder in ("models", "released", "packaged"))
+        assert all(np.allclose(probabilities, expected, atol=0.01, equal_nan=True) for probabilities, _ in given)
+    for suffix, share in (("keras", 0.8), ("onnx", 0.95)):
+        for path in (released / "models").glob(f"*.{suffix}"):
+            assert (released / "released" / path.name).stat().st_size < share * path.stat().st_size
+
+
+def files_of(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.*")}
+
+
+def test_the_package_gets_what_scoring_needs_of_the_release_and_nothing_older(released, tmp_path):
+    (tmp_path / "packaged" / "int8").mkdir(parents=True)
+    (tmp_path / "packaged" / "int8" / "older.onnx").write_bytes(b"")
+    release(released / "models", tmp_path / "out", tmp_path / "packaged", "tiny", "1.2.3")
+    whole, packaged = files_of(tmp_path / "out"), files_of(tmp_path / "packaged")
+    assert packaged == {name: content for name, content in whole.items() if not name.endswith(".keras")}
+    assert {"cnn.keras", "cnn.onnx", "lstm.onnx", "fusion.onnx", "decisions.json", "release.json"} <= set(whole)
+    assert whole == files_of(released / "released")
+
+
+def test_a_released_copy_in_8_bits_answers_as_the_trained_one_does(released, small_arrays):
+    _, posters, _, _ = small_arrays
+    files = {folder: find_models(released / folder, ["poster"])[0] for folder in ("models", "released")}
+    if files["models"].run_path == files["models"].path:
+        pytest.skip("in this training it would have lost too much skill")
+    rows = np.flatnonzero(posters.present)
+    trained, released_one = (Network(file.run_path).encode(rows, posters) for file in files.values())
+    assert all(map(np.array_equal, trained, released_one))
+    assert files["released"].run_path == released / "released" / "int8" / "cnn.onnx"
 
 
 INTERVALS = "model,metric,value,low,high\nbase_rate,skill,0.0,0.0,0.0\nfusion,skill,0.25,0.2,0.3\nfusion,precision,,,\n"
@@ -103,14 +135,15 @@ def test_the_released_decisions_are_those_of_the_models_bound_to_their_copies(re
 
 def test_a_release_without_a_name_is_refused(released, tmp_path):
     with pytest.raises(SettingError, match="release: expected a name and a version of 1 to 100 characters; found name"):
-        release(released / "models", tmp_path / "out", "", "1.2.3")
+        release(released / "models", tmp_path / "out", tmp_path / "packaged", "", "1.2.3")
 
 
 def test_the_stage_writes_models_and_card(released, arrays_folder, tmp_path, run):
     (tmp_path / "intervals.csv").write_text(INTERVALS)
     result = run(main, "--models", released / "models", "--prepared", arrays_folder / "prepared", "--intervals",
-                 tmp_path / "intervals.csv", "--out", tmp_path / "out", "--card", tmp_path / "card.md", "--name", "tiny",
-                 "--version", "2", "--data", "Made-up films.", "--limit", "No series.", "--limit", "No shorts.")
+                 tmp_path / "intervals.csv", "--out", tmp_path / "out", "--package", tmp_path / "packaged", "--card",
+                 tmp_path / "card.md", "--name", "tiny", "--version", "2", "--data", "Made-up films.", "--limit",
+                 "No series.", "--limit", "No shorts.")
     assert result.exit_code == 0, result.output
     card = (tmp_path / "card.md").read_text()
     for part in ("# tiny 2\n", "recall at precision 0.61", "- No series.\n- No shorts.\n- Genres", "dvc repro"):

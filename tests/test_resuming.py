@@ -179,7 +179,7 @@ def test_two_trainings_do_not_share_a_state(trainings, tmp_path):
 
 @pytest.mark.parametrize("file, decides", [
     ("evaluation/plots.py", False), ("scoring/job.py", False), ("networks/lstm.py", False),
-    ("networks/cnn.py", True), ("training/loop.py", True), ("models/layers.py", True)])
+    ("networks/cnn.py", True), ("training/loop.py", True), ("models/network.py", True), ("checkpoints/layers.py", True)])
 def test_the_state_is_bound_to_the_code_that_decides_the_training(tmp_path, monkeypatch, file, decides):
     package = tmp_path / "movie_genres"
     shutil.copytree(REPOSITORY / "movie_genres", package, ignore=shutil.ignore_patterns("__pycache__"))

@@ -1,5 +1,6 @@
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -39,7 +40,9 @@ def test_writes_checkpoint_history_and_metrics_beside_the_base_rates(small_array
     assert json.loads((tmp_path / "m.json").read_text()) == summary
     assert summary["epoch"] == best["epoch"] and summary["best_val_loss"] == pytest.approx(best["val_loss"], abs=1e-4)
     assert summary["skill"] == pytest.approx(1 - summary["best_val_loss"] / summary["base_rate_loss"], abs=1e-3)
-    assert (tmp_path / "models" / "m.keras").exists() and not (tmp_path / "state" / "m").exists()
+    for suffix in ("keras", "onnx"):
+        assert (tmp_path / "models" / f"m.{suffix}").exists()
+    assert not (tmp_path / "state" / "m").exists()
 
 
 def test_the_checkpoint_is_the_best_epoch(small_arrays, tmp_path):
@@ -50,7 +53,7 @@ def test_the_checkpoint_is_the_best_epoch(small_arrays, tmp_path):
     options = options_of(CnnOptions, **{**TINY, "learning_rate": 0.5, "patience": 2})
     summary = train_cnn(prepared, posters, options, outputs(tmp_path))
     rows = prepared.rows("validation", posters.present)
-    _, probabilities = Network(tmp_path / "models" / "m.keras").encode(rows, posters)
+    _, probabilities = Network(tmp_path / "models" / "m.onnx").encode(rows, posters)
     assert binary_cross_entropy(prepared.labels[rows], probabilities) == pytest.approx(summary["best_val_loss"], abs=1e-4)
 
 
@@ -73,10 +76,11 @@ def test_the_same_seed_gives_the_same_bytes(small_arrays, tmp_path, train):
         else:
             options = options_of(LstmOptions, embedding=8, units=4, epochs=2, batch_size=16, seed=seed)
             train_lstm(prepared, overviews, vocabulary, options, outputs(tmp_path / name))
-        return [(tmp_path / name / file).read_bytes() for file in ("models/m.keras", "m.csv", "m.json")]
+        return {path.relative_to(tmp_path / name): path.read_bytes() for path in sorted((tmp_path / name).rglob("*.*"))}
 
     first, again, other = run("a", 1), run("b", 1), run("c", 2)
-    assert first == again and first[0] != other[0]
+    assert {Path("models/m.keras"), Path("models/m.onnx"), Path("m.csv"), Path("m.json")} <= set(first)
+    assert first == again and all(first[path] != other[path] for path in first if path.parts[0] == "models")
 
 
 def test_films_without_posters_are_refused_with_advice(small_arrays, tmp_path):

@@ -1,5 +1,6 @@
 """From Keras models to ONNX: the same answers, by steps that ONNX Runtime runs, in files that are the same each time."""
 
+import hashlib
 import itertools
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,7 @@ def _renamed(model: onnx.ModelProto, inputs: dict[str, str], outputs: dict[str, 
     model.opset_import.append(onnx.helper.make_opsetid("", OPSET))
     del graph.value_info[:]
     graph.doc_string, graph.name = "", "network"
+    _order_steps(graph)
     used = {name for node in graph.node for name in node.input}
     weights = {weight.name: weight for weight in graph.initializer if weight.name in used}
     numbers = itertools.count()
@@ -169,3 +171,34 @@ def _renamed(model: onnx.ModelProto, inputs: dict[str, str], outputs: dict[str, 
             if not size.dim_value:
                 size.dim_param = name
     return model
+
+
+def _order_steps(graph: onnx.GraphProto) -> None:
+    """Puts steps in an order that depends on what they do alone, and merges those that do the same."""
+    what = {value.name: value.name for value in graph.input}  # by the name of each value: what it is, as text
+    for weight in graph.initializer:
+        content = onnx.TensorProto()
+        content.CopyFrom(weight)
+        content.name = ""
+        what[weight.name] = hashlib.sha256(content.SerializeToString(deterministic=True)).hexdigest()
+    steps: dict[str, onnx.NodeProto] = {}
+    same, kept = {"": ""}, {value.name for value in graph.output}
+    for node in graph.node:  # each comes after those that it reads
+        node.input[:] = [same.get(name, name) for name in node.input]
+        attributes = sorted(attribute.SerializeToString(deterministic=True) for attribute in node.attribute)
+        digest = hashlib.sha256(repr((node.op_type, attributes, [what.get(name, "") for name in node.input])).encode())
+        key = digest.hexdigest()
+        if kept & {*node.output}:
+            key += "".join(node.output)
+        same.update(zip(node.output, steps[key].output if key in steps else node.output))
+        steps.setdefault(key, node)
+        what.update((name, f"{key} {number}") for number, name in enumerate(node.output))
+    made, ordered = {*what} - {name for node in steps.values() for name in node.output}, []
+    waiting = sorted(steps.items())
+    while waiting:
+        ready = next(item for item in waiting if {*filter(None, item[1].input)} <= made)
+        waiting.remove(ready)
+        ordered.append(ready[1])
+        made.update(ready[1].output)
+    del graph.node[:]
+    graph.node.extend(ordered)

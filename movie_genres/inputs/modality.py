@@ -46,6 +46,10 @@ class Tokenizer(Protocol):
     def special(self) -> Collection[int]:
         """Ids that stand for no word."""
 
+    @property
+    def largest(self) -> int:
+        """The largest id of all."""
+
     def content(self) -> dict[str, Any]:
         """What `network.restore_vocabulary` needs, as JSON can hold it."""
 

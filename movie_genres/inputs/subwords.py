@@ -26,6 +26,10 @@ class Subwords:
         self._tokenizer.no_padding()
         self.hidden, self.special, self._meaningless = hidden, list(special), {*special, *meaningless}
 
+    @property
+    def largest(self) -> int:
+        return max(self._tokenizer.get_vocab().values()) + 1
+
     def content(self) -> dict[str, Any]:
         """The arguments of an equal one, as JSON can hold them; model files have them so."""
         return {"tokenizer": self._tokenizer.to_str(), "max_length": self.max_length, "hidden": self.hidden,

@@ -32,6 +32,10 @@ class Vocabulary:
         ranked = sorted(counts, key=lambda word: (counts[word], word), reverse=True)
         return cls(ranked[:max_tokens - 2], max_length)
 
+    @property
+    def largest(self) -> int:
+        return len(self) - 1
+
     def content(self) -> dict[str, Any]:
         """The arguments of an equal one, as JSON can hold them; model files have them so."""
         return {"tokens": self.tokens, "max_length": self.max_length}

@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from movie_genres.base.errors import InputError, MissingPackageError
+from movie_genres.base.errors import InputError, MissingPackageError, one_line
 from movie_genres.base.files import is_of_machine
 from movie_genres.inputs.features import in_order
 from movie_genres.inputs.modality import FilmArrays, Modality, Tokenizer
@@ -62,9 +62,18 @@ class Network:
         if self.modality is Modality.POSTER:
             self.image_size = cast(tuple[int, int], tuple(self.metadata["image_size"]))
         elif self.modality is Modality.OVERVIEW:
-            self.vocabulary = restore_vocabulary(path, self.metadata["vocabulary"])
-        self._session = _session(path, file.data, device)
-        self._outputs = [output.name for output in self._session.get_outputs()]
+            self.vocabulary = restore_vocabulary(path, self.metadata.get("vocabulary") or {})
+        self._path, self._session = path, _session(path, file.data, device)
+        self._outputs = [FEATURES] * (self.modality is not None) + [PROBABILITIES]
+        self._try(largest_token=0 if self.vocabulary is None else self.vocabulary.largest)
+
+    def _try(self, largest_token: int) -> None:
+        """Runs the network on a film of nothing, or of the last word: damage that no check sees comes out here."""
+        shapes = {given.name: [size if isinstance(size, int) else 1 for size in given.shape]
+                  for given in self._session.get_inputs()}
+        kinds = {Modality.POSTER: np.uint8, Modality.OVERVIEW: np.int32}
+        kind = np.float32 if self.modality is None else kinds[self.modality]
+        self({name: np.full(shape, largest_token, kind) for name, shape in shapes.items()})
 
     def __call__(self, inputs: Mapping[str, NDArray]) -> Arrays:
         """Runs one batch, a line for each film: float32 arrays by name, `features` and `probabilities`.
@@ -74,10 +83,10 @@ class Network:
         """
         try:
             return dict(zip(self._outputs, self._session.run(self._outputs, dict(inputs))))
-        except onnxruntime.capi.onnxruntime_pybind11_state.RuntimeException as error:
+        except Exception as error:
             if "Failed to allocate memory" in str(error):
                 raise MemoryError(f"{len(next(iter(inputs.values())))} films at once need too much of it") from None
-            raise
+            raise InputError(self._path, "a network that can be run", _reason(error), AGAIN) from None
 
     @property
     def channels(self) -> int:
@@ -104,11 +113,14 @@ def _session(path: Path, data: bytes, device: str) -> onnxruntime.InferenceSessi
     except Exception as error:  # of a network that fits together and yet cannot be run; it has a dozen kinds of errors
         if is_of_machine(error):
             raise
-        found = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
-        raise InputError(path, "a network that ONNX Runtime can run", found, AGAIN) from None
+        raise InputError(path, "a network that ONNX Runtime can run", _reason(error), AGAIN) from None
     if device == "cuda" and session.get_providers()[0] != providers[0]:
         raise MissingPackageError("The device cuda", "onnxruntime-gpu with a driver and CUDA that fit", "gpu")
     return session
+
+
+def _reason(error: Exception) -> str:
+    return one_line(f"{type(error).__name__}: {str(error).strip()}")[:onnx_files.SHOWN]
 
 
 def fusion_inputs(count: int, channels: Mapping[str, int], genres: int,
