@@ -47,7 +47,8 @@ def engine(model):
 
 def work(request, model):
     """What `genre-predict` does, without networks."""
-    predicting.choose_models = lambda *_: ([ModelFile("lstm", pathlib.Path("lstm"), "overview", {}, model, GENRES)],
+    predicting.choose_models = lambda *_: ([ModelFile("lstm", pathlib.Path("lstm"), "overview", {}, model, GENRES,
+                                                       pathlib.Path("lstm"), model)],
                                            Decisions({}, {}, model))
     predicting.model_name = lambda *_: "m"
     predicting._engine = lambda *_: engine(model)

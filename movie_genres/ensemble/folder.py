@@ -84,6 +84,8 @@ def _model_file(path: Path, precision: str) -> ModelFile:
         _, run_digest, _, of_copy = onnx_files.read(run_path)
         if of_copy.get("copy_of") != digest:
             raise InputError(run_path, f"a copy of {path.name} as it is", "one of another version", remedy=Remedy.TRAIN)
+        if {**of_copy, "copy_of": None} != {**about, "copy_of": None}:
+            raise InputError(run_path, f"a copy of {path.name} with the same metadata", "others", remedy=Remedy.TRAIN)
     else:
         run_path = path
     return ModelFile(path.stem, path, about["modality"], about.get("inputs") or {}, digest, tuple(about["genres"]),
