@@ -83,7 +83,7 @@ def measure(posters: str, models: str, rounds: int, is_large: bool) -> None:
 
         ways = {"tf.data map + model.predict": bare, "genre-predict": ours("int8"),
                 "genre-predict --precision float32": ours("float32")}
-        assert len(bare()) + failed_in(ours("int8")()) == len(items)
+        assert len(bare()) + failed_in(ways["genre-predict"]()) == len(items)
         if is_large:
             ways["libjpeg-turbo's scaled decoding alone"] = lambda: list(pool.map(decoded, paths))
         compare(ways, rounds, len(items), "posters")

@@ -2,9 +2,10 @@
 
 import contextlib
 import functools
+import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -47,6 +48,12 @@ def training_outputs(name: str) -> Callable[[Command], Command]:
                path_option("--state", f"state/{name}", "Folder for what an interrupted training goes on from.", folder=True),
                path_option("--live", f"live/{name}", "Folder for DVCLive, if the parameters ask for it.", folder=True))
     return lambda command: functools.reduce(lambda done, option: option(done), reversed(options), command)
+
+
+def write_names(folder: Path, names: Sequence[str]) -> None:
+    """Writes which models a folder is for. It is never empty then: DVC warns of empty folders again and again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "names.json").write_text(json.dumps(names) + "\n")
 
 
 def read_options(params: Path, section: str, options_class: type[Options]) -> Options:

@@ -1,12 +1,19 @@
 """Trains the poster network and keeps its best checkpoint."""
 
-import json
 from pathlib import Path
 
 import click
 
 from movie_genres.checkpoints.backend import import_tensorflow
-from stages.common import params_option, posters_option, prepared_option, read_options, running, training_outputs
+from stages.common import (
+    params_option,
+    posters_option,
+    prepared_option,
+    read_options,
+    running,
+    training_outputs,
+    write_names,
+)
 
 
 @click.command(help=__doc__)
@@ -23,10 +30,8 @@ def main(prepared: Path, posters: Path, params: Path, **outputs: Path) -> None:
         from movie_genres.training.outputs import Outputs
 
         options, given = read_options(params, "cnn", CnnOptions), Outputs(**outputs)
-        given.int8.parent.mkdir(parents=True, exist_ok=True)  # never empty: DVC warns of empty folders again and again
         train_cnn(load_prepared(prepared), load_posters(posters), options, given)
-        names = [given.int8.stem] if given.int8.exists() else []
-        (given.int8.parent / "names.json").write_text(json.dumps(names) + "\n")
+        write_names(given.int8.parent, [given.int8.stem] if given.int8.exists() else [])
 
 
 if __name__ == "__main__":

@@ -1,12 +1,20 @@
 """Runs or fine-tunes the pretrained encoders that the section `encoders` names, and keeps what they say of all films."""
 
-import json
 from pathlib import Path
 
 import click
 
 from movie_genres.checkpoints.backend import import_tensorflow
-from stages.common import params_option, path_option, posters_option, prepared_option, read_encoders, read_options, running
+from stages.common import (
+    params_option,
+    path_option,
+    posters_option,
+    prepared_option,
+    read_encoders,
+    read_options,
+    running,
+    write_names,
+)
 
 
 @click.command(help=__doc__)
@@ -27,9 +35,8 @@ def main(prepared: Path, posters: Path, models: Path, history: Path, metrics: Pa
             raise click.UsageError(f"{params}: expected other names in the section encoders; found {', '.join(taken)}, "
                                    "which models of the pipeline have.")
         metrics.mkdir(parents=True, exist_ok=True)
-        for folder in (models, history, out):  # never empty: DVC warns of empty folders again and again
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "names.json").write_text(json.dumps(named) + "\n")
+        for folder in (models, history, out):
+            write_names(folder, named)
         if not named:
             click.echo("no encoders are named")
             return

@@ -190,6 +190,17 @@ ZERO = {"zero": np.zeros(1, np.float32)}
 COUNTED, SIZES = number_of_film(), make("Concat", "count count count count count", "sizes", axis=0)
 
 
+# Two numbers of shape (1,) that nobody knows beforehand: 0 and 1.
+AXES = [*COUNTED, make("Sub", "count count", "axis0"), make("Add", "axis0 one", "axis1")]
+
+
+def all_with_all(operator, *inputs, **weights):
+    """The poster network with an operator on a row of numbers, and on a column of them."""
+    return with_steps(*AXES, make("Unsqueeze", "numbers axis0", "row"), make("Unsqueeze", "numbers axis1", "column"),
+                      make(operator, " ".join(inputs), "large"), largest("large"), numbers=np.zeros(8000, np.float32),
+                      **weights, **ONE)
+
+
 def claimed(model_bytes, name, *dims):
     """A network that says of one of its values which size it has."""
     model = onnx_models.parsed(model_bytes)
@@ -381,6 +392,22 @@ CASES = {
     "text that doubles with each step": doubled_text(28),
     "one answer for all films": last_step("ReduceMax", films=np.array([0])),
     "the answers of all films in a line": last_step("Reshape", line=np.array([1, -1])),
+    "Concat that doubles what is of unknown rank": with_steps(
+        *AXES, make("Unsqueeze", "zero axis0", "twice0"),
+        *(make("Concat", f"twice{number} twice{number}", f"twice{number + 1}", axis=0) for number in range(26)),
+        largest("twice26"), **ONE, **ZERO),
+    "all with all, of unknown rank": all_with_all("Mul", "column", "row"),
+    "a product of matrices of unknown rank": all_with_all("MatMul", "column", "row"),
+    "the same row again and again, of unknown rank": all_with_all("Gather", "row", "nought", nought=np.zeros(8000, INT64)),
+    "Conv of unknown rank with wide edges": with_steps(
+        *AXES, make("Unsqueeze", "planes axis0", "five"), make("Squeeze", "five axis0", "four"),
+        make("Conv", "four kernel", "large", pads=[2000] * 4), largest("large"), **ONE),
+    "a window by what is in a poster": with_steps(
+        *COUNTED, make("Mul", "count many", "sizes"), make("Reshape", "sizes none", "number"),
+        make("HannWindow", "number", "large"), largest("large"), many=np.array([10**7]), none=np.zeros(0, INT64), **ONE),
+    "edges by what is in a poster": with_steps(
+        *COUNTED, make("Mul", "count many", "sizes"), make("CenterCropPad", "zero sizes", "large", axes=[0]),
+        largest("large"), many=np.array([10**7]), **ONE, **ZERO),
     "a sequence": with_steps(make("SequenceConstruct", "pooled pooled", "list"), make("SequenceAt", "list first"),
                              first=np.array(0)),
 }

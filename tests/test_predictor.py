@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from conftest import REPOSITORY, image_bytes, noise_bytes
 from PIL import Image
 
@@ -179,6 +180,15 @@ def test_a_single_film_is_answered_in_words(posters, models, run):
     assert "of all films" in result.stdout and "from the poster and the overview" in result.stdout
     only = run(genre_predict, "--overview", OVERVIEW, "--models", models, "--threshold", 1)
     assert only.stdout.startswith("overview: no genre is probable enough") and "from the overview" in only.stdout
+
+
+def test_a_single_film_may_stand_in_a_list_or_a_table(posters, models, tmp_path):
+    (tmp_path / "one.csv").write_text("key;file\na;posters/a.jpg\n")
+    options = ["--posters", str(tmp_path / "one.csv"), "--id-column", "key", "--poster-column", "file", "--delimiter", ";"]
+    for given, listed in ((options, None), (["--posters", "-"], f"{posters}/a.jpg\n")):
+        result = CliRunner().invoke(genre_predict, [*given, "--models", str(models)], input=listed)
+        assert result.exit_code == 0, result.stderr
+        assert result.stdout.splitlines()[0].split(":")[0].rsplit("/")[-1] == "a"
 
 
 def test_a_single_film_that_fails_exits_with_3(posters, models, run):

@@ -73,6 +73,15 @@ def test_a_released_copy_in_8_bits_answers_as_the_trained_one_does(released, sma
     assert files["released"].run_path == released / "released" / "int8" / "cnn.onnx"
 
 
+def test_a_folder_with_other_things_is_no_release_to_replace(released, tmp_path):
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "module.py").write_text("")
+    for out, package in (("code", "new"), ("new", "code")):
+        with pytest.raises(SettingError, match="expected no folder, or an older release, as .*code; found module.py in it"):
+            release(released / "models", tmp_path / out, tmp_path / package, "tiny", "1.2.3")
+    assert [path.name for path in tmp_path.rglob("*")] == ["code", "module.py"]
+
+
 INTERVALS = "model,metric,value,low,high\nbase_rate,skill,0.0,0.0,0.0\nfusion,skill,0.25,0.2,0.3\nfusion,precision,,,\n"
 DECISIONS = Decisions({"fusion": Decision(1.0, np.array([0.25, 0.5]))},
                       {"poster": [], "overview": ["lstm"], "both": ["fusion", "lstm"]})
@@ -136,6 +145,7 @@ def test_the_released_decisions_are_those_of_the_models_bound_to_their_copies(re
 def test_a_release_without_a_name_is_refused(released, tmp_path):
     with pytest.raises(SettingError, match="release: expected a name and a version of 1 to 100 characters; found name"):
         release(released / "models", tmp_path / "out", tmp_path / "packaged", "", "1.2.3")
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_stage_writes_models_and_card(released, arrays_folder, tmp_path, run):

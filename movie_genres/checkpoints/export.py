@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from tf2onnx import tf_loader, tfonnx, utils
 
+from movie_genres.checkpoints import keras_files
 from movie_genres.checkpoints.layers import FEATURES
 from movie_genres.models import onnx_files
 from movie_genres.models.metadata import versions
 
 OPSET, IR_VERSION = 18, 10  # of ONNX: what ONNX Runtime 1.18 and all later ones run
-PACKAGES = "tensorflow", "keras", "numpy", "pillow", "simplejpeg", "onnxruntime"  # they decided what a model computes
+PACKAGES = *keras_files.PACKAGES, "onnxruntime"  # they decided what a model computes
 
 
 def export(model: keras.Model, path: Path, metadata: dict[str, Any]) -> None:
@@ -193,12 +195,10 @@ def _order_steps(graph: onnx.GraphProto) -> None:
         same.update(zip(node.output, steps[key].output if key in steps else node.output))
         steps.setdefault(key, node)
         what.update((name, f"{key} {number}") for number, name in enumerate(node.output))
-    made, ordered = {*what} - {name for node in steps.values() for name in node.output}, []
-    waiting = sorted(steps.items())
-    while waiting:
-        ready = next(item for item in waiting if {*filter(None, item[1].input)} <= made)
-        waiting.remove(ready)
-        ordered.append(ready[1])
-        made.update(ready[1].output)
+    makers = {name: key for key, node in steps.items() for name in node.output}
+    sorter = TopologicalSorter({key: [makers[name] for name in node.input if name in makers] for key, node in steps.items()})
+    sorter.prepare()
     del graph.node[:]
-    graph.node.extend(ordered)
+    while ready := sorted(sorter.get_ready()):
+        graph.node.extend(steps[key] for key in ready)
+        sorter.done(*ready)

@@ -85,7 +85,7 @@ def _with_merged_pools(model: onnx.ModelProto) -> onnx.ModelProto:
         for name in node.input:
             readers.setdefault(name, []).append(node)
     weights = {weight.name: weight for weight in graph.initializer}
-    for node in graph.node:
+    for node in list(graph.node):  # of which pools are taken away meanwhile
         pool = makers.get(node.input[0]) if node.op_type == "Conv" else None
         if pool is None or pool.op_type != "AveragePool" or readers[pool.output[0]] != [node]:
             continue

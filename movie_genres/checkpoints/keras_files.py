@@ -1,4 +1,4 @@
-"""Saves and loads models: `.keras` files that are byte-stable and carry all that scoring needs."""
+"""Saves and loads models as Keras has them: `.keras` files that are byte-stable, with the metadata inside."""
 
 import io
 import json

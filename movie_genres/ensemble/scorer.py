@@ -56,6 +56,13 @@ class Models:
                 count, self.fusion.metadata["channels"], len(self.genres), encoded))
         return answers
 
+    def shown(self, count: int, encoded: Encoded) -> dict[str, NDArray[np.bool_]]:
+        """Whether some network of a modality has something to go by, for each of `count` films, by modality."""
+        shown = {str(network.modality): np.zeros(count, bool) for network in self.networks.values()}
+        for name, (rows, _, _) in encoded.items():
+            shown[str(self.networks[name].modality)][rows] = True
+        return shown
+
     def decide(self, count: int, encoded: Encoded) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The answers to give a user: for each film those of the model that did best on validation films like it.
 
@@ -63,11 +70,7 @@ class Models:
             probabilities and thresholds, of shape (count, genres); calibrated where the decisions say how, NaN for a film
             that no model has anything to go by; thresholds are 0.5 where none are tuned.
         """
-        answers = self.answers(count, encoded)
-        # By modality that there is a network for: whether one of them has something to go by.
-        shown = {str(network.modality): np.zeros(count, bool) for network in self.networks.values()}
-        for name, (rows, _, _) in encoded.items():
-            shown[str(self.networks[name].modality)][rows] = True
+        answers, shown = self.answers(count, encoded), self.shown(count, encoded)
         both = np.all(list(shown.values()), axis=0) & (len(shown) > 1)
         probabilities, thresholds = np.full((2, count, len(self.genres)), np.nan)
         for films_like_it, ranking in self.decisions.ranking.items():

@@ -1,6 +1,7 @@
 """Makes a small, versioned copy of trained models, with a card that says what they are worth."""
 
 import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -8,6 +9,7 @@ from typing import NamedTuple
 import jinja2
 import pandas as pd
 
+from movie_genres.base.errors import SettingError
 from movie_genres.base.files import file_digest
 from movie_genres.checkpoints import keras_files
 from movie_genres.data.splits import SPLITS
@@ -45,25 +47,35 @@ def release(folder: Path, out: Path, package: Path, name: str, version: str) -> 
 
     Raises:
         InputError: as `find_models` and `read_decisions`.
-        SettingError: as `write_release`.
+        SettingError: as `write_release`; or a folder to write holds more than models.
     """
     files, digests = find_models(folder), dict[str, str]()
     decisions = read_decisions(folder / FILE_NAME, {file.name: file.digest for file in files}, files[0].genres)
-    out.mkdir(parents=True, exist_ok=True)
-    write_release(out, name, version)
-    for file in sorted(files, key=lambda file: bool(file.inputs)):  # the fusion model last: it names the others
-        copy = out / file.path.relative_to(folder)
-        changes = {"inputs": {name: digests[name] for name in file.inputs}} if file.inputs else {}
-        keras_files.save_small(file.path.with_suffix(".keras"), copy.with_suffix(".keras"), **changes)
-        onnx_files.write_small(file.path, copy, **changes)
-        digests[file.name] = file_digest(copy)
-        if file.run_path != file.path:
-            _, _, model, metadata = onnx_files.read(file.run_path)
-            onnx_files.write(model, onnx_files.int8_path(copy), {**metadata, "copy_of": digests[file.name]})
-    write_decisions(decisions, digests, out / FILE_NAME, files[0].genres)
-    shutil.rmtree(package, ignore_errors=True)
-    shutil.copytree(out, package, ignore=shutil.ignore_patterns("*.keras"))
+    for target in (out, package):
+        _check_replaceable(target)
+    with tempfile.TemporaryDirectory(prefix="movie-genres-") as made:
+        write_release(Path(made), name, version)
+        for file in sorted(files, key=lambda file: bool(file.inputs)):  # the fusion model last: it names the others
+            copy = made / file.path.relative_to(folder)
+            changes = {"inputs": {name: digests[name] for name in file.inputs}} if file.inputs else {}
+            keras_files.save_small(file.path.with_suffix(".keras"), copy.with_suffix(".keras"), **changes)
+            onnx_files.write_small(file.path, copy, **changes)
+            digests[file.name] = file_digest(copy)
+            if file.run_path != file.path:
+                _, _, model, metadata = onnx_files.read(file.run_path)
+                onnx_files.write(model, onnx_files.int8_path(copy), {**metadata, "copy_of": digests[file.name]})
+        write_decisions(decisions, digests, Path(made) / FILE_NAME, files[0].genres)
+        for target, left_out in ((out, ()), (package, ("*.keras",))):
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(made, target, ignore=shutil.ignore_patterns(*left_out))
     return decisions
+
+
+def _check_replaceable(folder: Path) -> None:
+    """Raises `SettingError` for a folder that is more than an older release."""
+    others = [path.name for path in folder.rglob("*") if path.is_file() and path.suffix not in (".keras", ".onnx", ".json")]
+    if others:
+        raise SettingError("release", f"no folder, or an older release, as {folder}", f"{others[0]} in it")
 
 
 def model_card(facts: Facts, prepared: Prepared, decisions: Decisions, intervals: pd.DataFrame,

@@ -17,7 +17,8 @@ from movie_genres.inputs.vocabulary import Vocabulary
 from movie_genres.models import onnx_files
 from movie_genres.models.answers import Floats, Rows
 from movie_genres.models.metadata import AGAIN
-from movie_genres.models.onnx_files import FEATURES, PROBABILITIES
+from movie_genres.models.onnx_checks import SHOWN, check
+from movie_genres.models.onnx_files import FEATURES, PROBABILITIES, answers_input
 from movie_genres.models.run_options import RunOptions
 
 # They decide what scoring computes.
@@ -44,7 +45,7 @@ class Network:
         image_size: (height, width) of posters; vocabulary: of overviews. None where there are no such.
 
     Raises:
-        InputError: as `onnx_files.read` and `onnx_files.check`; the model was made for another decoder; or its file is not
+        InputError: as `onnx_files.read` and `onnx_checks.check`; the model was made for another decoder; or its file is not
             the one whose SHA-256 is `digest`.
     """
 
@@ -56,7 +57,7 @@ class Network:
         self.modality: Modality | None = self.metadata["modality"] and Modality(self.metadata["modality"])
         if self.metadata.get("decoder", DECODER) != DECODER:
             raise InputError(path, f"a model for the poster decoder {DECODER}", self.metadata["decoder"], "Train it again.")
-        onnx_files.check(path, file.model, self.metadata)
+        check(path, file.model, self.metadata)
         self.image_size: tuple[int, int] | None = None
         self.vocabulary: Tokenizer | None = None
         if self.modality is Modality.POSTER:
@@ -109,7 +110,7 @@ def _session(path: Path, data: bytes, device: str) -> onnxruntime.InferenceSessi
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     providers = ["CUDAExecutionProvider"] * (device == "cuda") + ["CPUExecutionProvider"]
     try:
-        session = onnxruntime.InferenceSession(data, options, providers=providers)
+        session = onnxruntime.InferenceSession(data, options, providers=providers, enable_fallback=0)  # it prints
     except Exception as error:  # of a network that fits together and yet cannot be run; it has a dozen kinds of errors
         if is_of_machine(error):
             raise
@@ -120,7 +121,7 @@ def _session(path: Path, data: bytes, device: str) -> onnxruntime.InferenceSessi
 
 
 def _reason(error: Exception) -> str:
-    return one_line(f"{type(error).__name__}: {str(error).strip()}")[:onnx_files.SHOWN]
+    return one_line(f"{type(error).__name__}: {str(error).strip()}")[:SHOWN]
 
 
 def fusion_inputs(count: int, channels: Mapping[str, int], genres: int,
@@ -142,11 +143,6 @@ def fusion_inputs(count: int, channels: Mapping[str, int], genres: int,
             rows, inputs[name][rows], inputs[answers_input(name)][rows] = encoded[name]
             inputs["present"][rows, column] = 1
     return inputs
-
-
-def answers_input(name: str) -> str:
-    """What the input of a fusion model for the probabilities of another model is called."""
-    return f"{name}_answers"
 
 
 def run_fusion(network: Network, inputs: Arrays) -> Floats:

@@ -182,7 +182,7 @@ def _fit_predictions(model: keras.Model, prepared: Prepared, examples: Examples,
     _, best, kernel, bias = min(fits, key=lambda fit: fit[0])
     model.get_layer(PREDICTIONS).set_weights([kernel, bias])
     keras_files.save(model, outputs.model, metadata)
-    published = publish(outputs, examples, prepared, options.int8 if isinstance(options, PosterEncoder) else None)
+    published = publish(outputs, examples, prepared, options.int8)
     _, probabilities = run_on_films(outputs, examples)
     return write_summary(outputs.metrics, base_loss=binary_cross_entropy(labels, prepared.base_rates()), C=best,
                          parameters=model.count_params(), **published,

@@ -23,7 +23,8 @@ from movie_genres.inputs.modality import MODALITIES, POSTER
 from movie_genres.inputs.prepared import Prepared
 from movie_genres.models.answers import Answers, Floats, Rows, save_answers
 from movie_genres.models.metrics import binary_cross_entropy
-from movie_genres.models.network import Arrays, Network, answers_input, fusion_inputs, run_fusion
+from movie_genres.models.network import Arrays, Network, fusion_inputs, run_fusion
+from movie_genres.models.onnx_files import answers_input
 from movie_genres.training.batches import Batch, draw, shuffled
 from movie_genres.training.loop import Data, train
 from movie_genres.training.options import TrainingOptions

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from movie_genres.ensemble.scorer import Encoded, Models, joined
 from movie_genres.inputs.caps import Caps
 from movie_genres.inputs.features import Posters
-from movie_genres.inputs.modality import Modality
+from movie_genres.inputs.modality import MODALITIES, Modality
 from movie_genres.inputs.posters import PosterError
 from movie_genres.inputs.text import normalise
 from movie_genres.scoring.catalogue import Entry
@@ -122,9 +122,8 @@ def _rows(films: Sequence[Entry], parts: Parts, models: Models) -> list[Row]:
     encoded = joined((first, encoded) for first, (_, encoded) in (*of_posters, *of_texts))
     failures = [failure for _, (of_part, _) in of_posters for failure in of_part] or [None] * len(films)
     probabilities, thresholds = models.decide(len(films), encoded)
-    readable, known = np.zeros((2, len(films)), bool)
-    for name, (rows, _, _) in encoded.items():
-        (readable if models.networks[name].modality is Modality.POSTER else known)[rows] = True
+    shown, nothing = models.shown(len(films), encoded), np.zeros(len(films), bool)
+    readable, known = (shown.get(modality, nothing) for modality in MODALITIES)
     return [_row(*of_film) for of_film in zip(films, failures, readable, known, probabilities, thresholds)]
 
 

@@ -27,7 +27,6 @@ from movie_genres.scoring.catalogue import Catalogue, Entry, Survey
 from movie_genres.scoring.engine import Engine, LocalEngine, Outcome, Tolerance, run
 from movie_genres.scoring.job import Share, open_job
 from movie_genres.scoring.job_files import JobFiles
-from movie_genres.scoring.listing import list_posters
 from movie_genres.scoring.predictor import Prediction, Predictor
 from movie_genres.scoring.ray_engine import RayEngine
 from movie_genres.scoring.request import Request
@@ -78,15 +77,14 @@ def predict_single(request: Request, overview: str | None) -> tuple[Predictor, P
         raise SettingError("overview", "no `out`, as the answer is printed; `overviews` names a table of them", request.out)
     if request.overviews or overview is None and request.posters is None:
         raise SettingError("out", "a file to write, or else a single poster or `overview`", "neither")
-    poster, film = None, "overview"
+    films = [Entry("overview")]
     if request.posters is not None:
-        listed = list_posters(request.posters, request.caps.bytes, request.tables, request.access)
-        (film, poster), *others = itertools.islice(listed, 2)
-        if others:
+        with _listed(request.posters) as posters:
+            films = list(itertools.islice(_films(request, posters), 2))
+        if len(films) > 1:
             raise SettingError("out", "a file to write, as there are several posters", "none")
     predictor = Predictor.load(request.models, **vars(request.run))
-    films = [Entry(film, poster, overview)]
-    return predictor, predictor.score(films, request.row.threshold, caps=request.caps)[0]
+    return predictor, predictor.score([films[0]._replace(overview=overview)], request.row.threshold, caps=request.caps)[0]
 
 
 def _check(request: Request, is_folder: bool) -> None:
@@ -137,11 +135,12 @@ def _listed(posters: str | None) -> Iterator[str | None]:
         yield file.name
 
 
-def _films(request: Request, posters: str | None, files: JobFiles) -> Catalogue:
+def _films(request: Request, posters: str | None, files: JobFiles | None = None) -> Catalogue:
     tables, access = request.tables, request.access
     tables = dataclasses.replace(tables, delimiter=tables.delimiter and tables.delimiter.replace("\\t", "\t"))
     access = dataclasses.replace(access, schemes=tuple(map(str.lower, access.schemes)))
-    return Catalogue(posters, request.overviews, request.caps.bytes, tables, files.owns, access)
+    return Catalogue(posters, request.overviews, request.caps.bytes, tables, access=access,
+                     **({"is_own": files.owns} if files else {}))
 
 
 def _settings(request: Request, layout: RowFormat, models: list[ModelFile], decisions: Decisions, device: str

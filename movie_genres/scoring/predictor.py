@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -216,12 +216,7 @@ def _source(poster: Poster, number: int) -> PosterSource | Picture:
 
 
 def _prediction(row: Row, layout: RowFormat) -> Prediction:
-    by_genre: dict[str, float] = {}
-    thresholds: dict[str, float] = {}
-    if row.probabilities is not None and row.thresholds is not None:
-        order: Any = np.argsort(-row.probabilities, kind="stable")
-        by_genre = {layout.genres[index]: float(row.probabilities[index]) for index in order}
-        thresholds = {layout.genres[index]: float(row.thresholds[index] if layout.threshold is None else layout.threshold)
-                      for index in order}
-    named = {genre: probability for genre, probability in by_genre.items() if probability >= thresholds[genre]}
-    return Prediction(row.id, row.source, row.status, row.error, named, by_genre, thresholds)
+    order, *of_genres = layout.ranked(row)
+    probabilities, thresholds = ({layout.genres[number]: values[number] for number in order} for values in of_genres)
+    named = {genre: probability for genre, probability in probabilities.items() if probability >= thresholds[genre]}
+    return Prediction(row.id, row.source, row.status, row.error, named, probabilities, thresholds)

@@ -64,14 +64,21 @@ class RowFormat(RowOptions):
     def _probability_columns(self) -> list[str]:
         return [f"p_{genre}" for genre in self.genres]
 
+    def ranked(self, row: Row) -> tuple[list[int], list[float], list[float]]:
+        """The numbers of the genres, the most probable first; and by number, their probabilities and thresholds. All are
+        empty where nothing could be scored."""
+        if row.probabilities is None or row.thresholds is None:
+            return [], [], []
+        probabilities = row.probabilities.tolist()  # lists: NumPy is slow with a handful of numbers
+        thresholds = row.thresholds.tolist() if self.threshold is None else [self.threshold] * len(self.genres)
+        return sorted(range(len(probabilities)), key=probabilities.__getitem__, reverse=True), probabilities, thresholds
+
     def cells(self, row: Row) -> Cells:
         """The values of a row, in the order of `shown`."""
         values: dict[str, Cell] = {"id": escape_name(row.id), "source": row.source, "status": row.status,
                                    "error": one_line(row.error), "file": escape_name(row.file), "model": self.model}
-        if row.probabilities is not None and row.thresholds is not None:
-            probabilities = row.probabilities.tolist()  # lists: NumPy is slow with a handful of numbers
-            thresholds = row.thresholds.tolist() if self.threshold is None else [self.threshold] * len(self.genres)
-            order = sorted(range(len(probabilities)), key=probabilities.__getitem__, reverse=True)
+        if row.probabilities is not None:
+            order, probabilities, thresholds = self.ranked(row)
             values["genres"] = [self.genres[index] for index in order if probabilities[index] >= thresholds[index]]
             values["top"] = [f"{self.genres[index]}:{probabilities[index]:.3f}" for index in order[:self.top]]
             values.update(zip(self._probability_columns, [round(probability, 4) for probability in probabilities]))

@@ -71,8 +71,7 @@ def train(build: Callable[[], keras.Model], data: Data, options: TrainingOptions
     variables = [*trained.variables, *trained.optimizer.variables]
     state = TrainingState(outputs.state, fingerprint(
         options, json.dumps([metadata, versions(*keras_files.PACKAGES), keras_files.environment()]), data.contents,
-        data.labels,
-        [variable.numpy() for variable in variables]))
+        data.labels, [variable.numpy() for variable in variables]))
     rows = _go_on(state, variables, name)
     live = LiveLog(outputs.live, rows) if options.dvclive else None
     with TrainingDisplay(name, options.epochs, data.steps, base_loss, len(rows)) as display:

@@ -1,7 +1,7 @@
 """What the trainings are told, and the learning rate that follows from it."""
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -48,6 +48,8 @@ class PosterTraining(TrainingOptions):
 @dataclass(config=STRICT, frozen=True, kw_only=True)
 class OverviewTraining(TrainingOptions):
     """How overviews vary in training."""
+
+    int8: ClassVar[None] = None  # networks of overviews have no copy in 8 bits
 
     word_dropout: float = Field(ge=0, lt=1)  # share of words replaced by the unknown word
     draws: int = Field(ge=0)  # as in `PosterTraining`

@@ -40,7 +40,7 @@ class Outputs(NamedTuple):
 
 
 def metadata_of(modality: Modality | None, prepared: Prepared, **about: Any) -> dict[str, Any]:
-    """What a model file says of itself; see `checkpoints.Metadata`."""
+    """What a model file says of itself; see `metadata.Metadata`."""
     return {"modality": modality, "genres": prepared.genres, "base_rates": prepared.base_rates().tolist(), **about}
 
 

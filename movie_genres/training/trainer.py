@@ -63,8 +63,7 @@ def train_network(build: Callable[[], keras.Model], prepared: Prepared, examples
         with replacing(outputs.model) as partial:
             shutil.copyfile(trained.checkpoint, partial)
         write_history(outputs.history, trained.rows)
-        best, most_lost = best_of(trained.rows), options.int8 if isinstance(options, PosterTraining) else None
-        published = publish(outputs, examples, prepared, most_lost)
+        best, published = best_of(trained.rows), publish(outputs, examples, prepared, options.int8)
         summary = write_summary(outputs.metrics, best["val_loss"], best["base_rate_loss"], best["val_precision"],
                                 best["val_recall"], epoch=best["epoch"], parameters=trained.parameters, **published)
         run_on_films(outputs, examples, options.draws, options.seed)
