@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import tempfile
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import onnx
+import onnxruntime
 import tensorflow as tf
 from numpy.typing import NDArray
 from tf2onnx import tf_loader, tfonnx, utils
@@ -48,7 +50,8 @@ def to_onnx(model: keras.Model, with_features: bool) -> onnx.ModelProto:
                                             continue_on_error=False,
                                             custom_op_handlers={"CudnnRNNV3": (_to_lstm, []), "Log1p": (_to_log, [])})
     # TensorFlow orders what it takes, and what it gives, by name.
-    return _renamed(converted.make_model(model.name), dict(zip(inputs, sorted(given))), dict(zip(found, sorted(outputs))))
+    return _renamed(_folded(converted.make_model(model.name)), dict(zip(inputs, sorted(given))),
+                    dict(zip(found, sorted(outputs))))
 
 
 def _constant(network: keras.Model, signature: Any) -> Any:
@@ -141,6 +144,16 @@ def _to_log(graph: Any, node: Any, name: str, arguments: Any) -> None:
     one = graph.make_const(utils.make_name("one"), np.array(1, np.float32))
     total = graph.make_node("Add", [value, one.output[0]])
     graph.replace_all_inputs(output, graph.make_node("Log", [total.output[0]]).output[0])
+
+
+def _folded(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same network without steps that give the same whatever the film, and without those that undo one another."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC  # operators of the standard alone
+    with tempfile.TemporaryDirectory(prefix="movie-genres-") as folder:
+        options.optimized_model_filepath = str(Path(folder) / "folded.onnx")
+        onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        return onnx.load(options.optimized_model_filepath)
 
 
 def _renamed(model: onnx.ModelProto, inputs: dict[str, str], outputs: dict[str, str]) -> onnx.ModelProto:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 from onnx import numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
@@ -37,14 +36,10 @@ def write_int8(path: Path, copy: Path, batches: Iterable[NDArray]) -> None:
     file, logger = onnx_files.read(path), logging.getLogger()
     level = logger.level
     with tempfile.TemporaryDirectory(prefix="movie-genres-") as folder:
-        plain, quantized = Path(folder) / "plain.onnx", Path(folder) / "quantized.onnx"
+        quantized = Path(folder) / "quantized.onnx"
         logger.setLevel(logging.ERROR)  # the library logs at the root: advice that has been followed
         try:
-            options = onnxruntime.SessionOptions()
-            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-            options.optimized_model_filepath = str(plain)  # with normalisation folded into convolutions, among others
-            onnxruntime.InferenceSession(file.data, options, providers=["CPUExecutionProvider"])
-            network = _with_merged_pools(onnx.load(plain))
+            network = _with_merged_pools(file.model)
             quantize_static(network, quantized, _Samples(network.graph.input[0].name, batches), QuantFormat.QDQ,
                             activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, per_channel=True,
                             reduce_range=True, nodes_to_exclude=_last_steps(network.graph))

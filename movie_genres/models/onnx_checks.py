@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper, shape_inference
-from onnx.reference import ReferenceEvaluator
 
 from movie_genres.base.errors import InputError, one_line
 from movie_genres.base.files import StrPath, is_of_machine
@@ -172,17 +171,18 @@ def _sizes(model: onnx.ModelProto, films: int, longest: int, refuse: Refusal) ->
         kinds = {value.name: value.type for value in (*inferred.value_info, *inferred.input, *inferred.output)}
         shapes = {weight.name: list(weight.dims) for weight in outline.graph.initializer}
         shapes |= {name: _dims(kind) for name, kind in kinds.items() if name not in shapes and _dims(kind) is not None}
-        if not _fold(outline, shapes):
+        unknown = [node for node in outline.graph.node if not shapes.keys() >= {*filter(None, node.output)}]
+        if not unknown or not _fold(outline, shapes):
             break
     for value in model.graph.output:
         expected = [films if size == BATCH else size for size in _shape(value)[1]]
         if shapes.get(value.name) != expected:
             raise refuse(f"{value.name} of shape {expected}", f"{shapes.get(value.name, 'another one')}")
+    if unknown:
+        raise refuse("steps whose sizes are known beforehand", f"one that is not: {unknown[0].op_type} {unknown[0].name!r}")
     found = {}
     for node in outline.graph.node:
         for name in filter(None, node.output):
-            if name not in shapes:
-                raise refuse("steps whose sizes are known beforehand", f"one that is not: {node.op_type} {node.name!r}")
             if kinds[name].tensor_type.elem_type not in NUMBERS:
                 raise refuse("steps that give numbers", f"others by {node.op_type} {node.name!r}")
             found[name] = math.prod(shapes[name])
@@ -227,9 +227,12 @@ def _fold(outline: onnx.ModelProto, shapes: dict[str, list[int]]) -> bool:
         if node.op_type not in ARITHMETIC or node.domain or name in ends or math.prod(shapes.get(name, [FEW + 1])) > FEW:
             continue
         given: list[str] = [each for each in node.input if each]
-        if node.op_type == "Shape" and given[0] in shapes and not node.attribute:
-            numbers[name] = np.array(shapes[given[0]], np.int64)
+        if node.op_type == "Shape" and given[0] in shapes:
+            ends_at = {attribute.name: attribute.i for attribute in node.attribute}
+            numbers[name] = np.array(shapes[given[0]][ends_at.get("start", 0):ends_at.get("end")], np.int64)
         elif given and all(each in numbers for each in given):
+            from onnx.reference import ReferenceEvaluator  # takes long, and our own small models do without
+
             (result,) = ReferenceEvaluator(node).run(None, {each: numbers[each] for each in given})
             numbers[name] = np.asarray(result)
         else:
