@@ -60,6 +60,8 @@ def test_the_package_gets_what_scoring_needs_of_the_release_and_nothing_older(re
     assert packaged == {name: content for name, content in whole.items() if not name.endswith(".keras")}
     assert {"cnn.keras", "cnn.onnx", "lstm.onnx", "fusion.onnx", "decisions.json", "release.json"} <= set(whole)
     assert whole == files_of(released / "released")
+    (tmp_path / "usual").mkdir()
+    assert len({(tmp_path / name).stat().st_mode for name in ("out", "packaged", "usual")}) == 1
 
 
 def test_a_released_copy_in_8_bits_answers_as_the_trained_one_does(released, small_arrays):

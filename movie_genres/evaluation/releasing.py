@@ -53,8 +53,10 @@ def release(folder: Path, out: Path, package: Path, name: str, version: str) -> 
     decisions = read_decisions(folder / FILE_NAME, {file.name: file.digest for file in files}, files[0].genres)
     for target in (out, package):
         _check_replaceable(target)
-    with tempfile.TemporaryDirectory(prefix="movie-genres-") as made:
-        write_release(Path(made), name, version)
+    with tempfile.TemporaryDirectory(prefix="movie-genres-") as private:
+        made = Path(private) / "release"  # copied with its permissions, which are everybody's
+        made.mkdir()
+        write_release(made, name, version)
         for file in sorted(files, key=lambda file: bool(file.inputs)):  # the fusion model last: it names the others
             copy = made / file.path.relative_to(folder)
             changes = {"inputs": {name: digests[name] for name in file.inputs}} if file.inputs else {}
@@ -64,7 +66,7 @@ def release(folder: Path, out: Path, package: Path, name: str, version: str) -> 
             if file.run_path != file.path:
                 _, _, model, metadata = onnx_files.read(file.run_path)
                 onnx_files.write(model, onnx_files.int8_path(copy), {**metadata, "copy_of": digests[file.name]})
-        write_decisions(decisions, digests, Path(made) / FILE_NAME, files[0].genres)
+        write_decisions(decisions, digests, made / FILE_NAME, files[0].genres)
         for target, left_out in ((out, ()), (package, ("*.keras",))):
             shutil.rmtree(target, ignore_errors=True)
             shutil.copytree(made, target, ignore=shutil.ignore_patterns(*left_out))
