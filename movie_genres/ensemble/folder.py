@@ -69,7 +69,7 @@ def models_folder(folder: Path | str | None) -> Path:
     if folder is None:
         own = Path("models")
         folder = own if _model_paths(own, "onnx") or _model_paths(own, "keras") else PACKAGED
-        logger.info("models: %s", folder)
+        logger.info("using the models in %s", folder)
     return Path(folder)
 
 
