@@ -123,6 +123,17 @@ def test_scores_do_not_depend_on_the_company(small_arrays, models):
         assert np.allclose(row.probabilities, single.probabilities, atol=1e-6)
 
 
+def test_an_input_that_breaks_off_loses_nothing_that_was_read_before(models):
+    def chunks():
+        yield from ((number, [Entry(str(number), overview="a detective")]) for number in range(4))
+        raise OSError("broken off")
+
+    scored = score(chunks(), Models(*choose_models(models)))
+    assert [next(scored)[0] for _ in range(4)] == [0, 1, 2, 3]
+    with pytest.raises(OSError, match="broken off"):
+        next(scored)
+
+
 def test_scoring_agrees_with_evaluation(small_arrays, models, answers):
     prepared, posters, overviews, _ = small_arrays
     rows = prepared.rows("test", posters.present & overviews.present)

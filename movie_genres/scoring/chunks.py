@@ -67,13 +67,23 @@ def score(chunks: Iterable[tuple[Key, Sequence[Entry]]], models: Models, threads
         key, films, parts = waiting.popleft()
         return key, _rows(films, parts, models)
 
+    source, failure = iter(chunks), None
     try:
-        for key, films in chunks:
+        while True:
+            try:
+                key, films = next(source)
+            except StopIteration:
+                break
+            except Exception as error:  # what was read before is not lost by it
+                failure = error
+                break
             waiting.append((key, films, _start(films, models, caps, workers)))
             if len(waiting) > AHEAD:
                 yield next_rows()
         while waiting:
             yield next_rows()
+        if failure:
+            raise failure
     finally:
         workers.shutdown(cancel_futures=True)
 
