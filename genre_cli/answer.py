@@ -18,12 +18,11 @@ def in_words(predictor: Predictor, found: Prediction) -> str:
     film = one_line(found.id)
     if not found.probabilities:
         return f"{film}: {found.status}, {one_line(found.error)}"
-    lines = [f"{film}: {', '.join(found.genres) or 'no genre is probable enough'}", "",
-             f"  {'genre':<16}{'probability':>12}{'of all films':>14}{'named from':>12}"]
+    lines = [f"{film}: {', '.join(found.genres)}", "",
+             f"  {'genre':<16}{'probability':>12}{'of all films':>14}"]
     for genre, probability in list(found.probabilities.items())[:max(SHOWN, len(found.genres))]:
         rate = f"{predictor.base_rates[genre]:.0%}" if predictor.base_rates else ""
-        lines.append(f"{'*' if genre in found.genres else ' '} {one_line(genre):<16}{probability:>12.0%}{rate:>14}"
-                     f"{found.thresholds[genre]:>12.0%}")
+        lines.append(f"{'*' if genre in found.genres else ' '} {one_line(genre):<16}{probability:>12.0%}{rate:>14}")
     if found.error:
         lines += ["", one_line(found.error)]
     return "\n".join([*lines, "", f"by {predictor.name}, from {SOURCES[found.source]}"])

@@ -37,11 +37,13 @@ class MessageOptions:
     quiet: Annotated[bool, Option("Messages", "Only errors.")] = False
     log_format: Annotated[str, Option("Messages", "Messages for people or for machines.", choices=("text", "json"))] = "text"
     version: Annotated[bool, Option("Messages", "Tell the versions of the package and of the models.")] = False
+    describe: Annotated[bool, Option("Messages", "Tell what the models are, on what films they were trained, and the "
+                                     "precision and recall to expect.")] = False
 
 
 @click.command(cls=SectionedCommand, params=options_for(SingleOptions, Request, MessageOptions),
                context_settings={"max_content_width": 110})
-def main(overview: str | None, quiet: bool, log_format: str, version: bool, **options: Any) -> None:
+def main(overview: str | None, quiet: bool, log_format: str, version: bool, describe: bool, **options: Any) -> None:
     """Tells the genres of films from their posters, their overviews, or both.
 
     \b
@@ -64,6 +66,11 @@ def main(overview: str | None, quiet: bool, log_format: str, version: bool, **op
         request = build(Request, options)
         if version:
             click.echo(versions(request.models))
+            return
+        if describe:
+            from genre_cli.describe import description
+
+            click.echo(description(request.models, request.naming))
             return
         if overview is not None or not request.out:
             from movie_genres.scoring.predict import predict_single

@@ -31,7 +31,7 @@ def main(prepared: Path, answers: Path, decisions: Path, histories: Path, baseli
         options = read_options(params, "evaluate", EvaluateOptions)
         films, of_models = load_prepared(prepared), load_answers(answers)
         tuned = read_decisions(decisions, {name: of_model.digest for name, of_model in of_models.items()}, films.genres)
-        comparison = compare(films, of_models, tuned, {name: np.load(file) for name, file in baseline})
+        comparison = compare(films, of_models, tuned, {name: np.load(file) for name, file in baseline}, options.min_films)
         figures = measure_all(comparison, options)
         metrics.parent.mkdir(parents=True, exist_ok=True)
         metrics.write_text(json.dumps(figures, indent=2) + "\n")

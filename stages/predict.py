@@ -12,11 +12,13 @@ from stages.common import models_option, params_option, path_option, prepared_op
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
 class PredictOptions:
-    """The `predict` section of `params.yaml`: how many genres stand in `top`, and from which
-    probability on a genre is named (none: the tuned thresholds)."""
+    """The `predict` section of `params.yaml`: how many genres stand in `top`; the others as in `naming.Naming`."""
 
     top: int = Field(ge=1)
-    threshold: float | None = Field(ge=0, le=1)
+    precision: float | None
+    recall: float | None
+    threshold: float | None
+    max_genres: int | None
 
 
 @click.command(help=__doc__)
@@ -27,6 +29,7 @@ class PredictOptions:
 def main(prepared: Path, models: Path, out: Path, params: Path) -> None:
     with running():
         from movie_genres.ensemble.decisions import choose_models
+        from movie_genres.ensemble.naming import Naming
         from movie_genres.ensemble.scorer import Models
         from movie_genres.inputs.modality import MODALITIES
         from movie_genres.inputs.prepared import read_split
@@ -38,9 +41,11 @@ def main(prepared: Path, models: Path, out: Path, params: Path) -> None:
         options = read_options(params, "predict", PredictOptions)
         items = [Entry(film["id"], LocalPoster(film["poster"]) if film["poster"] else None, film["overview"] or None)
                  for film in read_split(prepared, "test")]
-        loaded = Models(*choose_models(models, MODALITIES))
+        naming = Naming(precision=options.precision, recall=options.recall, threshold=options.threshold,
+                        max_genres=options.max_genres)
+        loaded = Models(*choose_models(models, MODALITIES)).naming(naming)
         out.parent.mkdir(parents=True, exist_ok=True)
-        layout = RowFormat(tuple(loaded.genres), top=options.top, threshold=options.threshold)
+        layout = RowFormat(tuple(loaded.genres), top=options.top)
         statuses = score_anew(items, len(items), out, layout, loaded)
         click.echo(", ".join(f"{count:,} {status}" for status, count in statuses.items()))
 

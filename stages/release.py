@@ -1,41 +1,62 @@
-"""Writes small, versioned copies of the trained models and their model card; run by hand, not part of the pipeline."""
+"""Writes a small, versioned copy of the trained models and its model card; run by hand, not part of the pipeline."""
 
 from pathlib import Path
 
 import click
+import numpy as np
 import pandas as pd
 
 from movie_genres.evaluation.figures import EvaluateOptions
 from movie_genres.evaluation.releasing import Facts, model_card, release
-from movie_genres.inputs.prepared import load_prepared
+from movie_genres.inputs.modality import BOTH, OVERVIEW, POSTER
+from movie_genres.inputs.prepared import Prepared, load_prepared
+from movie_genres.models.metrics import binary_cross_entropy, skill
+from movie_genres.scoring.predictor import Predictor
 from stages.common import models_option, params_option, path_option, prepared_option, read_options, running
 
 REMAKE = ("genre-data import SOURCE --track && dvc repro && "
-          "python -m stages.release --name NAME --version VERSION --data TEXT --limit TEXT")
+          "python -m stages.release --out {out} --card {card} --bits {bits} --name NAME --version VERSION --data TEXT")
 
 
 @click.command(help=__doc__)
 @models_option
 @prepared_option
-@path_option("--intervals", "plots/intervals.csv", "The figures with their intervals, output of evaluate.", exists=True)
+@path_option("--plots", "plots", "The figures, output of evaluate.", folder=True, exists=True)
 @path_option("--out", "released", "Folder to write.", folder=True)
-@path_option("--package", "movie_genres/released", "Folder to write of what the wheel carries.", folder=True)
 @path_option("--card", "MODEL_CARD.md", "The model card to write.")
+@click.option("--bits", type=click.Choice(["16", "8"]), default="16", show_default=True, help="Of each large weight.")
 @click.option("--name", required=True, help="Name of the release.")
 @click.option("--version", required=True, help="Version of the release.")
-@click.option("--data", required=True, help="A sentence on the films, for the model card.")
-@click.option("--limit", "limits", multiple=True,
-              help="A sentence on what was not among the films, such as languages, for the model card. Repeat it.")
+@click.option("--data", required=True, help="A sentence on the films that the models were trained on.")
+@click.option("--licence", "licences", multiple=True, help="A licence of the models, or of weights in them. Repeat it.")
+@click.option("--limit", "limits", multiple=True, help="A sentence on what was not among the films. Repeat it.")
+@click.option("--change", "changes", multiple=True, help="What differs from the release before. Repeat it.")
 @params_option
-def main(models: Path, prepared: Path, intervals: Path, out: Path, package: Path, card: Path, name: str, version: str,
-         data: str, limits: tuple[str, ...], params: Path) -> None:
+def main(models: Path, prepared: Path, plots: Path, out: Path, card: Path, bits: str, name: str, version: str, data: str,
+         licences: tuple[str, ...], limits: tuple[str, ...], changes: tuple[str, ...], params: Path) -> None:
     with running():
-        options = read_options(params, "evaluate", EvaluateOptions)
-        decisions = release(models, out, package, name, version)
-        facts = Facts(name, version, data, limits, REMAKE)
-        card.write_text(model_card(facts, load_prepared(prepared), decisions, pd.read_csv(intervals), options), "utf-8")
+        options, films = read_options(params, "evaluate", EvaluateOptions), load_prepared(prepared)
+        decisions = release(models, out, int(bits), name=name, version=version, data=data, licences=list(licences))
+        skills, (intervals, points) = skills_of(out, films), (pd.read_csv(plots / f"{table}.csv")
+                                                              for table in ("intervals", "operating_points"))
+        facts = Facts(limits, changes, int(bits), REMAKE.format(out=out, card=card, bits=bits))
+        card.write_text(model_card(out, facts, films, decisions, intervals, points, skills, options), "utf-8")
         size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
-        click.echo(f"{out}: {name} {version}, {size / 1e6:.1f} MB")
+        click.echo(f"{out}: {name} {version}, {size / 1e6:.1f} MB; skill on test films: "
+                   + ", ".join(f"{kind} {value:.1%}" for kind, value in skills.items()))
+
+
+def skills_of(folder: Path, prepared: Prepared) -> dict[str, float]:
+    """The skill of a folder's models on the test films, shown their posters, their overviews or both, as they are scored."""
+    predictor, rows, found = Predictor.load(folder), prepared.rows("test"), {}
+    posters, overviews = ([text or None for text in prepared.films[column].iloc[rows]] for column in (POSTER, OVERVIEW))
+    for kind, shown in {POSTER: (posters, None), OVERVIEW: (None, overviews), BOTH: (posters, overviews)}.items():
+        if predictor.looks_at(kind):
+            said = [list(map(film.probabilities.get, prepared.genres)) for film in predictor.predict(*shown)]
+            probabilities = np.where(np.isnan(np.array(said, float)), prepared.base_rates(), np.array(said, float))
+            losses = (binary_cross_entropy(prepared.labels[rows], each) for each in (probabilities, prepared.base_rates()))
+            found[kind] = skill(*losses)
+    return found
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Fits the temperature and the thresholds of each model on the validation films, and ranks the models."""
+"""Fits the calibration and the operating points of each model on the validation films, and ranks the models."""
 
 from pathlib import Path
 
@@ -19,7 +19,8 @@ from stages.common import answers_option, params_option, path_option, prepared_o
 def main(prepared: Path, answers: Path, out: Path, params: Path) -> None:
     with running():
         options, films, of_models = read_options(params, "tune", TuneOptions), load_prepared(prepared), load_answers(answers)
-        decisions = tune(of_models, films.labels, films.rows("validation"), options)
+        rows = {split: films.rows(split) for split in ("train", "validation")}
+        decisions = tune(of_models, films.labels, rows, films.genres, options)
         digests = {name: of_model.digest for name, of_model in of_models.items()}
         write_decisions(decisions, digests, out, films.genres)
         for kind, names in decisions.ranking.items():

@@ -75,6 +75,11 @@ def options_of(kind, **changes):
     return TypeAdapter(kind).validate_python({**{key: content[key] for key in fields & set(content)}, **changes})
 
 
+def splits_of(prepared):
+    """The rows of the films of each split, as tuning takes them."""
+    return {split: prepared.rows(split) for split in ("train", "validation")}
+
+
 def outputs(folder, name="m"):
     """Where a training of a model writes, below a folder, as the stages have it."""
     from movie_genres.training.outputs import Outputs

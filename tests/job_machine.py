@@ -40,7 +40,7 @@ def engine(model):
         if "bad" in item.overview:
             return Row(item.id, "overview", "empty_text", "no word")
         chance = hashlib.sha256(f"{item.id} {item.overview} {model}".encode()).digest()[0] / 255
-        return Row(item.id, "overview", "ok", probabilities=np.array([chance, 1 - chance]), thresholds=np.full(2, 0.5))
+        return Row(item.id, "overview", "ok", probabilities=np.array([chance, 1 - chance]), named=1)
 
     return RowEngine(row)
 

@@ -2,13 +2,22 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import options_of, rewrite
+from conftest import options_of, rewrite, splits_of
 
 from movie_genres.base.errors import InputError, Remedy
-from movie_genres.ensemble.decisions import Decision, choose_models, read_decisions, write_decisions
+from movie_genres.ensemble.decisions import Calibration, choose_models, read_decisions, write_decisions
 from movie_genres.ensemble.folder import find_models, needed_models
+from movie_genres.ensemble.naming import Naming, OperatingPoint
 from movie_genres.ensemble.scorer import Models
-from movie_genres.evaluation.tuning import TuneOptions, fit_decision, fit_thresholds, tune
+from movie_genres.evaluation.tuning import (
+    THRESHOLDS,
+    TuneOptions,
+    fit_calibration,
+    fit_choice,
+    fit_thresholds,
+    measure,
+    tune,
+)
 from movie_genres.models.answers import Answers
 from movie_genres.models.metrics import binary_cross_entropy
 
@@ -21,21 +30,38 @@ def sharpened(probabilities, factor):
     return 1 / (1 + np.exp(-factor * np.log(probabilities / (1 - probabilities))))
 
 
+@pytest.mark.parametrize("calibration", ["temperature", "platt"])
 @pytest.mark.parametrize("factor", [0.5, 1.0, 2.0])
-def test_the_temperature_undoes_over_and_underconfidence(factor):
-    decision = fit_decision(LABELS, sharpened(TRUE, factor), options_of(TuneOptions))
-    assert decision.temperature == pytest.approx(factor, rel=0.1)
-    assert binary_cross_entropy(LABELS, decision.calibrate(sharpened(TRUE, factor))) == pytest.approx(
+def test_calibration_undoes_over_and_underconfidence(factor, calibration):
+    fitted = fit_calibration(LABELS, sharpened(TRUE, factor), options_of(TuneOptions, calibration=calibration))
+    assert fitted.scale == pytest.approx(1 / factor, rel=0.15)
+    assert binary_cross_entropy(LABELS, fitted(sharpened(TRUE, factor))) == pytest.approx(
         binary_cross_entropy(LABELS, TRUE), abs=1e-3)
 
 
+def test_platt_scaling_undoes_what_is_wrong_with_one_genre():
+    shifted = TRUE.copy()
+    shifted[:, 1] = 1 / (1 + np.exp(1 - np.log(TRUE[:, 1] / (1 - TRUE[:, 1]))))
+    options = [options_of(TuneOptions, calibration=kind) for kind in ("platt", "temperature")]
+    losses = [binary_cross_entropy(LABELS, fit_calibration(LABELS, shifted, each)(shifted)) for each in options]
+    assert losses[0] == pytest.approx(binary_cross_entropy(LABELS, TRUE), abs=2e-3) and losses[1] > losses[0] + 0.01
+
+
+def test_platt_scaling_leaves_rare_genres_to_the_temperature():
+    labels = LABELS.copy()
+    labels[5:, 2] = 0
+    fitted = fit_calibration(labels, TRUE, options_of(TuneOptions, calibration="platt", min_films=10))
+    temperature = fit_calibration(labels, TRUE, options_of(TuneOptions, calibration="temperature"))
+    assert (fitted.scale[2], fitted.shift[2]) == (temperature.scale[2], 0) and fitted.shift[0] != 0
+
+
 def test_calibration_keeps_the_order_and_nan():
-    calibrated = Decision(2.0, np.full(3, 0.5)).calibrate(np.array([np.nan, 0.0, 0.2, 0.9, 1.0]))
+    calibrated = Calibration(np.full(5, 0.5), np.zeros(5))(np.array([np.nan, 0.0, 0.2, 0.9, 1.0]))
     assert np.isnan(calibrated[0]) and (np.diff(calibrated[1:]) > 0).all() and calibrated[1] > 0
 
 
 def test_thresholds_for_f1_are_the_best_of_all():
-    thresholds = fit_thresholds(LABELS, TRUE, options_of(TuneOptions))
+    thresholds = fit_thresholds(LABELS, TRUE, 10)
 
     def f1(genre, threshold):
         named = TRUE[:, genre] >= threshold
@@ -45,23 +71,38 @@ def test_thresholds_for_f1_are_the_best_of_all():
         assert f1(genre, threshold) == pytest.approx(max(f1(genre, other) for other in np.unique(TRUE[:, genre])))
 
 
-def test_thresholds_for_recall_hold_the_precision():
-    options = options_of(TuneOptions, aim="recall", precision=0.7)
-    for genre, threshold in enumerate(fit_thresholds(LABELS, TRUE, options)):
-        named = TRUE[:, genre] >= threshold
-        assert LABELS[named, genre].mean() >= 0.7 and named.sum() > 300
-
-
 def test_rare_and_empty_genres_share_a_threshold():
     labels = LABELS.copy()
     labels[:, 1] = 0
     labels[5:, 2] = 0
-    thresholds = fit_thresholds(labels, TRUE, options_of(TuneOptions, min_films=10))
+    thresholds = fit_thresholds(labels, TRUE, min_films=10)
     assert thresholds[1] == thresholds[2] != thresholds[0]
 
 
-def test_an_aim_out_of_reach_leaves_one_half():
-    assert fit_thresholds(np.zeros((20, 2)), TRUE[:20, :2], options_of(TuneOptions, aim="recall")).tolist() == [0.5, 0.5]
+def test_genres_without_any_film_have_a_threshold_of_one_half():
+    assert fit_thresholds(np.zeros((20, 2)), TRUE[:20, :2], 10).tolist() == [0.5, 0.5]
+
+
+def test_the_default_names_about_as_many_genres_as_films_have():
+    options = options_of(TuneOptions, most_off=0.1)
+    choice = fit_choice(LABELS, TRUE, LABELS.sum(axis=1).mean(), options)
+    named = choice.default.number(TRUE)
+    assert abs(named.mean() - LABELS.sum(axis=1).mean()) <= 0.1 and named.min() == 1
+    assert choice.measured == measure(LABELS, TRUE, named)
+    near = [measure(LABELS, TRUE, OperatingPoint(each, options.power).number(TRUE)) for each in THRESHOLDS]
+    assert choice.measured.f1_per_film == max(each.f1_per_film for each in near
+                                              if abs(each.genres_per_film - LABELS.sum(axis=1).mean()) <= 0.1)
+
+
+def test_where_no_point_names_as_many_the_nearest_is_taken():
+    options = options_of(TuneOptions, most_off=0.1)
+    assert fit_choice(LABELS, TRUE, 0.2, options).measured.genres_per_film == 1
+    assert fit_choice(LABELS, TRUE, 9.0, options).measured.genres_per_film == 3
+
+
+def test_what_a_point_comes_to_is_measured():
+    labels, probabilities = np.array([[1, 1, 0], [0, 0, 1]]), np.array([[0.9, 0.2, 0.6], [0.3, 0.1, 0.2]])
+    assert measure(labels, probabilities, np.array([2, 1])) == pytest.approx((1 / 3, 1 / 3, 1.5, (0.5 + 0) / 2))
 
 
 @pytest.fixture
@@ -70,7 +111,7 @@ def tuned(models, small_arrays, answers, tmp_path):
     prepared, *_ = small_arrays
     folder = tmp_path / "models"
     shutil.copytree(models, folder)
-    decisions = tune(answers, prepared.labels, prepared.rows("validation"), options_of(TuneOptions))
+    decisions = tune(answers, prepared.labels, splits_of(prepared), prepared.genres, options_of(TuneOptions))
     digests = {name: of_model.digest for name, of_model in answers.items()}
     write_decisions(decisions, digests, folder / "decisions.json", prepared.genres)
     return folder
@@ -80,8 +121,9 @@ def test_decisions_are_read_back_for_their_models(tuned, small_arrays):
     files, decisions = choose_models(tuned)
     assert {file.name for file in files} >= {decisions.ranking[kind][0] for kind in ("poster", "overview", "both")}
     assert set(decisions.models) == {"cnn", "lstm", "fusion", "fusion:poster", "fusion:overview"}
-    assert len(decisions.models["cnn"].thresholds) == len(small_arrays[0].genres)
-    assert (decisions.aim, decisions.precision) == ("f1", None)
+    assert decisions.models["cnn"].calibration.scale.shape == (len(small_arrays[0].genres),)
+    assert decisions.films == len(small_arrays[0].rows("validation"))
+    assert len(decisions.always[0]) == round(small_arrays[0].labels.sum(axis=1).mean())
 
 
 def test_decisions_that_are_written_again_are_the_same_bytes(tuned, small_arrays):
@@ -102,7 +144,7 @@ def test_decisions_of_another_model_are_refused(tuned):
 @pytest.mark.parametrize("content", ["", "{}", '{"models": []}', '{"models": {"cnn": {"temperature": "x"}}}'])
 def test_damaged_decisions_are_refused(tuned, content):
     (tuned / "decisions.json").write_text(content)
-    with pytest.raises(InputError, match="decisions.json: expected temperatures, thresholds and a ranking"):
+    with pytest.raises(InputError, match="decisions.json: expected calibrations, operating points and a ranking"):
         choose_models(tuned)
 
 
@@ -111,16 +153,17 @@ def test_films_are_answered_by_the_best_model_for_what_they_have(tuned, small_ar
     _, decisions = choose_models(tuned)
     ranking = {"poster": ["fusion"], "overview": ["lstm", "fusion"], "both": ["fusion", "lstm"]}
     decisions = decisions._replace(ranking=ranking)
-    models = Models(find_models(tuned), decisions)
+    models = Models(find_models(tuned), decisions).naming(Naming(max_genres=2))
     encoded = models.encode({"cnn": posters, "lstm": overviews})
     raw = models.answers(len(prepared.films), encoded)
-    probabilities, thresholds = models.decide(len(prepared.films), encoded)
+    probabilities, named = models.decide(len(prepared.films), encoded)
     for rows, key in ((posters.present & overviews.present, "fusion"), (~posters.present & overviews.present, "lstm"),
                       (posters.present & ~overviews.present, "fusion:poster")):
         assert rows.any()
-        expected = decisions.models[key].calibrate(raw[key.partition(":")[0]][rows])
+        calibration, choice = decisions.models[key]
+        expected = calibration(raw[key.partition(":")[0]][rows])
         assert np.allclose(probabilities[rows], expected, atol=1e-6)
-        assert (thresholds[rows] == decisions.models[key].thresholds).all()
+        assert (named[rows] == np.minimum(choice.default.number(expected), 2)).all()
 
 
 def made_up(modality, probabilities, **alone):
@@ -131,7 +174,8 @@ def test_models_are_ranked_by_validation_loss_for_each_kind_of_film():
     nothing = np.full_like(TRUE, LABELS.mean())
     answers = {"weak": made_up("poster", (TRUE + 2 * nothing) / 3), "text": made_up("overview", (TRUE + nothing) / 2),
                "fusion": made_up(None, TRUE, poster=nothing, overview=TRUE)}
-    ranking = tune(answers, LABELS, np.arange(len(LABELS)), options_of(TuneOptions)).ranking
+    ranking = tune(answers, LABELS, dict.fromkeys(("train", "validation"), np.arange(len(LABELS))), list("ABC"),
+                   options_of(TuneOptions)).ranking
     assert ranking == {"poster": ["weak", "fusion"], "overview": ["fusion", "text"], "both": ["fusion", "text", "weak"]}
 
 

@@ -137,14 +137,14 @@ def folder(models, tmp_path):
     return tmp_path / "models"
 
 
-@pytest.mark.parametrize("precision, runs", [("int8", "int8/cnn.onnx"), ("float32", "cnn.onnx")])
-def test_the_precision_decides_which_file_is_run(folder, precision, runs):
-    files, decisions = choose_models(folder, precision=precision)
+@pytest.mark.parametrize("dtype, runs", [("int8", "int8/cnn.onnx"), ("float32", "cnn.onnx")])
+def test_the_dtype_decides_which_file_is_run(folder, dtype, runs):
+    files, decisions = choose_models(folder, dtype=dtype)
     paths = {file.name: file.run_path.relative_to(folder).as_posix() for file in files}
     assert paths == {"cnn": runs, "lstm": "lstm.onnx", "fusion": "fusion.onnx"}
     assert {file.digest for file in files} == {read(folder / f"{name}.onnx").digest for name in paths}
     network = Models(files, decisions).networks["cnn"]
-    assert ("copy_of" in network.metadata) is (precision == "int8")
+    assert ("copy_of" in network.metadata) is (dtype == "int8")
 
 
 @pytest.mark.parametrize("change", [
@@ -171,4 +171,4 @@ def test_a_copy_that_is_damaged_is_refused_by_its_name(folder):
     (folder / "int8" / "cnn.onnx").write_bytes(b"")
     with pytest.raises(InputError, match="int8/cnn.onnx: expected a model file"):
         find_models(folder)
-    assert find_models(folder, precision="float32")
+    assert find_models(folder, dtype="float32")

@@ -60,22 +60,22 @@ def test_undefined_is_none(true_positives, predicted, actual, expected):
     assert metrics.precision_recall_f1(true_positives, predicted, actual) == pytest.approx(expected)
 
 
-def candidate(probabilities, thresholds=None, **alone):
-    return Candidate(probabilities, probabilities, thresholds, alone)
+def candidate(probabilities, thresholds=0.5, **alone):
+    return Candidate(probabilities, probabilities, np.full(4, thresholds), alone)
 
 
-def comparison(labels=LABELS, specialists=None, **probabilities):
+def comparison(labels=LABELS, specialists=None, believed=None, **probabilities):
     candidates = {name: given if isinstance(given, Candidate) else candidate(given) for name, given in probabilities.items()}
-    return Comparison(np.arange(len(labels)), labels, BASE, candidates, specialists or {})
+    return Comparison(np.arange(len(labels)), labels, BASE, candidates, specialists or {}, believed or {})
 
 
 def test_figures_are_flat_rounded_and_beside_the_base_rates():
     constant = np.tile(BASE, (80, 1))
-    fusion = candidate(PROBABILITIES, np.full(4, 0.7), poster=constant, overview=PROBABILITIES)
+    fusion = candidate(PROBABILITIES, 0.7, poster=constant, overview=PROBABILITIES)
     found = figures.measure_all(comparison(base_rate=constant, fusion=fusion), options_of(EvaluateOptions))
     assert found["films"] == 80 and found["base_rate.skill"] == 0
     assert found["fusion.loss"] == round(found["fusion.loss"], 4)
-    assert found["fusion.tuned_precision"] > found["fusion.precision"] and "base_rate.tuned_f1" not in found
+    assert found["fusion.tuned_precision"] > found["fusion.precision"] and found["base_rate.tuned_recall"] < 1
     assert found["fusion.skill_posters_only"] == 0 and found["fusion.skill_overviews_only"] == found["fusion.skill"]
 
 
@@ -103,7 +103,7 @@ def test_complementarity_counts_whose_top_genre_is_right():
 
 
 def test_per_genre_table_has_support_and_gaps():
-    table = figures.per_genre(comparison(cnn=PROBABILITIES), list("ABCD"), 0.5)
+    table = figures.per_genre(comparison(cnn=PROBABILITIES), list("ABCD"))
     assert table["support"].tolist() == LABELS.sum(axis=0).tolist()
     assert np.isnan(table["cnn.recall"].iloc[3]) and not np.isnan(table["cnn.recall"].iloc[0])
 

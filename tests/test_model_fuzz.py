@@ -40,9 +40,12 @@ def write_model(folder):
     model.write_bytes(network.SerializeToString())
     onnx_models.set_metadata(network, {**onnx_models.metadata_of(network), "copy_of": file_digest(model)})
     copy.write_bytes(network.SerializeToString())
-    decision = {"sha256": file_digest(model), "temperature": 1.0, "thresholds": dict.fromkeys(GENRES, 0.5)}
+    reached = {"precision": 0.5, "recall": 0.5, "genres_per_film": 2.0, "f1_per_film": 0.5}
+    decision = {"sha256": file_digest(model), "scale": dict.fromkeys(GENRES, 1.0), "shift": dict.fromkeys(GENRES, 0.0),
+                "default": {"threshold": 0.5, "power": 0.5, **reached},
+                "curve": {"threshold": [0.0, 0.5], **{name: [value, value] for name, value in reached.items()}}}
     ranking = {"poster": [], "overview": ["lstm"], "both": ["lstm"]}
-    content = {"aim": "f1", "precision": None, "ranking": ranking, "models": {"lstm": decision}}
+    content = {"films": 7, "always": None, "ranking": ranking, "models": {"lstm": decision}}
     (folder / FILE_NAME).write_text(json.dumps(content))
     (folder / "release.json").write_text('{"name": "a", "version": "1"}')
 
@@ -52,14 +55,14 @@ def opened(folder, settings, **options):
 
 
 def use_models(folder):
-    for precision in ("int8", "float32"):
-        files, decisions = choose_models(folder, ["overview"], precision)
+    for dtype in ("int8", "float32"):
+        files, decisions = choose_models(folder, ["overview"], dtype)
         models = Models(files, decisions)
         network, = models.networks.values()
         encoded = models.encode({"lstm": network.vocabulary.encode(TEXTS)})
-        probabilities, thresholds = models.decide(len(TEXTS), encoded)
-        assert probabilities.shape == thresholds.shape == (len(TEXTS), len(models.genres))
-        assert np.isfinite(thresholds[~np.isnan(probabilities)]).all() and decisions.of("lstm", 3).temperature > 0
+        probabilities, named = models.decide(len(TEXTS), encoded)
+        assert probabilities.shape == (len(TEXTS), len(models.genres))
+        assert ((named > 0) == ~np.isnan(probabilities[:, 0])).all()
     model_name(folder, files)
 
 

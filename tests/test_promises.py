@@ -32,8 +32,7 @@ class Stub(RowEngine):
         content = (item.poster.read(10**6) if item.poster else b"") + (item.overview or "").encode()
         if not content:
             return Row(item.id, "overview", "empty_text", "no word")
-        return Row(item.id, "poster", "ok", probabilities=np.full(self.genres, len(content) % 100 / 100),
-                   thresholds=np.full(self.genres, 0.5))
+        return Row(item.id, "poster", "ok", probabilities=np.full(self.genres, len(content) % 100 / 100), named=1)
 
 
 @pytest.fixture
@@ -54,8 +53,11 @@ def own_models(models, tmp_path):
     files = find_models(folder)
     names = [*(file.name for file in files), "fusion:poster", "fusion:overview"]
     digests = {file.name: file.digest for file in files}
-    decision = {"temperature": 1.0, "thresholds": dict.fromkeys(files[0].genres, 0.5)}
-    content = {"aim": "f1", "precision": None, "ranking": {"poster": ["cnn"], "overview": ["lstm"], "both": ["fusion"]},
+    reached = {"precision": 0.5, "recall": 0.5, "genres_per_film": 2.0, "f1_per_film": 0.5}
+    decision = {"scale": dict.fromkeys(files[0].genres, 1.0), "shift": dict.fromkeys(files[0].genres, 0.0),
+                "default": {"threshold": 0.5, "power": 0.5, **reached},
+                "curve": {"threshold": [0.0, 0.5], **{name: [value, value] for name, value in reached.items()}}}
+    content = {"films": 7, "always": None, "ranking": {"poster": ["cnn"], "overview": ["lstm"], "both": ["fusion"]},
                "models": {name: {"sha256": digests[name.partition(":")[0]], **decision} for name in names}}
     (folder / "decisions.json").write_text(json.dumps(content))
     return folder
@@ -81,7 +83,7 @@ def assert_refused(result, message, code=2):
 
 
 def set_threshold(content):
-    content["models"]["lstm"]["thresholds"] = dict.fromkeys(content["models"]["lstm"]["thresholds"], 0.1)
+    content["models"]["lstm"]["default"]["threshold"] = 0.1
 
 
 def test_a_killed_job_does_not_go_on_after_the_decisions_changed(stub, own_models, films, tmp_path, run, monkeypatch):
@@ -142,18 +144,31 @@ def test_machines_that_see_other_films_do_not_share_an_output(stub, own_models, 
 
 
 def positional(content):
-    content["models"]["lstm"]["thresholds"] = [0.5] * len(content["models"]["lstm"]["thresholds"])
+    content["models"]["lstm"]["shift"] = [0.5] * len(content["models"]["lstm"]["shift"])
 
 
 def other_genres(content):
-    content["models"]["lstm"]["thresholds"]["Docudrama"] = content["models"]["lstm"]["thresholds"].popitem()[1]
+    content["models"]["lstm"]["shift"]["Docudrama"] = content["models"]["lstm"]["shift"].popitem()[1]
+
+
+def of_lstm(*keys, **values):
+    """Changes what `decisions.json` holds of a model."""
+    def change(content):
+        place = content["models"]["lstm"]
+        for key in keys:
+            place = place[key]
+        place.update(values)
+
+    return change
 
 
 @pytest.mark.parametrize("change", [
-    *(lambda content, value=value: content["models"]["lstm"].update(temperature=value)
-      for value in (-1, 0, float("nan"), float("inf"), 1e9, "1", None, [])),
-    *(lambda content, value=value: content["models"]["lstm"]["thresholds"].update(Drama=value)
-      for value in (-0.1, 1.1, float("nan"), "0.5", None)),
+    *(of_lstm("scale", Drama=value) for value in (-1, 0, float("nan"), float("inf"), 1e9, "1", None, [])),
+    *(of_lstm("default", threshold=value) for value in (-0.1, 1.1, float("nan"), "0.5", None)),
+    of_lstm("default", power=-1), of_lstm("default", precision=2), of_lstm("curve", threshold=[]),
+    of_lstm("curve", threshold=[0.5, 0.0]), of_lstm("curve", precision=[0.5]), of_lstm("curve", recall=[0.5, float("nan")]),
+    of_lstm("curve", threshold=[0.0] * 2000, precision=[0.0] * 2000, recall=[0.0] * 2000),
+    lambda content: content.update(films=-1), lambda content: content.update(always={"genres": ["Drama"]}),
     positional, other_genres,
     lambda content: content["models"].pop("lstm"),
     lambda content: content["ranking"].pop("overview"),
@@ -163,7 +178,7 @@ def other_genres(content):
     lambda content: content["ranking"].update(overview="lstm"),
     lambda content: content.update(models=[]),
     lambda content: content.clear(),
-], ids=range(23))
+], ids=range(32))
 def test_decisions_that_make_no_sense_are_refused(stub, own_models, films, tmp_path, run, change):
     change_decisions(own_models, change)
     result = run(genre_predict, "--overviews", films, "--models", own_models, "--out", tmp_path / "p.csv")
@@ -171,17 +186,17 @@ def test_decisions_that_make_no_sense_are_refused(stub, own_models, films, tmp_p
     assert not list(tmp_path.glob("p.csv*"))
 
 
-def test_thresholds_belong_to_their_genres_whatever_their_order(own_models):
+def test_calibrations_belong_to_their_genres_whatever_their_order(own_models):
     from movie_genres.ensemble.decisions import choose_models
 
     def reorder(content):
-        thresholds = content["models"]["lstm"]["thresholds"]
-        content["models"]["lstm"]["thresholds"] = {
-            genre: number / 100 for number, genre in reversed(list(enumerate(thresholds)))}
+        shift = content["models"]["lstm"]["shift"]
+        content["models"]["lstm"]["shift"] = {
+            genre: number / 100 for number, genre in reversed(list(enumerate(shift)))}
 
     change_decisions(own_models, reorder)
     files, decisions = choose_models(own_models)
-    found = dict(zip(files[0].genres, decisions.of("lstm", len(files[0].genres)).thresholds))
+    found = dict(zip(files[0].genres, decisions.of("lstm", len(files[0].genres)).calibration.shift))
     assert found == {genre: number / 100 for number, genre in enumerate(files[0].genres)}
 
 

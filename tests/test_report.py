@@ -1,6 +1,6 @@
 import numpy as np
 import pandas as pd
-from conftest import options_of
+from conftest import options_of, splits_of
 from PIL import Image
 
 from movie_genres.evaluation.figures import EvaluateOptions, compare, measure_all
@@ -12,19 +12,20 @@ def test_writes_figures_tables_and_pictures(models, answers, small_arrays, tmp_p
     prepared, *_ = small_arrays
     histories = {name: pd.read_csv(models.parent / f"{name}.csv") for name in ("cnn", "lstm", "fusion")}
     for copy in "ab":
-        decisions = tune(answers, prepared.labels, prepared.rows("validation"), options_of(TuneOptions))
+        decisions = tune(answers, prepared.labels, splits_of(prepared), prepared.genres, options_of(TuneOptions))
         baseline = np.tile(prepared.base_rates(), (len(prepared.films), 1))
         options = options_of(EvaluateOptions, sheet_films=14, resamples=20)
-        comparison = compare(prepared, answers, decisions, {"tfidf": baseline})
+        comparison = compare(prepared, answers, decisions, {"tfidf": baseline}, options.min_films)
         write_report(prepared, comparison, histories, tmp_path / copy / "plots", options)
     figures = measure_all(comparison, options)
     assert figures["films"] == len(prepared.rows("test"))
     assert {name.split(".")[0] for name in figures} == {"films", "base_rate", "tfidf", "cnn", "lstm", "fusion",
-                                                         "top_genre_right"}
+                                                         "top_genre_right", "genres_per_film", "answers_to_poster",
+                                                         "answers_to_overview", "answers_to_both"}
     names = sorted(path.name for path in (tmp_path / "a" / "plots").iterdir())
     assert names == ["confusion_cnn.png", "confusion_fusion.png", "confusion_lstm.png", "confusion_tfidf.png", "films_1.png",
-                     "films_2.png", "intervals.csv", "intervals.png", "per_genre.csv", "per_genre.png", "pr_curves.csv",
-                     "pr_curves.png", "reliability.png", "training_curves.png"]
+                     "films_2.png", "intervals.csv", "intervals.png", "operating_points.csv", "per_genre.csv",
+                     "per_genre.png", "pr_curves.csv", "pr_curves.png", "reliability.png", "training_curves.png"]
     for name in names:
         first, second = (tmp_path / copy / "plots" / name for copy in "ab")
         assert first.read_bytes() == second.read_bytes(), f"{name} differs from run to run"

@@ -19,9 +19,9 @@ from movie_genres.scoring.rows import (
 )
 
 GENRES = ("Drama", "Sci-Fi")
-ROWS = [Row("007", "both", "ok", "", "p/007.jpg", np.array([0.25004, 0.9]), np.array([0.2, 0.95])),
+ROWS = [Row("007", "both", "ok", "", "p/007.jpg", np.array([0.25004, 0.9]), 1),
         Row("NA", "poster", "corrupt", "cut\nshort", "p/NA.jpg"),
-        Row('=1+1,"\n', "overview", "ok", "", "", np.array([0.1, 0.2]), np.array([0.5, 0.5]))]
+        Row('=1+1,"\n', "overview", "ok", "", "", np.array([0.1, 0.2]), 2)]
 
 
 def written(tmp_path, rows=ROWS, **options):
@@ -33,14 +33,14 @@ def written(tmp_path, rows=ROWS, **options):
 def test_csv_has_the_promised_columns_and_values(tmp_path):
     assert written(tmp_path).decode() == (
         "id,source,status,error,genres,top,p_Drama,p_Sci-Fi\n"
-        "007,both,ok,,Drama,Sci-Fi:0.900|Drama:0.250,0.2500,0.9000\n"
+        "007,both,ok,,Sci-Fi,Sci-Fi:0.900|Drama:0.250,0.2500,0.9000\n"
         "NA,poster,corrupt,cut short,,,,\n"
-        '"=1+1,""\n",overview,ok,,,Sci-Fi:0.200|Drama:0.100,0.1000,0.2000\n')
+        '"=1+1,""\n",overview,ok,,Sci-Fi|Drama,Sci-Fi:0.200|Drama:0.100,0.1000,0.2000\n')
 
 
 def test_json_lines_keep_lists_and_numbers(tmp_path):
     first, second, _ = map(json.loads, written(tmp_path, format="jsonl").splitlines())
-    assert first == {"id": "007", "source": "both", "status": "ok", "error": "", "genres": ["Drama"],
+    assert first == {"id": "007", "source": "both", "status": "ok", "error": "", "genres": ["Sci-Fi"],
                      "top": ["Sci-Fi:0.900", "Drama:0.250"], "p_Drama": 0.25, "p_Sci-Fi": 0.9}
     assert second["genres"] is None and second["p_Drama"] is None
 
@@ -49,17 +49,17 @@ def test_parquet_keeps_lists_and_numbers(tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra parquet")
     written(tmp_path, format="parquet")
     table = parquet.read_table(tmp_path / "part").to_pydict()
-    assert table["id"] == [row.id for row in ROWS] and table["genres"] == [["Drama"], None, []]
+    assert table["id"] == [row.id for row in ROWS] and table["genres"] == [["Sci-Fi"], None, ["Sci-Fi", "Drama"]]
     assert table["p_Sci-Fi"] == [0.9, None, 0.2]
 
 
 @pytest.mark.parametrize("options, header, first", [
-    ({"columns": ("id", "genres")}, ["id", "genres"], ["007", "Drama"]),
+    ({"columns": ("id", "genres")}, ["id", "genres"], ["007", "Sci-Fi"]),
     ({"columns": ("file", "id", "model"), "model": "m 1.0"}, ["file", "id", "model"], ["p/007.jpg", "007", "m 1.0"]),
-    ({"columns": ("genres", "top"), "top": 1}, ["genres", "top"], ["Drama", "Sci-Fi:0.900"]),
-    ({"columns": ("genres",), "threshold": 0.5}, ["genres"], ["Sci-Fi"]),
+    ({"columns": ("genres", "top"), "top": 1}, ["genres", "top"], ["Sci-Fi", "Sci-Fi:0.900"]),
+    ({"columns": ("expected_precision", "id")}, ["expected_precision", "id"], ["0.9000", "007"]),
 ])
-def test_columns_top_and_threshold_are_as_asked(tmp_path, options, header, first):
+def test_columns_and_top_are_as_asked(tmp_path, options, header, first):
     rows = list(csv.reader(written(tmp_path, **options).decode().splitlines()))
     assert rows[:2] == [header, first]
 

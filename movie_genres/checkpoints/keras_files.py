@@ -1,6 +1,5 @@
 """Saves and loads models as Keras has them: `.keras` files that are byte-stable, with the metadata inside."""
 
-import io
 import json
 import lzma
 import math
@@ -45,46 +44,19 @@ def save(model: "keras.Model", path: Path, metadata: dict[str, Any]) -> None:
         _rewrite(raw, path, {"format": FORMAT, **metadata, "versions": versions(*PACKAGES), "environment": environment()})
 
 
-def save_small(source: Path, path: Path, **changes: Any) -> None:
-    """Copies a model file, with changes of its metadata, to a compressed one with 16-bit weights; it loads as others do."""
-    _rewrite(source, path, {**read_metadata(source), **changes}, small=True)
-
-
-def _rewrite(source: Path, target: Path, metadata: dict[str, Any], small: bool = False) -> None:
+def _rewrite(source: Path, target: Path, metadata: dict[str, Any]) -> None:
     """Copies a `.keras` archive without the dates and memory addresses that Keras puts inside, and adds the metadata."""
-    compression = zipfile.ZIP_DEFLATED if small else zipfile.ZIP_STORED
     target.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(target) as partial, zipfile.ZipFile(source) as old, zipfile.ZipFile(partial, "w", compression) as new:
+    with replacing(target) as partial, zipfile.ZipFile(source) as old, zipfile.ZipFile(partial, "w") as new:
         for name in sorted(set(old.namelist()) - {KEY}):
             content = old.read(name)
-            if small and name.endswith(".h5"):
-                content = _halve(content)
-            elif name == "metadata.json":
+            if name == "metadata.json":
                 content = json.dumps({**json.loads(content), "date_saved": ""}).encode()
             elif name == "config.json":
                 addresses = list(dict.fromkeys(_SHARED_OBJECT.findall(content)))
                 content = _SHARED_OBJECT.sub(lambda match: b"%d" % addresses.index(match[0]), content)
-            new.writestr(zipfile.ZipInfo(name, _EPOCH), content, compression)
-        new.writestr(zipfile.ZipInfo(KEY, _EPOCH), json.dumps(metadata, ensure_ascii=False), compression)
-
-
-def _halve(content: bytes) -> bytes:
-    """The bytes of an HDF5 file with its 32-bit floats as 16-bit ones."""
-    import h5py  # Keras brings it along
-    import numpy as np
-
-    halved = io.BytesIO()
-    with h5py.File(io.BytesIO(content)) as old, h5py.File(halved, "w") as new:
-        def copy(name: str, entry: Any) -> None:
-            if isinstance(entry, h5py.Group):
-                copied = new.require_group(name)
-            else:
-                copied = new.create_dataset(name, data=entry[()], dtype=np.float16 if entry.dtype == np.float32 else None)
-            copied.attrs.update(entry.attrs)
-
-        new.attrs.update(old.attrs)
-        old.visititems(copy)
-    return halved.getvalue()
+            new.writestr(zipfile.ZipInfo(name, _EPOCH), content)
+        new.writestr(zipfile.ZipInfo(KEY, _EPOCH), json.dumps(metadata, ensure_ascii=False))
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -34,12 +34,12 @@ class ModelFile(NamedTuple):
     run_digest: str  # SHA-256 of that
 
 
-def find_models(folder: Path | str, modalities: Sequence[str] | None = None, precision: str = "int8") -> list[ModelFile]:
+def find_models(folder: Path | str, modalities: Sequence[str] | None = None, dtype: str = "int8") -> list[ModelFile]:
     """Finds the model files for some modalities, and the fusion model, and checks that they belong together. Loads none.
 
     Without `modalities`, those for all that there is a model for.
 
-    They are `NAME.onnx` files, in the folder or in its folder `encoders`. With the precision `int8`, those that have a copy
+    They are `NAME.onnx` files, in the folder or in its folder `encoders`. With the dtype `int8`, those that have a copy
     in 8 bits are to be run by that.
 
     Raises:
@@ -47,7 +47,7 @@ def find_models(folder: Path | str, modalities: Sequence[str] | None = None, pre
     """
     folder = Path(folder)
     paths = _model_paths(folder, "onnx")
-    files = [_model_file(path, precision) for path in paths]
+    files = [_model_file(path, dtype) for path in paths]
     there = [file.modality for file in files if file.modality]
     for modality in (modalities or MODALITIES[:not there]):  # at least one is needed
         if modality not in there:
@@ -77,10 +77,10 @@ def _model_paths(folder: Path, suffix: str) -> list[Path]:
     return [path for pattern in (f"[!.]*.{suffix}", f"encoders/[!.]*.{suffix}") for path in sorted(folder.glob(pattern))]
 
 
-def _model_file(path: Path, precision: str) -> ModelFile:
+def _model_file(path: Path, dtype: str) -> ModelFile:
     _, digest, _, about = onnx_files.read(path)
     run_path, run_digest = onnx_files.int8_path(path), digest
-    if precision == "int8" and run_path.exists():
+    if dtype == "int8" and run_path.exists():
         _, run_digest, _, of_copy = onnx_files.read(run_path)
         if of_copy.get("copy_of") != digest:
             raise InputError(run_path, f"a copy of {path.name} as it is", "one of another version", remedy=Remedy.TRAIN)
@@ -93,21 +93,39 @@ def _model_file(path: Path, precision: str) -> ModelFile:
 
 
 class Release(BaseModel):
-    """The content of `release.json`."""
+    """The content of `release.json`: what released models are called, on what films they were trained, and the licences
+    that they are under."""
 
     model_config = STRICT
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
     version: Annotated[str, Field(min_length=1, max_length=100)]
+    data: Annotated[str, Field(max_length=2000)] = ""
+    licences: list[Annotated[str, Field(max_length=500)]] = []
+
+    @property
+    def title(self) -> str:
+        return one_line(f"{self.name} {self.version}")
 
 
-def write_release(folder: Path, name: str, version: str) -> None:
-    """Names the models of a folder; raises `SettingError` for a name or a version not of 1 to 100 characters."""
+def write_release(folder: Path, **about: Any) -> None:
+    """Names the models of a folder, with the fields of `Release`; raises `SettingError` where these cannot be used."""
     try:
-        release = Release(name=name, version=version)
+        release = Release(**about)
     except ValidationError as error:
         raise SettingError("release", "a name and a version of 1 to 100 characters", first_problem(error)) from None
     (folder / RELEASE).write_text(release.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def read_release(folder: Path | str) -> Release | None:
+    """What `write_release` wrote to a folder, None where it names no models; raises `InputError` for a damaged file."""
+    path, expected = Path(folder) / RELEASE, "name and version of a release"
+    if not path.exists():
+        return None
+    try:
+        return Release.model_validate_json(read_small(path, expected))
+    except ValidationError as error:
+        raise InputError(path, expected, first_problem(error), "Fetch it again.") from None
 
 
 def model_name(folder: Path | str, files: Sequence[ModelFile]) -> str:
@@ -116,13 +134,8 @@ def model_name(folder: Path | str, files: Sequence[ModelFile]) -> str:
     Raises:
         InputError: a damaged `release.json`.
     """
-    release, expected = Path(folder) / RELEASE, "name and version of a release"
-    if release.exists():
-        try:
-            about = Release.model_validate_json(read_small(release, expected))
-        except ValidationError as error:
-            raise InputError(release, expected, first_problem(error), "Fetch it again.") from None
-        return one_line(f"{about.name} {about.version}")
+    if release := read_release(folder):
+        return release.title
     digest = hashlib.sha256("".join(file.digest for file in files).encode())
     return f"{Path(folder).resolve().name} {digest.hexdigest()[:8]}"
 

@@ -1,12 +1,14 @@
 """Models that belong together, run on films: from decoded posters and token ids to the answers to give."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import copy
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from movie_genres.ensemble.decisions import Decisions
 from movie_genres.ensemble.folder import FUSION, ModelFile
+from movie_genres.ensemble.naming import Naming, number_named
 from movie_genres.inputs.modality import BOTH, FilmArrays, Modality
 from movie_genres.models.answers import Floats, Rows
 from movie_genres.models.network import Network, fusion_inputs, run_fusion
@@ -29,6 +31,7 @@ class Models:
                  batch_size: int = RunOptions.batch_size):
         networks = {file.name: Network(file.run_path, file.run_digest, device, batch_size) for file in files}
         self.networks = {name: network for name, network in networks.items() if network.modality is not None}
+        self._naming = Naming()
         self.fusion, self.decisions, self.batch_size = networks.get(FUSION), decisions, batch_size
         self.genres: list[str] = next(iter(networks.values())).metadata["genres"]  # the order of all probabilities
 
@@ -63,23 +66,34 @@ class Models:
             shown[str(self.networks[name].modality)][rows] = True
         return shown
 
-    def decide(self, count: int, encoded: Encoded) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def unreached(self, naming: Naming, kinds: Collection[str]) -> Iterator[str]:
+        """As `Decisions.unreached`."""
+        return self.decisions.unreached(naming, kinds, [*self.networks, *[FUSION][:self.fusion is not None]])
+
+    def naming(self, naming: Naming) -> "Models":
+        """The same models, which name the genres that a user wants to have named."""
+        other = copy.copy(self)
+        other._naming = naming
+        return other
+
+    def decide(self, count: int, encoded: Encoded) -> tuple[NDArray[np.float64], NDArray[np.int_]]:
         """The answers to give a user: for each film those of the model that did best on validation films like it.
 
         Returns:
-            probabilities and thresholds, of shape (count, genres); calibrated where the decisions say how, NaN for a film
-            that no model has anything to go by; thresholds are 0.5 where none are tuned.
+            probabilities, of shape (count, genres), calibrated where the decisions say how, NaN for a film that no model has
+            anything to go by; and of shape (count,), how many genres are named, the most probable ones.
         """
         answers, shown = self.answers(count, encoded), self.shown(count, encoded)
         both = np.all(list(shown.values()), axis=0) & (len(shown) > 1)
-        probabilities, thresholds = np.full((2, count, len(self.genres)), np.nan)
+        probabilities, named = np.full((count, len(self.genres)), np.nan), np.zeros(count, int)
         for films_like_it, ranking in self.decisions.ranking.items():
             rows = both if films_like_it == BOTH else shown.get(films_like_it, np.zeros(count, bool)) & ~both
             for name in reversed([name for name in ranking if name in answers]):  # the best one last: it prevails
                 lines = np.flatnonzero(rows & ~np.isnan(answers[name][:, 0]))
                 decision = self.decisions.of(name, len(self.genres), films_like_it)
-                probabilities[lines], thresholds[lines] = decision.calibrate(answers[name][lines]), decision.thresholds
-        return probabilities, thresholds
+                probabilities[lines] = decision.calibration(answers[name][lines])
+                named[lines] = number_named(decision.point(self._naming), probabilities[lines], self._naming)
+        return probabilities, named
 
 
 def joined(parts: Iterable[tuple[int, Encoded]]) -> Encoded:

@@ -12,8 +12,10 @@ from sklearn.metrics import precision_recall_curve
 
 from movie_genres.base.options import STRICT
 from movie_genres.ensemble.decisions import Decisions
+from movie_genres.ensemble.naming import Choice, Measured, Naming
 from movie_genres.evaluation import measures
 from movie_genres.evaluation.measures import Floats
+from movie_genres.evaluation.tuning import fit_thresholds, measure
 from movie_genres.inputs.modality import MODALITIES
 from movie_genres.inputs.prepared import Prepared
 from movie_genres.models import metrics
@@ -21,6 +23,7 @@ from movie_genres.models.answers import Answers
 
 BASE_RATE = "base_rate"
 RECALL_GRID = np.linspace(0.01, 1, 100)
+ASKED = (0.5, 0.6, 0.7, 0.8, 0.9)  # precisions and recalls that users may ask for
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
@@ -29,6 +32,7 @@ class EvaluateOptions:
 
     Attributes:
         threshold: probability at or above which a genre counts as predicted, beside the tuned thresholds.
+        min_films: genres with fewer validation films share one tuned threshold.
         precision: the precision at which recall is reported.
         resamples: bootstrap samples for the 95 % intervals.
         sheet_films: how many test films the sheets show.
@@ -36,6 +40,7 @@ class EvaluateOptions:
     """
 
     threshold: float = Field(gt=0, lt=1)
+    min_films: int = Field(ge=1)
     precision: float = Field(gt=0, lt=1)
     resamples: int = Field(ge=1)
     sheet_films: int = Field(ge=0)
@@ -46,19 +51,20 @@ class Candidate(NamedTuple):
     """What a baseline or a model says of the films that it is measured on, in arrays of shape (films, genres).
 
     Attributes:
-        raw: `probabilities` before calibration.
-        thresholds: of each genre; None: not tuned.
+        raw: `probabilities` before calibration; None: they are not calibrated.
+        thresholds: of each genre, with the best F1 on validation films.
         alone: from modality to the calibrated probabilities of a fusion model that is shown this modality only.
     """
 
     probabilities: Floats
-    raw: Floats
-    thresholds: Floats | None = None
+    raw: Floats | None
+    thresholds: Floats
     alone: Mapping[str, Floats] = {}
 
-    def genres_at(self, threshold: float) -> NDArray[np.bool_]:
-        """Which genres it names: at the tuned thresholds, or else at this one."""
-        return self.probabilities >= (threshold if self.thresholds is None else self.thresholds)
+    @property
+    def named(self) -> NDArray[np.bool_]:
+        """Which genres are predicted at the tuned thresholds."""
+        return self.probabilities >= self.thresholds
 
 
 class Comparison(NamedTuple):
@@ -70,6 +76,7 @@ class Comparison(NamedTuple):
         base_rates: of the training films, of shape (genres,).
         candidates: by name: `base_rate`, the constant, first, then the other baselines, then the models.
         specialists: from modality to the name of the best model that looks at it only.
+        believed: from what a film has, `poster`, `overview` or `both`, to the model that answers, and its operating points.
     """
 
     rows: NDArray[np.intp]
@@ -77,29 +84,42 @@ class Comparison(NamedTuple):
     base_rates: Floats
     candidates: Mapping[str, Candidate]
     specialists: Mapping[str, str]
+    believed: Mapping[str, tuple[str, Choice]]
+
+    def shown(self, name: str, kind: str) -> Floats:
+        """The calibrated probabilities of a model that is shown films as if they had only a `kind` of input."""
+        candidate = self.candidates[name]
+        return candidate.alone.get(kind, candidate.probabilities)
 
 
-def compare(prepared: Prepared, answers: Mapping[str, Answers], decisions: Decisions,
-            baselines: Mapping[str, Floats]) -> Comparison:
+def compare(prepared: Prepared, answers: Mapping[str, Answers], decisions: Decisions, baselines: Mapping[str, Floats],
+            min_films: int) -> Comparison:
     """Lines up what baselines (from name to the probabilities of all films) and models say of the test films.
 
-    A film that lacks what a model needs gets the base rates, so that all models are measured on the same films.
+    A film that lacks what a model needs gets the base rates, so that all models are measured on the same films. The
+    validation films give each of them a threshold for each genre, one for all genres with fewer than `min_films` films.
     """
-    rows, base_rates = prepared.rows("test"), prepared.base_rates()
-    constant = np.broadcast_to(base_rates, prepared.labels.shape)
-    candidates = {name: Candidate(of_all[rows], of_all[rows]) for name, of_all in {BASE_RATE: constant, **baselines}.items()}
+    rows, validation, base_rates = prepared.rows("test"), prepared.rows("validation"), prepared.base_rates()
 
     def known(probabilities: Floats) -> Floats:
         return np.where(np.isnan(probabilities), base_rates, probabilities)
 
+    def thresholds(of_all: Floats) -> Floats:
+        return fit_thresholds(prepared.labels[validation], of_all[validation], min_films)
+
+    constant = np.broadcast_to(base_rates, prepared.labels.shape)
+    candidates = {name: Candidate(of_all[rows], None, thresholds(of_all))
+                  for name, of_all in {BASE_RATE: constant, **baselines}.items()}
     for name, of_model in answers.items():
-        raw, decision = known(of_model.probabilities[rows]), decisions.of(name, len(base_rates))
-        alone = {modality: known(decisions.of(name, len(base_rates), modality).calibrate(probabilities[rows]))
+        raw, calibration = known(of_model.probabilities), decisions.of(name, len(base_rates)).calibration
+        alone = {modality: known(decisions.of(name, len(base_rates), modality).calibration(probabilities[rows]))
                  for modality, probabilities in of_model.alone.items()}
-        candidates[name] = Candidate(decision.calibrate(raw), raw, decision.thresholds, alone)
+        candidates[name] = Candidate(calibration(raw[rows]), raw[rows], thresholds(calibration(raw)), alone)
     specialists = {str(modality): name for modality in MODALITIES for name in reversed(decisions.ranking[modality])
                    if answers[name].modality == modality}  # the best one last: it stays
-    return Comparison(rows, prepared.labels[rows], base_rates, candidates, specialists)
+    believed = {kind: (ranking[0], choice) for kind, ranking in decisions.ranking.items()
+                if ranking and (choice := decisions.of(ranking[0], len(base_rates), kind).choice)}
+    return Comparison(rows, prepared.labels[rows], base_rates, candidates, specialists, believed)
 
 
 def measure_all(comparison: Comparison, options: EvaluateOptions) -> dict[str, float | None]:
@@ -107,23 +127,54 @@ def measure_all(comparison: Comparison, options: EvaluateOptions) -> dict[str, f
 
     Metrics named `tuned_…` are at the tuned thresholds, the others that need a threshold at `options.threshold`;
     `…_uncalibrated` are those of the raw probabilities, `skill_…s_only` those of a fusion model shown one modality only.
+    `answers_to_KIND.…` are of the genres that are named by default of films with a poster, an overview or both.
     """
     labels, base_rates = comparison.labels, comparison.base_rates
     base_loss = metrics.binary_cross_entropy(labels, base_rates)
     found: dict[str, float | None] = {"films": len(labels)}
-    for name, (probabilities, raw, thresholds, alone) in comparison.candidates.items():
+    for name, candidate in comparison.candidates.items():
+        probabilities, raw = candidate.probabilities, candidate.raw
         measured = {**measures.of_probabilities(labels, probabilities, base_rates, options.precision),
                     **measures.of_decisions(labels, probabilities >= options.threshold),
                     "calibration_error": measures.expected_calibration_error(labels, probabilities)}
-        if thresholds is not None:
-            tuned = measures.of_decisions(labels, probabilities >= thresholds)
-            measured |= {f"tuned_{metric}": value for metric, value in tuned.items()}
+        tuned = measures.of_decisions(labels, candidate.named)
+        measured |= {f"tuned_{metric}": value for metric, value in tuned.items()}
+        if raw is not None:
             measured |= {"loss_uncalibrated": metrics.binary_cross_entropy(labels, raw),
                          "calibration_error_uncalibrated": measures.expected_calibration_error(labels, raw)}
-        for modality, shown in alone.items():
+        for modality, shown in candidate.alone.items():
             measured[f"skill_{modality}s_only"] = metrics.skill(metrics.binary_cross_entropy(labels, shown), base_loss)
         found |= {f"{name}.{metric}": metrics.rounded(value) for metric, value in measured.items()}
+    found["genres_per_film"] = metrics.rounded(labels.sum(axis=1).mean())
+    for row in operating_points(comparison).to_dict("records"):
+        if row["asked"] == "default":
+            found |= {f"answers_to_{row['kind']}.{metric}": row[metric] for metric in Measured._fields}
     return found | complementarity(comparison)
+
+
+def operating_points(comparison: Comparison) -> pd.DataFrame:
+    """What users get who ask for a precision or a recall, or for nothing, of films with a poster, an overview or both.
+
+    Columns kind, model, asked (such as `precision 0.7`), reached (whether validation films say so), then what it came to on
+    these films (`validation_…`) and on the test films, as of `naming.Measured`. `single threshold` is the one with the best
+    F1 per film on validation films, and `always` what naming the most frequent genres of every film comes to.
+    """
+    labels, lines = comparison.labels, []
+    asked = [("default", Naming()), *((f"precision {share}", Naming(precision=share)) for share in ASKED),
+             *((f"recall {share}", Naming(recall=share)) for share in ASKED)]
+    for kind, (model, choice) in comparison.believed.items():
+        shown = comparison.shown(model, kind)
+        points = {name: choice.of(naming) for name, naming in asked}
+        points["single threshold"] = *choice.curve.at(int(choice.curve.measured[:, -1].argmax())), True
+        for name, (point, expected, reached) in points.items():
+            measured = measure(labels, shown, point.number(shown))
+            before = {f"validation_{metric}": value for metric, value in expected._asdict().items()} if expected else {}
+            lines.append({"kind": kind, "model": model, "asked": name, "reached": reached, **before, **measured._asdict()})
+    rates = np.broadcast_to(comparison.base_rates, labels.shape)
+    count = np.full(len(labels), max(1, round(float(comparison.base_rates.sum()))))
+    lines.append({"kind": "any", "model": BASE_RATE, "asked": "always", "reached": True,
+                  **measure(labels, rates, count)._asdict()})
+    return pd.DataFrame(lines).round(4)
 
 
 def complementarity(comparison: Comparison) -> dict[str, float | None]:
@@ -141,13 +192,13 @@ def complementarity(comparison: Comparison) -> dict[str, float | None]:
 def intervals(comparison: Comparison, options: EvaluateOptions) -> pd.DataFrame:
     """95 % bootstrap intervals over test films (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993).
 
-    Columns model, metric, value, low and high; decisions are at the tuned thresholds where there are any.
+    Columns model, metric, value, low and high; decisions are at the tuned thresholds.
     """
     labels, rng = comparison.labels, np.random.default_rng(options.seed)
     samples = [rng.integers(0, len(labels), len(labels)) for _ in range(options.resamples)]
     lines = []
     for name, candidate in comparison.candidates.items():
-        probabilities, decided = candidate.probabilities, candidate.genres_at(options.threshold)
+        probabilities, decided = candidate.probabilities, candidate.named
         values, *resampled = [
             {**measures.of_probabilities(labels[rows], probabilities[rows], comparison.base_rates, options.precision),
              **measures.of_decisions(labels[rows], decided[rows])} for rows in (np.arange(len(labels)), *samples)]
@@ -156,14 +207,14 @@ def intervals(comparison: Comparison, options: EvaluateOptions) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=["model", "metric", "value", "low", "high"])
 
 
-def per_genre(comparison: Comparison, genres: Sequence[str], threshold: float) -> pd.DataFrame:
-    """Precision, recall and F1 of each genre, at the tuned thresholds where there are any, else at `threshold`.
+def per_genre(comparison: Comparison, genres: Sequence[str]) -> pd.DataFrame:
+    """Precision, recall and F1 of each genre, at the tuned thresholds.
 
     Columns genre, support (films that have it), then `model.metric`, None where undefined.
     """
     columns = {"genre": list(genres), "support": comparison.labels.sum(axis=0).astype(int)}
     for name, candidate in comparison.candidates.items():
-        by_genre = zip(*metrics.counts(comparison.labels, candidate.genres_at(threshold)))
+        by_genre = zip(*metrics.counts(comparison.labels, candidate.named))
         scores = [metrics.precision_recall_f1(*of_genre) for of_genre in by_genre]
         for metric, values in zip(("precision", "recall", "f1"), zip(*scores)):
             columns[f"{name}.{metric}"] = [metrics.rounded(value) for value in values]

@@ -69,10 +69,11 @@ def of_decisions(labels: Floats, decisions: NDArray[np.bool_]) -> dict[str, floa
     true_positives, predicted, actual = counts(labels, decisions)
     precision, recall, f1 = precision_recall_f1(true_positives.sum(), predicted.sum(), actual.sum())
     f1_by_genre = [precision_recall_f1(*of_genre)[2] for of_genre in zip(true_positives, predicted, actual) if of_genre[2]]
-    f1_by_film = [precision_recall_f1(*of_film)[2] for of_film in zip(*counts(labels.T, decisions.T))]
+    right, named, there = counts(labels.T, decisions.T)
+    some = named + there > 0
     wrong = decisions != (labels > 0)
     return {"precision": precision, "recall": recall, "f1": f1, "macro_f1": mean(f1_by_genre),
-            "sample_f1": mean(f1_by_film), "exact_match": float(np.mean(~wrong.any(axis=1))),
+            "sample_f1": mean(2 * right[some] / (named + there)[some]), "exact_match": float(np.mean(~wrong.any(axis=1))),
             "hamming_loss": float(np.mean(wrong))}
 
 

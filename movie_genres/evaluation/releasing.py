@@ -2,21 +2,20 @@
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jinja2
 import pandas as pd
 
 from movie_genres.base.errors import SettingError
 from movie_genres.base.files import file_digest
-from movie_genres.checkpoints import keras_files
 from movie_genres.data.splits import SPLITS
-from movie_genres.ensemble.decisions import FILE_NAME, Decisions, read_decisions, write_decisions
-from movie_genres.ensemble.folder import find_models, write_release
+from movie_genres.ensemble.decisions import FILE_NAME, IN_WORDS, Decisions, read_decisions, write_decisions
+from movie_genres.ensemble.folder import find_models, needed_models, read_release, write_release
 from movie_genres.evaluation.figures import EvaluateOptions
-from movie_genres.inputs.modality import BOTH
+from movie_genres.inputs.modality import MODALITIES
 from movie_genres.inputs.prepared import Prepared
 from movie_genres.models import onnx_files
 
@@ -24,52 +23,53 @@ CARD = Path(__file__).with_name("model_card.md.j2")
 
 
 class Facts(NamedTuple):
-    """What a model card says beside the figures: whoever releases the models knows it.
+    """What a model card says beside the figures and what `release.json` has: whoever releases the models knows it.
 
     Attributes:
-        data: a sentence on the films that the models were trained on.
-        limits: sentences on what these films do not tell.
+        limits: sentences on what the films do not tell.
+        changes: sentences on what is different from the release before.
+        bits: of the weights.
         remake: the commands that make the release.
     """
 
-    name: str
-    version: str
-    data: str
     limits: Sequence[str]
+    changes: Sequence[str]
+    bits: int
     remake: str
 
 
-def release(folder: Path, out: Path, package: Path, name: str, version: str) -> Decisions:
-    """Writes small copies of the models of a folder, their decisions and the release's name; returns the decisions.
+def release(folder: Path, out: Path, bits: int, **about: Any) -> Decisions:
+    """Writes what scoring needs of the models of a folder, with weights of 16 or 8 bits; returns their decisions.
 
-    `out` gets all of them, `package` what scoring needs. The copies have 16-bit weights, and compute in 32 bits; those in 8
-    bits stay as they are.
+    These are the models that answer, and those below them; their copies for computing in 8 bits stay as they are. `about`
+    has the fields of `folder.Release`.
 
     Raises:
         InputError: as `find_models` and `read_decisions`.
-        SettingError: as `write_release`; or a folder to write holds more than models.
+        SettingError: as `write_release`; or the folder to write holds more than models.
     """
     files, digests = find_models(folder), dict[str, str]()
     decisions = read_decisions(folder / FILE_NAME, {file.name: file.digest for file in files}, files[0].genres)
-    for target in (out, package):
-        _check_replaceable(target)
+    there = [file.modality for file in files]
+    files = needed_models(files, decisions.ranking, [modality for modality in MODALITIES if modality in there])
+    _check_replaceable(out)
     with tempfile.TemporaryDirectory(prefix="movie-genres-") as private:
         made = Path(private) / "release"  # copied with its permissions, which are everybody's
         made.mkdir()
-        write_release(made, name, version)
+        write_release(made, **about)
         for file in sorted(files, key=lambda file: bool(file.inputs)):  # the fusion model last: it names the others
             copy = made / file.path.relative_to(folder)
             changes = {"inputs": {name: digests[name] for name in file.inputs}} if file.inputs else {}
-            keras_files.save_small(file.path.with_suffix(".keras"), copy.with_suffix(".keras"), **changes)
-            onnx_files.write_small(file.path, copy, **changes)
+            onnx_files.write_small(file.path, copy, bits, **changes)
             digests[file.name] = file_digest(copy)
             if file.run_path != file.path:
                 _, _, model, metadata = onnx_files.read(file.run_path)
                 onnx_files.write(model, onnx_files.int8_path(copy), {**metadata, "copy_of": digests[file.name]})
+        ranking = {kind: [name for name in names if name in digests] for kind, names in decisions.ranking.items()}
+        decisions = decisions._replace(ranking=ranking)
         write_decisions(decisions, digests, made / FILE_NAME, files[0].genres)
-        for target, left_out in ((out, ()), (package, ("*.keras",))):
-            shutil.rmtree(target, ignore_errors=True)
-            shutil.copytree(made, target, ignore=shutil.ignore_patterns(*left_out))
+        shutil.rmtree(out, ignore_errors=True)
+        shutil.copytree(made, out)
     return decisions
 
 
@@ -80,19 +80,26 @@ def _check_replaceable(folder: Path) -> None:
         raise SettingError("release", f"no folder, or an older release, as {folder}", f"{others[0]} in it")
 
 
-def model_card(facts: Facts, prepared: Prepared, decisions: Decisions, intervals: pd.DataFrame,
-               options: EvaluateOptions) -> str:
-    """The text of a model card; `options` are those that `figures.intervals` measured `intervals` with."""
-    best, rows = decisions.ranking[BOTH][0], {split: prepared.rows(split) for split in SPLITS}
-    genres = pd.DataFrame({"name": prepared.genres, "threshold": decisions.of(best, len(prepared.genres)).thresholds,
+def model_card(folder: Path, facts: Facts, prepared: Prepared, decisions: Decisions, intervals: pd.DataFrame,
+               points: pd.DataFrame, skills: Mapping[str, float], options: EvaluateOptions) -> str:
+    """The text of the card of a release that was written to a folder.
+
+    `intervals` and `points` are those of `figures.intervals` and `figures.operating_points`, with `options`; `skills`, by
+    what a film has, what the released files reach on the test films.
+    """
+    rows = {split: prepared.rows(split) for split in SPLITS}
+    genres = pd.DataFrame({"name": prepared.genres,
                            **{split: prepared.labels[rows[split]].sum(axis=0).astype(int) for split in SPLITS}})
     genres_of_film = prepared.labels.sum(axis=1).astype(int)
     figures = {model: {row["metric"]: row for row in of_model.dropna().to_dict("records")}
                for model, of_model in intervals.groupby("model", sort=False)}
+    files = {path.relative_to(folder).as_posix(): (path.stat().st_size, file_digest(path))
+             for path in sorted(folder.rglob("*")) if path.is_file()}
     template = jinja2.Template(CARD.read_text("utf-8"), undefined=jinja2.StrictUndefined, trim_blocks=True,
                                keep_trailing_newline=True)
     return template.render(
-        facts=facts, options=options, ranking=decisions.ranking, best=best, figures=figures,
-        untuned=[model for model in figures if model not in decisions.models],
-        films={split: len(of_split) for split, of_split in rows.items()}, genres=genres.to_dict("records"),
+        facts=facts, about=read_release(folder), options=options, ranking=decisions.ranking, figures=figures, skills=skills,
+        kinds=IN_WORDS, points=points.to_dict("records"), files=files, genres=genres.to_dict("records"),
+        films={split: len(of_split) for split, of_split in rows.items()},
+        genres_per_film=prepared.labels[rows["test"]].sum(axis=1).mean(),
         fewest=genres_of_film.min(), most=genres_of_film.max())

@@ -23,9 +23,10 @@ def write_report(prepared: Prepared, comparison: Comparison, histories: Mapping[
     folder.mkdir(parents=True, exist_ok=True)
     shown = {name: candidate for name, candidate in comparison.candidates.items() if name != figures.BASE_RATE}
     curves = figures.precision_recall_curves(comparison)
-    by_genre = figures.per_genre(comparison, prepared.genres, options.threshold)
+    by_genre = figures.per_genre(comparison, prepared.genres)
     spread = figures.intervals(comparison, options)
-    for name, table in {"pr_curves": curves, "per_genre": by_genre, "intervals": spread}.items():
+    points = figures.operating_points(comparison)
+    for name, table in {"pr_curves": curves, "per_genre": by_genre, "intervals": spread, "operating_points": points}.items():
         table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
     plots.precision_recall(curves, comparison.labels.mean(), folder / "pr_curves.png")
     plots.per_genre(by_genre, list(shown), folder / "per_genre.png")
@@ -35,7 +36,7 @@ def write_report(prepared: Prepared, comparison: Comparison, histories: Mapping[
                         f"{name}: genre named first, % of each row", folder / f"confusion_{name}.png")
     plots.reliability({name: (measures.reliability(comparison.labels, candidate.raw),
                               measures.reliability(comparison.labels, candidate.probabilities))
-                       for name, candidate in shown.items() if candidate.thresholds is not None}, folder / "reliability.png")
+                       for name, candidate in shown.items() if candidate.raw is not None}, folder / "reliability.png")
     plots.training_curves(histories, folder / "training_curves.png")
     _write_sheets(prepared, comparison.rows, shown, folder, options)
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
 from movie_genres.base.errors import InputError, Remedy
@@ -18,6 +19,8 @@ EXPECTED = "a model file (.onnx) that this toolkit wrote"
 LARGEST_FILE = 2_000_000_000  # bytes; no ONNX file in one piece can have more
 FEATURES, PROBABILITIES = "features", "probabilities"  # what networks give: the penultimate output, and the last
 BATCH, LENGTH = "batch", "length"  # what the sizes that vary are called: films, and tokens of the longest overview
+# Operators with large weights: which input these are, and along which axis they have a scale each.
+CHANNELS = {"MatMul": (1, -1), "Conv": (1, 0), "Gather": (0, 0)}
 INT8 = "int8"  # folder beside model files, for copies of them in 8 bits under the same names
 
 
@@ -49,22 +52,40 @@ def write(model: onnx.ModelProto, path: Path, metadata: dict[str, Any]) -> None:
         partial.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def write_small(source: Path, path: Path, **changes: Any) -> None:
-    """Copies a model file, with changes of its metadata, to one with 16-bit weights, which are widened on loading."""
+def write_small(source: Path, path: Path, bits: int = 16, **changes: Any) -> None:
+    """Copies a model file, with changes of its metadata, to one whose large weights have 16 or 8 bits.
+
+    On loading they are widened, so that a network computes in 32 bits. With 8 bits, each output channel, and each token of
+    an embedding, has a scale of its own; the weights of an LSTM keep 16.
+    """
     _, _, model, metadata = read(source)
     graph = model.graph
-    large = [weight for weight in graph.initializer if weight.data_type == TensorProto.FLOAT and len(weight.dims) > 1]
-    casts = []
-    for weight in large:
-        halved = numpy_helper.to_array(weight).astype(np.float16)
-        casts.append(onnx.helper.make_node("Cast", [f"{weight.name}_half"], [weight.name], f"Cast_{weight.name}",
-                                           to=TensorProto.FLOAT))
+    axes = {node.input[place]: axis for node in graph.node for place, axis in [CHANNELS.get(node.op_type, (0, None))]
+            if axis is not None and place < len(node.input)}
+    widened = []
+    for weight in [weight for weight in graph.initializer if weight.data_type == TensorProto.FLOAT and len(weight.dims) > 1]:
         graph.initializer.remove(weight)
-        graph.initializer.append(numpy_helper.from_array(halved, f"{weight.name}_half"))
-    nodes = [*casts, *graph.node]
+        axis = axes.get(weight.name) if bits == 8 else None
+        arrays, nodes = _narrow(weight.name, numpy_helper.to_array(weight), axis)
+        graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in arrays.items())
+        widened += nodes
+    nodes = [*widened, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)
     write(model, path, {**metadata, **changes})
+
+
+def _narrow(name: str, weight: NDArray[np.float32], axis: int | None) -> tuple[dict[str, NDArray], list[onnx.NodeProto]]:
+    """A weight in 16 bits, or with an axis of scales in 8: arrays by name, and the steps that make `name` of them again."""
+    if axis is None:
+        cast = onnx.helper.make_node("Cast", [f"{name}_half"], [name], f"Cast_{name}", to=TensorProto.FLOAT)
+        return {f"{name}_half": weight.astype(np.float16)}, [cast]
+    others = tuple(other for other in range(weight.ndim) if other != axis % weight.ndim)
+    scale = np.maximum(np.abs(weight).max(axis=others, keepdims=True), 1e-12) / 127
+    narrow = np.round(weight / scale).astype(np.int8)
+    return {f"{name}_8": narrow, f"{name}_scale": scale}, [
+        onnx.helper.make_node("Cast", [f"{name}_8"], [f"{name}_wide"], f"Cast_{name}", to=TensorProto.FLOAT),
+        onnx.helper.make_node("Mul", [f"{name}_wide", f"{name}_scale"], [name], f"Scale_{name}")]
 
 
 def read(path: StrPath) -> OnnxFile:

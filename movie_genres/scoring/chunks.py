@@ -131,14 +131,14 @@ def _rows(films: Sequence[Entry], parts: Parts, models: Models) -> list[Row]:
     of_posters, of_texts = ([(first, future.result()) for first, future in of_kind] for of_kind in parts)
     encoded = joined((first, encoded) for first, (_, encoded) in (*of_posters, *of_texts))
     failures = [failure for _, (of_part, _) in of_posters for failure in of_part] or [None] * len(films)
-    probabilities, thresholds = models.decide(len(films), encoded)
+    probabilities, named = models.decide(len(films), encoded)
     shown, nothing = models.shown(len(films), encoded), np.zeros(len(films), bool)
     readable, known = (shown.get(modality, nothing) for modality in MODALITIES)
-    return [_row(*of_film) for of_film in zip(films, failures, readable, known, probabilities, thresholds)]
+    return [_row(*of_film) for of_film in zip(films, failures, readable, known, probabilities, named.tolist())]
 
 
 def _row(film: Entry, failure: PosterError | None, poster_ok: np.bool_, text_ok: np.bool_,
-         probabilities: NDArray[np.floating], thresholds: NDArray[np.floating]) -> Row:
+         probabilities: NDArray[np.floating], named: int) -> Row:
     if film.error:
         return Row(film.id, "overview", *film.error)
     failures = []
@@ -153,7 +153,7 @@ def _row(film: Entry, failure: PosterError | None, poster_ok: np.bool_, text_ok:
     message = "; ".join(message for _, message in failures)
     file = film.poster.name if film.poster else ""
     if poster_ok or text_ok:
-        return Row(film.id, _source(bool(poster_ok), bool(text_ok)), status, message, file, probabilities, thresholds)
+        return Row(film.id, _source(bool(poster_ok), bool(text_ok)), status, message, file, probabilities, named)
     return Row(film.id, _source(film.poster is not None, film.overview is not None), status, message, file)
 
 

@@ -19,7 +19,7 @@ from movie_genres.base.errors import MissingPackageError, SettingError, UserErro
 from movie_genres.ensemble.decisions import Decisions, choose_models
 from movie_genres.ensemble.folder import ModelFile, model_name, models_folder
 from movie_genres.ensemble.scorer import Models
-from movie_genres.inputs.modality import OVERVIEW, POSTER
+from movie_genres.inputs.modality import BOTH, OVERVIEW, POSTER
 from movie_genres.inputs.posters import DECODER
 from movie_genres.models.metadata import versions
 from movie_genres.models.network import PACKAGES, resolve_device
@@ -30,7 +30,7 @@ from movie_genres.scoring.job_files import JobFiles
 from movie_genres.scoring.predictor import Prediction, Predictor
 from movie_genres.scoring.ray_engine import RayEngine
 from movie_genres.scoring.request import Request
-from movie_genres.scoring.rows import RowFormat, all_columns, format_of
+from movie_genres.scoring.rows import EXPECTED, RowFormat, all_columns, format_of
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def predict(request: Request) -> Counter[str]:
     is_folder = request.out.endswith("/") or Path(request.out).is_dir()
     _check(request, is_folder)
     device, folder = resolve_device(request.run.device), models_folder(request.models)
-    models, decisions = choose_models(folder, modalities, request.run.precision_on(device))
+    models, decisions = choose_models(folder, modalities, request.run.dtype_on(device))
     name = model_name(folder, models)
     layout = _layout(request, models[0].genres, name, is_folder)
     files = JobFiles(request.out, layout, request.shard_size, is_folder)
@@ -55,6 +55,8 @@ def predict(request: Request) -> Counter[str]:
           open_job(files, _films(request, posters, files), _settings(request, layout, models, decisions, device),
                    Share(request.num_shards, request.shard_index), request.overwrite, request.retry_failed) as job):
         _say_what_was_found(request, job.survey)
+        for sentence in decisions.unreached(request.naming, _kinds(job.survey), [file.name for file in models]):
+            logger.warning("%s", sentence)
         if job.finished:
             outcome, seconds = Outcome(Counter(job.finished.statuses), 0, 0), 0.0
         else:
@@ -84,7 +86,7 @@ def predict_single(request: Request, overview: str | None) -> tuple[Predictor, P
         if len(films) > 1:
             raise SettingError("out", "a file to write, as there are several posters", "none")
     predictor = Predictor.load(request.models, **vars(request.run))
-    return predictor, predictor.score([films[0]._replace(overview=overview)], request.row.threshold, caps=request.caps)[0]
+    return predictor, predictor.score([films[0]._replace(overview=overview)], request.naming, caps=request.caps)[0]
 
 
 def _check(request: Request, is_folder: bool) -> None:
@@ -120,7 +122,8 @@ def _layout(request: Request, genres: tuple[str, ...], name: str, is_folder: boo
     if format == "parquet" and importlib.util.find_spec("pyarrow") is None:
         raise MissingPackageError("Parquet", "pyarrow", "parquet")
     layout = RowFormat(tuple(genres), format, name, **{**vars(request.row), "columns": columns or None})
-    return dataclasses.replace(layout, columns=(*layout.shown, "model")) if request.model_column else layout
+    asked = [name for name, wanted in ((EXPECTED, request.expected_precision), ("model", request.model_column)) if wanted]
+    return dataclasses.replace(layout, columns=(*layout.shown, *(name for name in asked if name not in layout.shown)))
 
 
 @contextlib.contextmanager
@@ -147,8 +150,8 @@ def _settings(request: Request, layout: RowFormat, models: list[ModelFile], deci
               ) -> dict[str, Any]:
     """All beside the films that decides the rows: no row is ever put beside one that was made in another way."""
     caps, access = request.caps, request.access
-    return {**vars(layout), **{f"model {file.name}": file.run_digest for file in models}, "decisions": decisions.digest,
-            "decoder": DECODER, **versions("movie-genres", *PACKAGES), "device": device,
+    return {**vars(layout), **vars(request.naming), **{f"model {file.name}": file.run_digest for file in models},
+            "decisions": decisions.digest, "decoder": DECODER, **versions("movie-genres", *PACKAGES), "device": device,
             "max_bytes": caps.bytes, "max_pixels": caps.pixels, "poster_root": access.root,
             "url_schemes": ",".join(access.schemes), "private_hosts": access.private_hosts,
             "batch_size": request.run.batch_size, "shard_size": request.shard_size}
@@ -163,11 +166,18 @@ def _say_what_was_found(request: Request, found: Survey) -> None:
                        "is its path without extension", f"{found.posters:,}", f"{found.overviews:,}")
 
 
+def _kinds(found: Survey) -> list[str]:
+    """What kinds of input the films have."""
+    films = {POSTER: found.posters - found.both, OVERVIEW: found.overviews - found.both, BOTH: found.both}
+    return [kind for kind, count in films.items() if count]
+
+
 def _engine(request: Request, models: list[ModelFile], decisions: Decisions, device: str) -> Engine:
     if request.engine == "ray":
-        return RayEngine(models, decisions, device, request.run.batch_size, request.run.threads or 1, request.caps,
-                         request.ray_address, request.access.timeout)
-    return LocalEngine(Models(models, decisions, device, request.run.batch_size), request.run.threads, request.caps)
+        return RayEngine(models, decisions, request.naming, device, request.run.batch_size, request.run.threads or 1,
+                         request.caps, request.ray_address, request.access.timeout)
+    loaded = Models(models, decisions, device, request.run.batch_size).naming(request.naming)
+    return LocalEngine(loaded, request.run.threads, request.caps)
 
 
 def _report(out: str, outcome: Outcome, rate: float, name: str, models: list[ModelFile]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,19 +17,22 @@ from movie_genres.base.errors import MissingPackageError, SettingError, UserErro
 from movie_genres.base.files import StrPath
 from movie_genres.ensemble.decisions import choose_models
 from movie_genres.ensemble.folder import model_name, models_folder
+from movie_genres.ensemble.naming import Naming
 from movie_genres.ensemble.scorer import Models
 from movie_genres.inputs.caps import Caps
-from movie_genres.inputs.modality import Modality
+from movie_genres.inputs.modality import BOTH, OVERVIEW, POSTER, Modality
 from movie_genres.models.network import resolve_device
 from movie_genres.models.run_options import RunOptions
 from movie_genres.scoring.catalogue import Entry
 from movie_genres.scoring.chunks import chunks_of, score
 from movie_genres.scoring.poster_sources import FailedPoster, LoadedPoster, Picture, PosterSource, poster_at
-from movie_genres.scoring.rows import Cell, Row, RowFormat
+from movie_genres.scoring.rows import Cell, Row, RowFormat, expected_precision
 from movie_genres.scoring.slots import Slot, to_score
 
 if TYPE_CHECKING:
     import pandas as pd
+
+logger = logging.getLogger(__name__)
 
 # A path or a URL; the bytes of an image file; or a picture: an array is uint8 of shape (height, width), for grey, or
 # (height, width, channels), for RGB or RGBA, with values from 0 to 255.
@@ -42,7 +47,7 @@ class Prediction:
         id, source, status, error: as in the rows of `genre-predict`.
         genres: those that the film has, by name, with their probabilities; the most probable first.
         probabilities: of all genres, by name, the most probable first; empty where nothing could be scored.
-        thresholds: from which probability on each genre counts as there, by name.
+        expected_precision: the share of `genres` that is right, as far as the models know: for people who review by doubt.
     """
 
     id: str
@@ -51,7 +56,7 @@ class Prediction:
     error: str
     genres: dict[str, float]
     probabilities: dict[str, float]
-    thresholds: dict[str, float]
+    expected_precision: float | None
 
 
 class Predictions(Sequence[Prediction]):
@@ -113,13 +118,13 @@ class Predictor:
         self.base_rates: dict[str, float] = dict(zip(self.genres, rates or ()))
 
     @classmethod
-    def load(cls, folder: StrPath | None = None, *, device: str = RunOptions.device, precision: str = RunOptions.precision,
+    def load(cls, folder: StrPath | None = None, *, device: str = RunOptions.device, dtype: str = RunOptions.dtype,
              batch_size: int = RunOptions.batch_size, threads: int | None = None) -> Predictor:
         """Loads the models of a folder: by default of `models`, if there are any, else those that come with the package.
 
         Args:
             device: `cpu`, `cuda`, or `auto` for the latter where there is one.
-            precision: `float32`; `int8` for copies in 8 bits of the models that have one; `auto` for these on a processor.
+            dtype: `float32`; `int8` for copies in 8 bits of the models that have one; `auto` for these on a processor.
             batch_size: films a step; a GPU is faster with more.
             threads: to decode and compute with, by default as many as there are cores.
 
@@ -127,13 +132,18 @@ class Predictor:
             InputError: there are no models, or they cannot be loaded, or do not belong together.
             MissingPackageError: the device cannot be used.
         """
-        options = RunOptions(device=device, precision=precision)
+        options = RunOptions(device=device, dtype=dtype)
         found, place = resolve_device(device), models_folder(None if folder is None else os.fspath(folder))
-        files, decisions = choose_models(place, None, options.precision_on(found))
+        files, decisions = choose_models(place, None, options.dtype_on(found))
         return cls(Models(files, decisions, found, batch_size), model_name(place, files), threads)
 
+    def looks_at(self, kind: str) -> bool:
+        """Whether there are models for films with a `poster`, an `overview`, or `both`."""
+        return all(self._models.of(modality) for modality in Modality if kind in (modality, BOTH))
+
     def predict(self, posters: Iterable[Poster | None] | None = None, overviews: Iterable[str | None] | None = None,
-                ids: Iterable[str] | None = None, *, threshold: float | None = None, top: int = 3) -> Predictions:
+                ids: Iterable[str] | None = None, *, precision: float | None = None, recall: float | None = None,
+                threshold: float | None = None, max_genres: int | None = None, top: int = 3) -> Predictions:
         """Tells the genres of films from their posters, their overviews or both: a row for each film, in their order.
 
         A poster or an overview that cannot be used fails nothing but its film, whose status then says why.
@@ -141,31 +151,37 @@ class Predictor:
         Args:
             posters, overviews: of the films, in one order, None where a film has none.
             ids: of the films; by default a poster's file name without extension, else the film's number.
-            threshold: from which probability on a genre is named; by default the one tuned for each genre.
+            precision, recall, threshold, max_genres: which genres are named; see `naming.Naming`. The most probable one
+                always is. A warning is logged where a precision is out of reach, and films get the nearest.
             top: how many genres stand in the column `top`.
 
         Raises:
             SettingError: neither posters nor overviews are given, or the models look at none of what is; other numbers of
-                posters, overviews or ids; or an array that is no picture.
+                posters, overviews or ids; or an array that is no picture; and as `Naming` and `Decision.point`.
         """
-        return self.score(list(self._films(posters, overviews, ids)), threshold, top)
+        naming = Naming(precision=precision, recall=recall, threshold=threshold, max_genres=max_genres)
+        return self.score(list(self._films(posters, overviews, ids)), naming, top)
 
-    def score(self, films: Sequence[Entry], threshold: float | None = None, top: int = 3, caps: Caps = Caps()
-              ) -> Predictions:
+    def score(self, films: Sequence[Entry], naming: Naming = Naming(), top: int = 3, caps: Caps = Caps()) -> Predictions:
         """As `predict`, of films as the rest of scoring has them, with posters of limited size."""
-        layout = RowFormat(self.genres, model=self.name, threshold=threshold, top=top)
+        layout = RowFormat(self.genres, model=self.name, top=top)
+        kinds = {BOTH if film.poster and film.overview else POSTER if film.poster else OVERVIEW for film in films}
+        for sentence in self._models.unreached(naming, kinds):
+            logger.warning("%s", sentence)
         chunks = ((number, to_score(chunk)) for number, chunk in enumerate(chunks_of(map(Slot, films))))
-        return Predictions([row for _, rows in score(chunks, self._models, self._threads, caps) for row in rows], layout)
+        return Predictions([row for _, rows in score(chunks, self._models.naming(naming), self._threads, caps)
+                            for row in rows], layout)
 
-    def predict_one(self, poster: Poster | None = None, overview: str | None = None, *, threshold: float | None = None
+    def predict_one(self, poster: Poster | None = None, overview: str | None = None, *, precision: float | None = None,
+                    recall: float | None = None, threshold: float | None = None, max_genres: int | None = None
                     ) -> Prediction:
-        """Tells the genres of one film.
+        """Tells the genres of one film; which are named is asked for as in `predict`.
 
         Raises:
             UserError: nothing of it can be scored; and as `predict`.
         """
         found = self.predict(None if poster is None else [poster], None if overview is None else [overview],
-                             threshold=threshold)[0]
+                             precision=precision, recall=recall, threshold=threshold, max_genres=max_genres)[0]
         if not found.probabilities:
             raise UserError(f"{found.id}: {found.status}, {found.error}.")
         return found
@@ -216,7 +232,7 @@ def _source(poster: Poster, number: int) -> PosterSource | Picture:
 
 
 def _prediction(row: Row, layout: RowFormat) -> Prediction:
-    order, *of_genres = layout.ranked(row)
-    probabilities, thresholds = ({layout.genres[number]: values[number] for number in order} for values in of_genres)
-    named = {genre: probability for genre, probability in probabilities.items() if probability >= thresholds[genre]}
-    return Prediction(row.id, row.source, row.status, row.error, named, probabilities, thresholds)
+    order, values = layout.ranked(row)
+    probabilities = {layout.genres[number]: values[number] for number in order}
+    named = dict(itertools.islice(probabilities.items(), row.named))
+    return Prediction(row.id, row.source, row.status, row.error, named, probabilities, expected_precision(row, order))

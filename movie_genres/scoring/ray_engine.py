@@ -14,6 +14,7 @@ from movie_genres.base.progress import track
 from movie_genres.data.access import within
 from movie_genres.ensemble.decisions import Decisions
 from movie_genres.ensemble.folder import ModelFile
+from movie_genres.ensemble.naming import Naming
 from movie_genres.ensemble.scorer import Models
 from movie_genres.inputs.caps import Caps
 from movie_genres.scoring.engine import Shards, Tolerance, failed_in, lines_of
@@ -37,6 +38,7 @@ class RayEngine:
 
     files: list[ModelFile]
     decisions: Decisions
+    naming: Naming
     device: str
     batch_size: int
     threads: int
@@ -107,4 +109,4 @@ def _models_of(engine: RayEngine) -> Models:
     if key not in _loaded:
         _loaded.clear()
         _loaded[key] = Models(engine.files, engine.decisions, *options)
-    return _loaded[key]
+    return _loaded[key].naming(engine.naming)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from movie_genres.base.settings import Option
 from movie_genres.data.reading import Access, TableOptions
+from movie_genres.ensemble.naming import Naming
 from movie_genres.inputs.caps import Caps
 from movie_genres.models.run_options import RunOptions
 
@@ -13,11 +14,9 @@ from movie_genres.models.run_options import RunOptions
 class RowOptions:
     """What a row shows; `columns`: see `rows.all_columns`, None for the usual ones."""
 
-    threshold: Annotated[float | None, Option("Models", "Probability from which a genre stands in the column `genres`.",
-                                              least=0, most=1, default="tuned for each genre")] = None
     columns: Annotated[tuple[str, ...] | None, Option(
-        "Output", "Columns to write, of: id, source, status, error, genres, top, p_<Genre>, file, model.", metavar="A,B,…",
-        default="all but the last two")] = None
+        "Output", "Columns to write, of: id, source, status, error, genres, top, p_<Genre>, file, expected_precision, "
+        "model.", metavar="A,B,…", default="all but the last three")] = None
     top: Annotated[int, Option("Output", "Genres in the column `top`.", least=1)] = 3
     excel_safe: Annotated[bool, Option("Output", "Put an apostrophe before text that a spreadsheet would run as a formula.")
                           ] = False
@@ -40,11 +39,14 @@ class Request:
     models: Annotated[str | None, Option("Models", "Folder with the trained models.", is_folder=True,
                                                 default="models, where there are any; else the package's own")] = None
     run: RunOptions = RunOptions()
+    naming: Naming = Naming()
     out: Annotated[str, Option("Output", "File to write, or a folder, with a slash at the end, for a file for each shard. "
                                "Without it, a single film's answer is printed.", metavar="PATH")] = ""
     format: Annotated[str | None, Option("Output", "csv, csv.gz, jsonl, jsonl.gz or parquet.", metavar="NAME",
                                          default="by the suffix of `out`; csv in a folder")] = None
     row: RowOptions = RowOptions()
+    expected_precision: Annotated[bool, Option("Output", "Add a column `expected_precision`: the share of the row's genres "
+                                               "that is right, as far as the models know.")] = False
     model_column: Annotated[bool, Option("Output", "Add a column `model`: name and version of the models.")] = False
     overwrite: Annotated[bool, Option("Output", "Replace an output, or a job begun with other settings.")] = False
     strict: Annotated[bool, Option("Failures", "Stop at the first film that cannot be scored.")] = False

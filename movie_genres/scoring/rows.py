@@ -20,6 +20,8 @@ from movie_genres.base.errors import InputError, SettingError, one_line
 from movie_genres.scoring.request import RowOptions
 
 FORMATS = ("csv", "csv.gz", "jsonl", "jsonl.gz", "parquet")  # also the suffixes of their files
+EXPECTED = "expected_precision"
+ON_REQUEST = ("file", EXPECTED, "model")  # columns that a row has only where they are asked for
 OK = "ok"  # the status of a row without failure
 FORMULA = re.compile(r"[=+\-@\t\r]")  # how a cell begins that a spreadsheet may run
 
@@ -35,7 +37,7 @@ class Row(NamedTuple):
         status: `ok` or a short error kind, of which `error` says more.
         file: the poster's path, empty if there is none.
         probabilities: of shape (genres,), or None if nothing could be scored.
-        thresholds: of shape (genres,): from which probability on each genre counts as there.
+        named: how many genres the film is said to have, the most probable ones.
     """
 
     id: str
@@ -44,7 +46,7 @@ class Row(NamedTuple):
     error: str = ""
     file: str = ""
     probabilities: NDArray[np.floating] | None = None
-    thresholds: NDArray[np.floating] | None = None
+    named: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,40 +60,50 @@ class RowFormat(RowOptions):
 
     @functools.cached_property
     def shown(self) -> tuple[str, ...]:
-        return self.columns or tuple(name for name in all_columns(self.genres) if name not in ("file", "model"))
+        return self.columns or tuple(name for name in all_columns(self.genres) if name not in ON_REQUEST)
 
     @functools.cached_property
     def _probability_columns(self) -> list[str]:
         return [f"p_{genre}" for genre in self.genres]
 
-    def ranked(self, row: Row) -> tuple[list[int], list[float], list[float]]:
-        """The numbers of the genres, the most probable first; and by number, their probabilities and thresholds. All are
-        empty where nothing could be scored."""
-        if row.probabilities is None or row.thresholds is None:
-            return [], [], []
-        probabilities = row.probabilities.tolist()  # lists: NumPy is slow with a handful of numbers
-        thresholds = row.thresholds.tolist() if self.threshold is None else [self.threshold] * len(self.genres)
-        return sorted(range(len(probabilities)), key=probabilities.__getitem__, reverse=True), probabilities, thresholds
+    def ranked(self, row: Row) -> tuple[list[int], list[float]]:
+        """The numbers of the genres, the most probable first, and by number their probabilities; empty where nothing could
+        be scored."""
+        if row.probabilities is None:
+            return [], []
+        probabilities = row.probabilities.tolist()  # a list: NumPy is slow with a handful of numbers
+        return sorted(range(len(probabilities)), key=probabilities.__getitem__, reverse=True), probabilities
 
     def cells(self, row: Row) -> Cells:
         """The values of a row, in the order of `shown`."""
         values: dict[str, Cell] = {"id": escape_name(row.id), "source": row.source, "status": row.status,
                                    "error": one_line(row.error), "file": escape_name(row.file), "model": self.model}
         if row.probabilities is not None:
-            order, probabilities, thresholds = self.ranked(row)
-            values["genres"] = [self.genres[index] for index in order if probabilities[index] >= thresholds[index]]
+            order, probabilities = self.ranked(row)
+            values["genres"] = [self.genres[index] for index in order[:row.named]]
+            values[EXPECTED] = expected_precision(row, order)
             values["top"] = [f"{self.genres[index]}:{probabilities[index]:.3f}" for index in order[:self.top]]
             values.update(zip(self._probability_columns, [round(probability, 4) for probability in probabilities]))
         return list(map(values.get, self.shown))
 
 
+def expected_precision(row: Row, order: Sequence[int]) -> float | None:
+    """The share of a film's named genres that is right if probabilities are, with 4 decimals: their mean; None without any.
+
+    `order` is that of `RowFormat.ranked`.
+    """
+    if row.probabilities is None or not row.named:
+        return None
+    return round(sum(row.probabilities[index] for index in order[:row.named]).item() / row.named, 4)
+
+
 def all_columns(genres: Sequence[str]) -> tuple[str, ...]:
     """All columns that can be written.
 
-    `id`, `source`, `status`, `error`, `genres` (at or above their thresholds, most probable first), `top` (such as
-    `Drama:0.712`), `p_<Genre>` for each genre, with 4 decimals, `file` (the poster's path) and `model`.
+    `id`, `source`, `status`, `error`, `genres` (the named ones, most probable first), `top` (such as `Drama:0.712`),
+    `p_<Genre>` for each genre, with 4 decimals; and on request `file` (the poster's path), `expected_precision` and `model`.
     """
-    return ("id", "source", "status", "error", "genres", "top", *(f"p_{genre}" for genre in genres), "file", "model")
+    return ("id", "source", "status", "error", "genres", "top", *(f"p_{genre}" for genre in genres), *ON_REQUEST)
 
 
 def format_of(path: str, given: str | None = None) -> str:
