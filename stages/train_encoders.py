@@ -20,6 +20,7 @@ from stages.common import (
 @click.command(help=__doc__)
 @prepared_option
 @posters_option
+@path_option("--texts", "features/poster_text", "Output of read_posters: text on posters.", folder=True, exists=True)
 @path_option("--models", "models/encoders", "Folder for the models.", folder=True)
 @path_option("--history", "history/encoders", "Folder for epochs' figures.", folder=True)
 @path_option("--metrics", "metrics/encoders", "Folder for the best figures.", folder=True)
@@ -27,8 +28,8 @@ from stages.common import (
 @path_option("--state", "state/encoders", "Folder for what an interrupted training goes on from.", folder=True)
 @path_option("--live", "live/encoders", "Folder for DVCLive, if the parameters ask for it.", folder=True)
 @params_option
-def main(prepared: Path, posters: Path, models: Path, history: Path, metrics: Path, out: Path, state: Path, live: Path,
-         params: Path) -> None:
+def main(prepared: Path, posters: Path, texts: Path, models: Path, history: Path, metrics: Path, out: Path, state: Path,
+         live: Path, params: Path) -> None:
     with running():
         named = list(read_options(params, "encoders", dict[str, dict]))
         if taken := sorted({"cnn", "lstm", "fusion"} & set(named)):
@@ -41,6 +42,7 @@ def main(prepared: Path, posters: Path, models: Path, history: Path, metrics: Pa
             click.echo("no encoders are named")
             return
         import_tensorflow()
+        from movie_genres.data.poster_texts import load_texts
         from movie_genres.inputs.features import load_posters
         from movie_genres.inputs.prepared import load_prepared
         from movie_genres.networks.encoders import Encoder, train_encoder
@@ -48,10 +50,11 @@ def main(prepared: Path, posters: Path, models: Path, history: Path, metrics: Pa
 
         encoders = read_encoders(params, Encoder)
         films, readable = load_prepared(prepared), load_posters(posters).present
+        on_posters = load_texts(texts, films.films["poster"].tolist())
         for name, options in encoders.items():
             summary = train_encoder(films, readable, options, Outputs(
                 models / f"{name}.keras", history / f"{name}.csv", metrics / f"{name}.json", out / name, state / name,
-                live / name))
+                live / name), on_posters)
             click.echo(f"{name}: validation skill {summary['skill']:.1%}")
 
 

@@ -62,7 +62,7 @@ def mutated(data, generator, least=1):
     return bytes(data)
 
 
-SECTIONS = {"TrainingOptions": "cnn", "PosterEncoder": "encoder_defaults.poster",
+SECTIONS = {"TrainingOptions": "cnn", "PosterTextOptions": "poster_text", "PosterEncoder": "encoder_defaults.poster",
             "OverviewEncoder": "encoder_defaults.overview"}
 
 

@@ -8,6 +8,7 @@ from conftest import REPOSITORY, encoder_options, options_of, outputs
 from pydantic import TypeAdapter, ValidationError
 
 from movie_genres.base.errors import InputError, UserError
+from movie_genres.checkpoints import keras_files
 from movie_genres.ensemble.decisions import choose_models
 from movie_genres.ensemble.scorer import Models
 from movie_genres.inputs.features import Posters
@@ -66,6 +67,18 @@ def test_encoders_join_the_fusion_and_the_scoring(presets, small_arrays, models,
     scored = np.stack([row.probabilities for row in rows_of_films])
     expected = load_answers(tmp_path / "answers")["fusion"].probabilities[rows]
     assert np.allclose(scored, expected, atol=2e-3)
+
+
+def test_fine_tuned_encoders_are_averaged_at_the_size_of_one(presets, small_arrays, tmp_path):
+    prepared, posters, _, _ = small_arrays
+    for name, settings in {"one": {"seed": 0}, "other": {"seed": 1}, "average": {"seed": 0, "seeds": 2}}.items():
+        options = encoder_options(presets, "overview", fine_tune=True, average="weights", **settings)
+        train_encoder(prepared, posters.present, options, outputs(tmp_path, name))
+    one, other, average = (keras_files.load(tmp_path / "models" / f"{name}.keras")[0].get_weights()
+                           for name in ("one", "other", "average"))
+    assert any(not np.array_equal(*pair) for pair in zip(one, other))
+    for first, second, mean in zip(one, other, average, strict=True):
+        assert mean == pytest.approx((first + second) / 2, abs=1e-6)
 
 
 def test_subwords_survive_saving(presets):

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from conftest import REAL_DATA, REPOSITORY, encoder_options, options_of
 
+from movie_genres.checkpoints.average import average_answers
 from movie_genres.checkpoints.export import PACKAGES, export
 from movie_genres.checkpoints.layers import FEATURES
 from movie_genres.inputs.features import Posters
@@ -79,6 +80,10 @@ CASES = {
     "residual of odd size": cnn((37, 23), width=5),
     "stacked": lstm(architecture="stacked"), "mean": lstm(embedding=8, units=4),
     **{name: fusion(name) for name in ("concat", "gated", "attention")},
+    "average of cnns": of_posters((16, 16), lambda presets: average_answers(
+        [build_cnn((16, 16), len(GENRES), options_of(CnnOptions, width=4)) for _ in range(3)])),
+    "average of lstms": of_overviews(lambda presets: average_answers(
+        [build_lstm(TOKENS, len(GENRES), options_of(LstmOptions, embedding=8, units=4)) for _ in range(2)])),
     "poster encoder": of_posters((32, 24), lambda presets: encoder_options(presets, "poster").build(len(GENRES))),
     "overview encoder": of_overviews(lambda presets: encoder_options(presets, "overview").build(len(GENRES))),
 }

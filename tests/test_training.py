@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -63,6 +64,50 @@ def test_stops_after_patience_epochs_without_gain(small_arrays, tmp_path):
     summary = train_cnn(prepared, posters, options, outputs(tmp_path))
     epochs = len(pd.read_csv(tmp_path / "m.csv"))
     assert epochs == summary["epoch"] + 2 < 40
+
+
+def logit(probabilities):
+    return np.log(probabilities / (1 - probabilities))
+
+
+def test_an_average_of_seeds_gives_the_mean_of_their_log_odds(small_arrays, tmp_path):
+    from movie_genres.models.network import Network
+
+    prepared, posters, _, _ = small_arrays
+    options = options_of(CnnOptions, **TINY, int8=None)
+    singles = [train_cnn(prepared, posters, dataclasses.replace(options, seed=seed), outputs(tmp_path, f"s{seed}"))
+               for seed in (4, 5)]
+    summary = train_cnn(prepared, posters, dataclasses.replace(options, seed=4, seeds=2), outputs(tmp_path))
+    rows = np.flatnonzero(posters.present)
+    (both, average), *of_one = (Network(tmp_path / "models" / f"{name}.onnx").encode(rows, posters)
+                                for name in ("m", "s4", "s5"))
+    assert np.allclose(both, np.concatenate([features for features, _ in of_one], axis=1), atol=1e-5)
+    assert np.allclose(logit(average), np.mean([logit(each) for _, each in of_one], axis=0), atol=1e-4)
+    assert summary["mean_val_loss_of_seeds"] == pytest.approx(np.mean([each["best_val_loss"] for each in singles]), abs=2e-4)
+    assert summary["best_val_loss"] < summary["mean_val_loss_of_seeds"]
+    histories = [pd.read_csv(tmp_path / f"{name}.csv")["val_loss"] for name in ("s4", "s5", "m")]
+    assert histories[2].tolist() == pytest.approx(((histories[0] + histories[1]) / 2).tolist(), abs=2e-5)
+
+
+def test_an_average_that_was_interrupted_goes_on_with_the_seed_it_was_at(small_arrays, tmp_path, monkeypatch):
+    from movie_genres.training import trainer
+
+    prepared, posters, _, _ = small_arrays
+    options, train = options_of(CnnOptions, **TINY, seeds=2), trainer.train
+    train_cnn(prepared, posters, options, outputs(tmp_path, "whole"))
+
+    def killed(build, data, of_seed, *arguments):
+        if of_seed.seed:
+            raise KeyboardInterrupt
+        return train(build, data, of_seed, *arguments)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(trainer, "train", killed)
+        train_cnn(prepared, posters, options, outputs(tmp_path))
+    train_cnn(prepared, posters, options, outputs(tmp_path))
+    for suffix in ("keras", "onnx"):
+        whole, resumed = (tmp_path / "models" / f"{name}.{suffix}" for name in ("whole", "m"))
+        assert whole.read_bytes() == resumed.read_bytes()
 
 
 @pytest.mark.parametrize("train", ["cnn", "lstm"])

@@ -37,8 +37,7 @@ def to_onnx(model: keras.Model, with_features: bool) -> onnx.ModelProto:
     outputs = {onnx_files.PROBABILITIES: model.output}
     if with_features:
         outputs[onnx_files.FEATURES] = model.get_layer(FEATURES).output
-    network = keras.models.clone_model(keras.Model(model.input, outputs), clone_function=lambda layer: layer,
-                                       call_function=_call)
+    network = _exportable(keras.Model(model.input, outputs))
     given = model.input if isinstance(model.input, dict) else {model.input.name: model.input}
     signature = tf.nest.map_structure(lambda x: tf.TensorSpec((None, *x.shape[1:]), x.dtype), model.input)
     traced = _constant(network, signature).get_concrete_function(signature)
@@ -74,9 +73,16 @@ def _constant(network: keras.Model, signature: Any) -> Any:
     return tf.function(run, input_signature=[signature])
 
 
+def _exportable(network: keras.Model) -> keras.Model:
+    """The same network, of the same layers, with others where those cannot be exported."""
+    return keras.models.clone_model(network, clone_function=lambda layer: layer, call_function=_call)
+
+
 def _call(layer: keras.layers.Layer, *arguments: Any, **others: Any) -> Any:
     if isinstance(layer, keras.layers.Bidirectional):
         layer = _WholeLstm(layer)
+    elif type(layer).__name__ == "Functional":  # of an average; the class has no public name
+        layer = _exportable(layer)
     return layer(*arguments, **others)
 
 

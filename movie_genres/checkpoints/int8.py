@@ -61,6 +61,8 @@ def _last_steps(graph: onnx.GraphProto) -> list[str]:
     while last.op_type == "Identity":
         last = makers[last.input[0]]
     names, found = {*last.output}, [last.name]
+    if last.op_type == "Concat":  # of the features of several networks
+        found += [makers[name].name for name in last.input]
     for node in graph.node:  # in an order in which each comes after those that it reads
         if names & {*node.input}:
             names.update(node.output)

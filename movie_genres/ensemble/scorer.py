@@ -10,6 +10,7 @@ from movie_genres.ensemble.decisions import Decisions
 from movie_genres.ensemble.folder import FUSION, ModelFile
 from movie_genres.ensemble.naming import Naming, number_named
 from movie_genres.inputs.modality import BOTH, FilmArrays, Modality
+from movie_genres.inputs.poster_text import PosterReader
 from movie_genres.models.answers import Floats, Rows
 from movie_genres.models.network import Network, fusion_inputs, run_fusion
 from movie_genres.models.run_options import RunOptions
@@ -20,17 +21,20 @@ Encoded = dict[str, tuple[Rows, Floats, Floats]]  # by network: films that it ha
 class Models:
     """Models that belong together: `networks` of single modalities, by name, and maybe a `fusion` over them.
 
+    `reader` reads posters, where one of the networks looks at their text.
+
     Several threads may use them at once. `device` is one of `network.resolve_device`.
 
     Raises:
         InputError: a model cannot be loaded, or is no longer the file that was found.
-        MissingPackageError: the device cannot be used.
+        MissingPackageError: the device cannot be used; or a model looks at the text on posters, and nothing can read it.
     """
 
     def __init__(self, files: Sequence[ModelFile], decisions: Decisions, device: str = "cpu",
                  batch_size: int = RunOptions.batch_size):
         networks = {file.name: Network(file.run_path, file.run_digest, device, batch_size) for file in files}
         self.networks = {name: network for name, network in networks.items() if network.modality is not None}
+        self.reader = PosterReader() if any(network.reads for network in self.networks.values()) else None
         self._naming = Naming()
         self.fusion, self.decisions, self.batch_size = networks.get(FUSION), decisions, batch_size
         self.genres: list[str] = next(iter(networks.values())).metadata["genres"]  # the order of all probabilities

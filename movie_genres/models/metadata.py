@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.metadata
+from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -31,6 +32,7 @@ class Metadata(BaseModel):
     image_size: tuple[Side, Side] | None = None
     decoder: str | None = None
     vocabulary: dict[str, Any] | None = None
+    reader: str | None = None  # of a model of posters that looks at their text: what reads it, at `image_size`
     inputs: dict[str, str] | None = None
     channels: dict[str, Annotated[int, Field(ge=1, le=1_000_000)]] | None = None
     copy_of: str | None = None  # of a copy in 8 bits: SHA-256 of the file that it was made of
@@ -41,7 +43,14 @@ class Metadata(BaseModel):
             raise ValueError("a genre more than once")
         if self.base_rates is not None and len(self.base_rates) != len(self.genres):
             raise ValueError("another number of base rates than of genres")
+        if self.reader is not None and (self.modality is not Modality.POSTER or self.image_size is None):
+            raise ValueError("a reader of posters in a model of something else")
         return self
+
+
+def takes_tokens(metadata: Mapping[str, Any]) -> bool:
+    """Whether a model of one modality takes the ids of tokens, of an overview or of the text on a poster, or else pixels."""
+    return metadata["modality"] == Modality.OVERVIEW or metadata.get("reader") is not None
 
 
 def check_metadata(path: object, metadata: Any, expected: str) -> dict[str, Any]:

@@ -12,17 +12,18 @@ from movie_genres.base.errors import InputError, MissingPackageError, one_line
 from movie_genres.base.files import is_of_machine
 from movie_genres.inputs.features import in_order
 from movie_genres.inputs.modality import FilmArrays, Modality, Tokenizer
+from movie_genres.inputs.poster_text import READER
 from movie_genres.inputs.posters import DECODER
 from movie_genres.inputs.vocabulary import Vocabulary
 from movie_genres.models import onnx_files
 from movie_genres.models.answers import Floats, Rows
-from movie_genres.models.metadata import AGAIN
+from movie_genres.models.metadata import AGAIN, takes_tokens
 from movie_genres.models.onnx_checks import SHOWN, check
 from movie_genres.models.onnx_files import FEATURES, PROBABILITIES, answers_input
 from movie_genres.models.run_options import RunOptions
 
 # They decide what scoring computes.
-PACKAGES = "onnxruntime", "onnxruntime-gpu", "numpy", "pillow", "simplejpeg", "tokenizers"
+PACKAGES = "onnxruntime", "onnxruntime-gpu", "numpy", "pillow", "simplejpeg", "tokenizers", "rapidocr"
 FUSION_BATCH = 1024  # films a step of a fusion model, which is small
 Arrays = dict[str, Floats]
 
@@ -42,7 +43,9 @@ class Network:
 
     Attributes:
         metadata: as of `metadata.Metadata`.
-        image_size: (height, width) of posters; vocabulary: of overviews. None where there are no such.
+        image_size: (height, width) of posters; vocabulary: of overviews, or of the text on posters. None where there are no
+            such.
+        reads: whether it looks at the text on posters.
 
     Raises:
         InputError: as `onnx_files.read` and `onnx_checks.check`; the model was made for another decoder; or its file is not
@@ -57,12 +60,15 @@ class Network:
         self.modality: Modality | None = self.metadata["modality"] and Modality(self.metadata["modality"])
         if self.metadata.get("decoder", DECODER) != DECODER:
             raise InputError(path, f"a model for the poster decoder {DECODER}", self.metadata["decoder"], "Train it again.")
+        self.reads = self.metadata.get("reader") is not None
+        if self.reads and self.metadata["reader"] != READER:
+            raise InputError(path, f"a model for text as {READER} reads it", self.metadata["reader"], "Train it again.")
         check(path, file.model, self.metadata)
         self.image_size: tuple[int, int] | None = None
         self.vocabulary: Tokenizer | None = None
         if self.modality is Modality.POSTER:
             self.image_size = cast(tuple[int, int], tuple(self.metadata["image_size"]))
-        elif self.modality is Modality.OVERVIEW:
+        if self.modality and takes_tokens(self.metadata):
             self.vocabulary = restore_vocabulary(path, self.metadata.get("vocabulary") or {})
         self._path, self._session = path, _session(path, file.data, device)
         self._outputs = [FEATURES] * (self.modality is not None) + [PROBABILITIES]
@@ -72,8 +78,7 @@ class Network:
         """Runs the network on a film of nothing, or of the last word: damage that no check sees comes out here."""
         shapes = {given.name: [size if isinstance(size, int) else 1 for size in given.shape]
                   for given in self._session.get_inputs()}
-        kinds = {Modality.POSTER: np.uint8, Modality.OVERVIEW: np.int32}
-        kind = np.float32 if self.modality is None else kinds[self.modality]
+        kind = np.float32 if self.modality is None else np.uint8 if self.vocabulary is None else np.int32
         self({name: np.full(shape, largest_token, kind) for name, shape in shapes.items()})
 
     def __call__(self, inputs: Mapping[str, NDArray]) -> Arrays:
@@ -99,7 +104,7 @@ class Network:
         features = np.empty((len(rows), self.channels), np.float32)
         probabilities = np.empty((len(rows), len(self.metadata["genres"])), np.float32)
         for lines in in_order(films.order(rows), self.batch_size):
-            answer = self({str(self.modality): films.batch(rows[lines])})
+            answer = self({self._session.get_inputs()[0].name: films.batch(rows[lines])})
             features[lines], probabilities[lines] = answer[FEATURES], answer[PROBABILITIES]
         return features, probabilities
 

@@ -11,7 +11,7 @@ from onnx import TensorProto, numpy_helper, shape_inference
 from movie_genres.base.errors import InputError, one_line
 from movie_genres.base.files import StrPath, is_of_machine
 from movie_genres.inputs.modality import Modality
-from movie_genres.models.metadata import AGAIN, LARGEST_INPUT
+from movie_genres.models.metadata import AGAIN, LARGEST_INPUT, takes_tokens
 from movie_genres.models.onnx_files import BATCH, FEATURES, LARGEST_FILE, LENGTH, PROBABILITIES, answers_input
 
 LARGEST_VALUE, LARGEST_TOTAL = 20_000_000, 300_000_000  # numbers a film that a step of a network may give, and all steps
@@ -114,10 +114,10 @@ def _check_ends(graph: onnx.GraphProto, metadata: dict[str, Any], refuse: Refusa
         for name, size in channels.items():
             expected[name] = TensorProto.FLOAT, [BATCH, size]
             expected[answers_input(name)] = TensorProto.FLOAT, [BATCH, genres]
-    elif modality == Modality.POSTER:
-        expected = {modality: (TensorProto.UINT8, [BATCH, *(metadata.get("image_size") or ()), 3])}
+    elif takes_tokens(metadata):
+        expected = {Modality.OVERVIEW: (TensorProto.INT32, [BATCH, LENGTH])}
     else:
-        expected = {modality: (TensorProto.INT32, [BATCH, LENGTH])}
+        expected = {Modality.POSTER: (TensorProto.UINT8, [BATCH, *(metadata.get("image_size") or ()), 3])}
     if inputs != expected:
         raise refuse(f"the inputs {_in_words(expected)}", _in_words(inputs))
     if sum(math.prod(size for size in shape if isinstance(size, int)) for _, shape in inputs.values()) > LARGEST_INPUT:
@@ -148,7 +148,7 @@ def _in_words(values: Mapping[str, tuple[int, Any]]) -> str:
 def _check_sizes(model: onnx.ModelProto, metadata: dict[str, Any], refuse: Refusal) -> None:
     """No step may give more for a film than it should, nor more than so many times that for several films."""
     longest = (metadata.get("vocabulary") or {}).get("max_length")
-    if metadata["modality"] == Modality.OVERVIEW and not (isinstance(longest, int) and 0 < longest <= LONGEST):
+    if takes_tokens(metadata) and not (isinstance(longest, int) and 0 < longest <= LONGEST):
         raise refuse(f"a vocabulary of overviews of 1 to {LONGEST:,} tokens", repr(longest))
     one, several = (_sizes(model, films, longest or 1, refuse) for films in (1, SEVERAL))
     for name, size in one.items():

@@ -2,6 +2,7 @@
 
 import functools
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -48,6 +49,8 @@ class Pretrained:
     fine_tune: bool  # train the encoder; otherwise only a logistic regression over its features is fitted
     strengths: tuple[float, ...]  # values of C that are tried for this regression; validation films choose
     dropout: float = Field(ge=0, lt=1)  # before the predictions when fine-tuning
+    # How several fine-tuned encoders become one: `weights` keeps the size, `answers` takes as many times as much.
+    average: Literal["weights", "answers"]  # type: ignore[misc]  # of networks from scratch, only answers can be averaged
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
@@ -59,7 +62,7 @@ class PosterEncoder(Pretrained, PosterTraining):
     image_size: tuple[Annotated[int, Field(ge=16)], Annotated[int, Field(ge=16)]]
     pixels: tuple[float, float] | None  # (mean, scale): it gets (pixel - mean) / scale; None takes what the preset says
 
-    def examples(self, prepared: Prepared, readable: NDArray[np.bool_]) -> PosterExamples:
+    def examples(self, prepared: Prepared, readable: NDArray[np.bool_], texts: Sequence[str] | None) -> PosterExamples:
         """Posters that are decoded when they are asked for, at this encoder's size."""
         return PosterExamples(Posters(LazyPixels(prepared.films["poster"].tolist(), self.image_size), readable), self)
 
@@ -83,12 +86,18 @@ class OverviewEncoder(Pretrained, OverviewTraining):
     """An entry of the `encoders` section of `params.yaml` for overviews."""
 
     modality: Literal["overview"]
+    reads: Literal["overview", "poster"]  # the latter: the text on posters, which makes it a model of posters
     max_length: int = Field(ge=3)  # overviews are cut after this many tokens
 
-    def examples(self, prepared: Prepared, readable: NDArray[np.bool_]) -> OverviewExamples:
-        """Overviews as this encoder's subwords."""
+    def examples(self, prepared: Prepared, readable: NDArray[np.bool_], texts: Sequence[str] | None) -> OverviewExamples:
+        """Overviews, or the texts on posters, as this encoder's subwords."""
         vocabulary = subwords_of(_load(keras_hub.models.TextClassifierPreprocessor, self.preset), self.max_length)
-        return OverviewExamples(vocabulary.encode(prepared.films["overview"].tolist()), vocabulary, self)
+        if self.reads == "overview":
+            return OverviewExamples(vocabulary.encode(prepared.films["overview"].tolist()), vocabulary, self)
+        if texts is None:
+            raise UserError("encoders: expected the text on posters, for an encoder that reads it; found none, as the "
+                            "parameter poster_text.read is false.")
+        return OverviewExamples(vocabulary.encode(texts), vocabulary, self, of_posters=True)
 
     def build(self, genres: int) -> keras.Model:
         """A pretrained text network whose states are averaged over the overview, and a new layer of predictions.
@@ -141,16 +150,17 @@ def _with_predictions(inputs: Any, features: Any, options: PosterEncoder | Overv
 
 
 def train_encoder(prepared: Prepared, readable: NDArray[np.bool_], options: PosterEncoder | OverviewEncoder,
-                  outputs: Outputs) -> dict[str, Any]:
+                  outputs: Outputs, texts: Sequence[str] | None = None) -> dict[str, Any]:
     """Fits predictions over a pretrained encoder, or fine-tunes it, and writes what it says of all films.
 
-    `readable`, of shape (films,), tells whether a film has a poster that can be decoded. A frozen encoder has no history.
-    Returns what is in the metrics file.
+    `readable`, of shape (films,), tells whether a film has a poster that can be decoded; `texts` are on these posters, if
+    they were read. A frozen encoder has no history. Returns what is in the metrics file.
 
     Raises:
-        UserError: the preset cannot be loaded, or does not say how it wants pixels; and as `loop.train`.
+        UserError: the preset cannot be loaded, or does not say how it wants pixels; or an encoder reads posters of which no
+            text is given; and as `loop.train`.
     """
-    examples, build = options.examples(prepared, readable), functools.partial(options.build, len(prepared.genres))
+    examples, build = options.examples(prepared, readable, texts), functools.partial(options.build, len(prepared.genres))
     preset = Path(options.preset).name
     if options.fine_tune:
         return train_network(build, prepared, examples, options, outputs, preset=preset)

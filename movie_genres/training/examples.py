@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from movie_genres.inputs.features import Overviews, Posters
 from movie_genres.inputs.modality import Modality, Tokenizer
+from movie_genres.inputs.poster_text import READER, SIZE
 from movie_genres.inputs.posters import DECODER
 from movie_genres.models.answers import Floats, Rows
 from movie_genres.training.batches import Batch, Pixels, augment, by_length, drop_words, erase, mixup, shuffled
@@ -38,15 +39,18 @@ class PosterExamples:
 
 
 class OverviewExamples:
-    """Like `PosterExamples`, of overviews; the vocabulary is what made their token ids."""
+    """Like `PosterExamples`, of overviews; the vocabulary is what made their token ids.
 
-    modality = Modality.OVERVIEW
+    Or of the text on posters, which makes the model one of posters, for those who can read them.
+    """
 
-    def __init__(self, films: Overviews, vocabulary: Tokenizer, options: OverviewTraining):
+    def __init__(self, films: Overviews, vocabulary: Tokenizer, options: OverviewTraining, of_posters: bool = False):
+        self.modality = Modality.POSTER if of_posters else Modality.OVERVIEW
         self.films, self._vocabulary, self._options = films, vocabulary, options
         self.signature = tf.TensorSpec((None, None), tf.int32)
         self.contents = films
-        self.metadata: dict[str, Any] = {"vocabulary": vocabulary.content()}
+        how = {"image_size": list(SIZE), "decoder": DECODER, "reader": READER} if of_posters else {}
+        self.metadata: dict[str, Any] = {"vocabulary": vocabulary.content(), **how}
 
     def batches(self, rows: Rows, labels: Floats, rng: np.random.Generator) -> Iterator[Batch]:
         for batch in by_length(rows, self.films.lengths, self._options.batch_size, rng):

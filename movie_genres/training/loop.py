@@ -212,6 +212,10 @@ def _check_finite(loss: float, kind: str, epoch: int, options: TrainingOptions) 
                         f"(now {options.learning_rate}). No checkpoint was replaced.")
 
 
+def answers_of(model: keras.Model, data: Data) -> Floats:
+    """What a model says of the validation films, of shape (films, genres), in their order."""
+    return np.concatenate([model.predict_on_batch(inputs) for inputs in data.validation()])
+
+
 def _validate(model: keras.Model, data: Data) -> dict[str, Any]:
-    probabilities = np.concatenate([model.predict_on_batch(inputs) for inputs in data.validation()])
-    return {f"val_{name}": value for name, value in validation_figures(data.labels, probabilities).items()}
+    return {f"val_{name}": value for name, value in validation_figures(data.labels, answers_of(model, data)).items()}

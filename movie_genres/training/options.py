@@ -33,7 +33,15 @@ class TrainingOptions:
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
-class PosterTraining(TrainingOptions):
+class NetworkTraining(TrainingOptions):
+    """What trainings of networks of one modality have in common."""
+
+    seeds: int = Field(ge=1)  # how many networks are trained, from `seed` on, and averaged
+    average: ClassVar[str] = "answers"  # how; see `checkpoints.average`
+
+
+@dataclass(config=STRICT, frozen=True, kw_only=True)
+class PosterTraining(NetworkTraining):
     """How posters vary in training."""
 
     flip: bool  # whether posters are mirrored at random
@@ -46,7 +54,7 @@ class PosterTraining(TrainingOptions):
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
-class OverviewTraining(TrainingOptions):
+class OverviewTraining(NetworkTraining):
     """How overviews vary in training."""
 
     int8: ClassVar[None] = None  # networks of overviews have no copy in 8 bits

@@ -1,20 +1,23 @@
 """Trains a network on posters or on overviews, whatever the network is, and runs it on all films."""
 
+import dataclasses
 import functools
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 from numpy.typing import NDArray
 
 from movie_genres.base.files import replacing
 from movie_genres.base.progress import track
 from movie_genres.checkpoints import keras_files
+from movie_genres.checkpoints.average import average_answers, average_weights
 from movie_genres.checkpoints.export import export
 from movie_genres.checkpoints.int8 import write_int8
 from movie_genres.checkpoints.noisy import NoisyNetwork
@@ -26,9 +29,9 @@ from movie_genres.models.network import Network
 from movie_genres.models.run_options import RunOptions
 from movie_genres.training.batches import draw
 from movie_genres.training.examples import Examples
-from movie_genres.training.loop import Data, train
+from movie_genres.training.loop import Data, Trained, answers_of, train
 from movie_genres.training.options import OverviewTraining, PosterTraining
-from movie_genres.training.outputs import Outputs, metadata_of, write_history, write_summary
+from movie_genres.training.outputs import Outputs, metadata_of, validation_figures, write_history, write_summary
 from movie_genres.training.state import best_of, held
 
 logger = logging.getLogger(__name__)
@@ -58,16 +61,41 @@ def train_network(build: Callable[[], keras.Model], prepared: Prepared, examples
     )
     metadata = metadata_of(examples.modality, prepared, **examples.metadata, **about)
     with held(outputs.state):
-        trained = train(build, data, options, metadata, outputs)
-        outputs.model.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(outputs.model) as partial:
-            shutil.copyfile(trained.checkpoint, partial)
-        write_history(outputs.history, trained.rows)
-        best, published = best_of(trained.rows), publish(outputs, examples, prepared, options.int8)
-        summary = write_summary(outputs.metrics, best["val_loss"], best["base_rate_loss"], best["val_precision"],
-                                best["val_recall"], epoch=best["epoch"], parameters=trained.parameters, **published)
+        trained = [train(build, data, dataclasses.replace(options, seed=options.seed + number), metadata,
+                         outputs._replace(state=outputs.state / str(number) if number else outputs.state))
+                   for number in range(options.seeds)]
+        figures = _save(trained, data, options.average, metadata, outputs)
+        write_history(outputs.history, _mean_rows(trained))
+        published = publish(outputs, examples, prepared, options.int8)
+        summary = write_summary(outputs.metrics, **figures, **published)
         run_on_films(outputs, examples, options.draws, options.seed)
     return summary
+
+
+def _save(trained: Sequence[Trained], data: Data, average: str, metadata: dict[str, Any], outputs: Outputs
+          ) -> dict[str, Any]:
+    """Writes the checkpoint of the only training, or the average of several, and returns its validation figures."""
+    base_loss = binary_cross_entropy(data.labels, data.base_rates)
+    if len(trained) == 1:
+        outputs.model.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(outputs.model) as partial:
+            shutil.copyfile(trained[0].checkpoint, partial)
+        best = best_of(trained[0].rows)
+        return {"loss": best["val_loss"], "base_loss": base_loss, "precision": best["val_precision"],
+                "recall": best["val_recall"], "epoch": best["epoch"], "parameters": trained[0].parameters}
+    networks = [keras_files.load(each.checkpoint)[0] for each in trained]
+    model = {"weights": average_weights, "answers": average_answers}[average](networks)
+    keras_files.save(model, outputs.model, metadata)
+    single = [best_of(each.rows)["val_loss"] for each in trained]
+    return {**validation_figures(data.labels, answers_of(model, data)), "base_loss": base_loss,
+            "parameters": model.count_params(), "mean_val_loss_of_seeds": rounded(float(np.mean(single)))}
+
+
+def _mean_rows(trained: Sequence[Trained]) -> list[dict[str, Any]]:
+    """The figures of each epoch, means over trainings that went on so far."""
+    rows = pd.DataFrame([row for each in trained for row in each.rows]).astype(float)
+    means = rows.groupby("epoch", as_index=False).mean().astype({"epoch": int})
+    return [{str(name): value for name, value in row.items()} for row in means.to_dict("records")]
 
 
 def publish(outputs: Outputs, examples: Examples, prepared: Prepared, most_lost: float | None) -> dict[str, Any]:
