@@ -35,6 +35,8 @@ params_option = path_option("--params", "params.yaml", "The parameter file.", ex
 prepared_option = _input("--prepared", "prepared", "Output of prepare: films, genres and splits.")
 posters_option = _input("--posters", "features/posters", "Output of vectorize: pixel arrays.")
 overviews_option = _input("--overviews", "features/overviews", "Output of vectorize: token ids and vocabulary.")
+texts_option = _input("--texts", "features/poster_text", "Output of read_posters: text on posters.")
+teacher_option = _input("--teacher", "teacher", "Output of teach: what a teacher says of the training films.")
 models_option = _input("--models", "models", "Folder of the trained models.")
 answers_option = _input("--answers", "answers", "Folder with what the trained models say of all films.")
 

@@ -13,6 +13,7 @@ from stages.common import (
     read_encoders,
     read_options,
     running,
+    texts_option,
     write_names,
 )
 
@@ -20,7 +21,7 @@ from stages.common import (
 @click.command(help=__doc__)
 @prepared_option
 @posters_option
-@path_option("--texts", "features/poster_text", "Output of read_posters: text on posters.", folder=True, exists=True)
+@texts_option
 @path_option("--models", "models/encoders", "Folder for the models.", folder=True)
 @path_option("--history", "history/encoders", "Folder for epochs' figures.", folder=True)
 @path_option("--metrics", "metrics/encoders", "Folder for the best figures.", folder=True)

@@ -61,3 +61,16 @@ def load_answers(folder: str | Path) -> dict[str, Answers]:
             {name: np.load(of_model / f"{name}_alone.npy") for name in about["alone"]})
     order = [*MODALITIES, None]
     return {name: found[name] for name in sorted(found, key=lambda name: order.index(found[name].modality))}
+
+
+def save_teacher(folder: Path, probabilities: Floats | None) -> None:
+    """Writes what a teacher says of all films, as of `networks.teaching.teach`; None: there is no teacher."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "teacher.json").write_text(json.dumps({"films": 0 if probabilities is None else len(probabilities)}) + "\n")
+    if probabilities is not None:
+        np.save(folder / "probabilities.npy", probabilities)
+
+
+def load_teacher(folder: Path) -> Floats | None:
+    """Reads what `save_teacher` wrote."""
+    return np.load(folder / "probabilities.npy") if json.loads((folder / "teacher.json").read_text())["films"] else None

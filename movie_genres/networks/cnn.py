@@ -12,6 +12,7 @@ from movie_genres.base.options import STRICT
 from movie_genres.checkpoints.layers import FEATURES, predictions
 from movie_genres.inputs.features import Posters
 from movie_genres.inputs.prepared import Prepared
+from movie_genres.models.answers import Floats
 from movie_genres.training.examples import PosterExamples
 from movie_genres.training.options import PosterTraining
 from movie_genres.training.outputs import Outputs
@@ -27,6 +28,7 @@ class CnnOptions(PosterTraining):
     architecture: Literal["residual", "plain"]  # the latter is the published one
     width: int = Field(ge=4)  # channels of the first stage of `residual`
     dropout: float = Field(ge=0, lt=1)  # before the predictions of `residual`
+    distil: float = Field(ge=0, le=1)  # type: ignore[misc]  # share of a teacher's answers in the labels
 
 
 def build_cnn(image_size: Size, genres: int, options: CnnOptions) -> keras.Model:
@@ -95,7 +97,8 @@ def _convolution(x: Any, channels: int, size: int = 3, strides: int = 1) -> Any:
     return layers.BatchNormalization(momentum=0.95)(x)
 
 
-def train_cnn(prepared: Prepared, posters: Posters, options: CnnOptions, outputs: Outputs) -> dict[str, Any]:
+def train_cnn(prepared: Prepared, posters: Posters, options: CnnOptions, outputs: Outputs, teacher: Floats | None = None
+              ) -> dict[str, Any]:
     """Trains a network from scratch; see `trainer.train_network`."""
     build = functools.partial(build_cnn, posters.pixels.shape[1:3], len(prepared.genres), options)
-    return train_network(build, prepared, PosterExamples(posters, options), options, outputs)
+    return train_network(build, prepared, PosterExamples(posters, options), options, outputs, teacher)

@@ -35,6 +35,7 @@ class LstmOptions(OverviewTraining):
     embedding_dropout: float = Field(ge=0, lt=1)  # share of embedding channels dropped for a whole overview
     dropout: float = Field(ge=0, lt=1)  # before the predictions
     semantic_start: float = Field(ge=0)  # scale at which the embedding starts from `semantic_embedding`; 0: at random
+    distil: float = Field(ge=0, le=1)  # type: ignore[misc]  # share of a teacher's answers in the labels
 
 
 def build_lstm(tokens: int, genres: int, options: LstmOptions) -> keras.Model:
@@ -101,8 +102,8 @@ def semantic_embedding(overviews: Overviews, rows: Rows, tokens: int, channels: 
     return vectors / max(vectors[known].std(), 1e-9) if known.any() else vectors
 
 
-def train_lstm(prepared: Prepared, overviews: Overviews, vocabulary: Vocabulary, options: LstmOptions, outputs: Outputs
-               ) -> dict[str, Any]:
+def train_lstm(prepared: Prepared, overviews: Overviews, vocabulary: Vocabulary, options: LstmOptions, outputs: Outputs,
+               teacher: Floats | None = None) -> dict[str, Any]:
     """Trains a network from scratch; see `trainer.train_network`."""
     tokens, vectors = len(vocabulary), None
     if options.architecture == "mean" and options.semantic_start:
@@ -115,4 +116,4 @@ def train_lstm(prepared: Prepared, overviews: Overviews, vocabulary: Vocabulary,
             model.get_layer(EMBEDDING).embeddings.assign(vectors)
         return model
 
-    return train_network(build, prepared, OverviewExamples(overviews, vocabulary, options), options, outputs)
+    return train_network(build, prepared, OverviewExamples(overviews, vocabulary, options), options, outputs, teacher)

@@ -38,6 +38,7 @@ class NetworkTraining(TrainingOptions):
 
     seeds: int = Field(ge=1)  # how many networks are trained, from `seed` on, and averaged
     average: ClassVar[str] = "answers"  # how; see `checkpoints.average`
+    distil: ClassVar[float] = 0.0  # how much of the labels is what a teacher says, 0 to 1; see `networks.teaching`
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ import pandas as pd
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from movie_genres.base.errors import UserError
 from movie_genres.base.files import replacing
 from movie_genres.base.progress import track
 from movie_genres.checkpoints import keras_files
@@ -41,23 +42,29 @@ SAMPLE = 256  # training films that tell in which range each step of a network a
 
 
 def train_network(build: Callable[[], keras.Model], prepared: Prepared, examples: Examples,
-                  options: PosterTraining | OverviewTraining, outputs: Outputs, **about: Any) -> dict[str, Any]:
+                  options: PosterTraining | OverviewTraining, outputs: Outputs, teacher: Floats | None = None, **about: Any
+                  ) -> dict[str, Any]:
     """Trains a network on the training films that have its modality; the others are passed over.
 
-    It is from what `examples` give of films to probabilities; `about` is more metadata of its checkpoint. Returns what is
-    in the metrics file; raises as `loop.train`.
+    It is from what `examples` give of films to probabilities. `teacher`, of shape (films, genres), is what another model
+    says of films that it has not seen, NaN elsewhere; `about` is more metadata of the checkpoint. Returns what is in the
+    metrics file.
+
+    Raises:
+        UserError: there is no teacher to distil; and as `loop.train`.
     """
     films, labels = examples.films, prepared.labels
+    targets = _taught(labels, teacher, options.distil)
     rows, validation = (prepared.rows(split, films.present) for split in ("train", "validation"))
     validation = validation[films.order(validation)]
     data = Data(
-        batches=lambda rng: examples.batches(draw(rows, labels, options.oversample, rng), labels, rng),
+        batches=lambda rng: examples.batches(draw(rows, labels, options.oversample, rng), targets, rng),
         steps=len(in_order(rows, options.batch_size)),
         validation=lambda: map(films.batch, in_order(validation, options.batch_size)),
         labels=labels[validation],
         signature=(examples.signature, tf.TensorSpec((None, len(prepared.genres)), tf.float32)),
         base_rates=prepared.base_rates(),
-        contents=(labels, rows, examples.contents),
+        contents=(targets, rows, examples.contents),
     )
     metadata = metadata_of(examples.modality, prepared, **examples.metadata, **about)
     with held(outputs.state):
@@ -70,6 +77,15 @@ def train_network(build: Callable[[], keras.Model], prepared: Prepared, examples
         summary = write_summary(outputs.metrics, **figures, **published)
         run_on_films(outputs, examples, options.draws, options.seed)
     return summary
+
+
+def _taught(labels: Floats, teacher: Floats | None, share: float) -> Floats:
+    """What a network is trained to say: the labels, with a share of what a teacher says where it says anything."""
+    if not share:
+        return labels
+    if teacher is None:
+        raise UserError("distil: expected a teacher's answers; found none, as the parameter teacher.folds is 0.")
+    return np.where(np.isnan(teacher), labels, (1 - share) * labels + share * teacher).astype(np.float32)
 
 
 def _save(trained: Sequence[Trained], data: Data, average: str, metadata: dict[str, Any], outputs: Outputs

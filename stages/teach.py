@@ -1,0 +1,49 @@
+"""Has large networks say of the training films what small ones are to learn, if the parameters ask for a teacher."""
+
+from pathlib import Path
+
+import click
+
+from movie_genres.checkpoints.backend import import_tensorflow
+from movie_genres.models.answers import save_teacher
+from stages.common import (
+    params_option,
+    path_option,
+    posters_option,
+    prepared_option,
+    read_encoders,
+    read_options,
+    running,
+    texts_option,
+)
+
+
+@click.command(help=__doc__)
+@prepared_option
+@posters_option
+@texts_option
+@path_option("--out", "teacher", "Folder for what the teacher says.", folder=True)
+@path_option("--state", "state/teacher", "Folder for what an interrupted run goes on from.", folder=True)
+@params_option
+def main(prepared: Path, posters: Path, texts: Path, out: Path, state: Path, params: Path) -> None:
+    with running():
+        if not read_options(params, "teacher", dict).get("folds"):
+            save_teacher(out, None)
+            click.echo("no teacher is asked for")
+            return
+        import_tensorflow()
+        from movie_genres.data.poster_texts import load_texts
+        from movie_genres.inputs.features import load_posters
+        from movie_genres.inputs.prepared import load_prepared
+        from movie_genres.networks.encoders import Encoder
+        from movie_genres.networks.fusion import FusionOptions
+        from movie_genres.networks.teaching import TeacherOptions, teach
+
+        films, readable = load_prepared(prepared), load_posters(posters).present
+        said = teach(films, readable, load_texts(texts, films.films["poster"].tolist()), read_encoders(params, Encoder),
+                     read_options(params, "fusion", FusionOptions), read_options(params, "teacher", TeacherOptions), state)
+        save_teacher(out, said)
+
+
+if __name__ == "__main__":
+    main()
