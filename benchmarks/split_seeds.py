@@ -20,7 +20,8 @@ from rich.table import Table
 
 from movie_genres.base.files import replacing
 
-SHOWN = ("loss", "skill", "precision", "recall", "recall_at_precision", "f1", "map", "tuned_macro_f1")
+SEEDED = "prepare", "teacher", "cnn", "lstm", "encoder_defaults.poster", "encoder_defaults.overview", "fusion"
+SHOWN = "loss", "skill", "precision", "recall", "recall_at_precision", "f1", "map", "tuned_macro_f1"
 
 
 def git(*arguments: str) -> str | None:
@@ -41,7 +42,7 @@ def run_split(seed: int, settings: Sequence[str]) -> dict[str, Any]:
     digest = hashlib.sha256("\n".join(settings).encode()).hexdigest()[:8]
     name = f"split-{seed}-{digest}" if settings else f"split-{seed}"
     if figures_of(name) is None:
-        seeds = [f"{section}.seed={seed}" for section in ("prepare", "cnn", "lstm", "fusion")]
+        seeds = [f"{section}.seed={seed}" for section in SEEDED]
         chosen = [part for setting in (*seeds, *settings) for part in ("--set-param", setting)]
         subprocess.run([sys.executable, "-m", "dvc", "exp", "run", "--temp", "--name", name, *chosen], check=True)
     return figures_of(name)
@@ -61,22 +62,38 @@ def summarise(figures: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
+def differences(figures: list[dict[str, Any]], others: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """By how much figures differ from those of other runs on the same splits, of what both have."""
+    return [{key: of_split[key] - other[key] for key in of_split
+             if "." in key and of_split[key] is not None and other.get(key) is not None}
+            for of_split, other in zip(figures, others, strict=True)]
+
+
+def show(summary: pd.DataFrame, title: str) -> None:
+    table = Table("model", *SHOWN, title=title, title_justify="left")
+    for model, of_model in summary.groupby("model", sort=False):
+        cells = {row.metric: f"{row.mean:.3f} ± {row.spread:.3f}" for row in of_model.itertuples() if row.splits > 1}
+        if "loss" in cells:
+            table.add_row(model, *(cells.get(metric, "-") for metric in SHOWN))
+    Console(width=170).print(table)
+
+
 @click.command(help=__doc__.split("\n")[0])
 @click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="How many splits.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), default="predictions/split_seeds.csv",
               show_default=True, help="The CSV file to write.")
 @click.option("-S", "--set-param", "settings", multiple=True, help="A parameter to change, as for `dvc exp run`.")
-def main(seeds: int, out: Path, settings: Sequence[str]) -> None:
+@click.option("--compare", is_flag=True, help="Show differences to the same splits without changed parameters, too.")
+def main(seeds: int, out: Path, settings: Sequence[str], compare: bool) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
-    summary = summarise([run_split(seed, settings) for seed in range(seeds)])
+    figures = [run_split(seed, settings) for seed in range(seeds)]
+    summary = summarise(figures)
     with replacing(out) as partial:
         summary.round(5).to_csv(partial, index=False, lineterminator="\n")
-    table = Table("model", *SHOWN, title=f"mean ± standard deviation over {seeds} splits", title_justify="left")
-    for model, of_model in summary.groupby("model", sort=False):
-        cells = {row.metric: f"{row.mean:.3f} ± {row.spread:.3f}" for row in of_model.itertuples() if row.splits > 1}
-        if "loss" in cells:
-            table.add_row(model, *(cells.get(metric, "-") for metric in SHOWN))
-    Console(width=150).print(table)
+    show(summary, f"mean ± standard deviation over {seeds} splits")
+    if compare:
+        plain = [run_split(seed, ()) for seed in range(seeds)]
+        show(summarise(differences(figures, plain)), "differences to the committed parameters on the same splits")
 
 
 if __name__ == "__main__":

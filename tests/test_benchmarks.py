@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.split_seeds import summarise
+from benchmarks.split_seeds import differences, summarise
 
 
 def test_summarise_gives_mean_and_spread_and_leaves_out_what_is_undefined():
@@ -10,3 +10,9 @@ def test_summarise_gives_mean_and_spread_and_leaves_out_what_is_undefined():
     assert (loss["model"], loss["metric"], loss["splits"]) == ("cnn", "loss", 2)
     assert loss["mean"] == pytest.approx(0.3) and loss["spread"] == pytest.approx(0.1414, abs=1e-4)
     assert precision["mean"] == 0.5 and precision["splits"] == 1
+
+
+def test_differences_are_taken_split_by_split():
+    changed = [{"films": 5, "cnn.loss": 0.2, "cnn.precision": None}, {"films": 5, "cnn.loss": 0.4, "cnn.precision": 0.5}]
+    plain = [{"films": 5, "cnn.loss": 0.3, "cnn.precision": 0.1}, {"films": 5, "cnn.loss": 0.3, "lstm.loss": 0.5}]
+    assert differences(changed, plain) == [pytest.approx({"cnn.loss": -0.1}), pytest.approx({"cnn.loss": 0.1})]

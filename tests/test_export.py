@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from conftest import REAL_DATA, REPOSITORY, encoder_options, options_of
 
-from movie_genres.checkpoints.average import average_answers
+from movie_genres.checkpoints.average import average_answers, average_heads
 from movie_genres.checkpoints.export import PACKAGES, export
 from movie_genres.checkpoints.layers import FEATURES
 from movie_genres.inputs.features import Posters
@@ -57,12 +57,13 @@ def lstm(**options):
     return of_overviews(lambda presets: build_lstm(TOKENS, len(GENRES), options_of(LstmOptions, **options)))
 
 
-def fusion(architecture):
+def fusion(architecture, heads=1):
     channels, rng = {"cnn": 6, "lstm": 4}, RNG(2)
 
     def build(presets):
         statistics = {name: (RNG(3).normal(size=size), RNG(4).uniform(0.5, 2, size)) for name, size in channels.items()}
-        head = build_fusion(statistics, len(GENRES), options_of(FusionOptions, architecture=architecture, units=8))
+        head = average_heads([build_fusion(statistics, len(GENRES), options_of(
+            FusionOptions, architecture=architecture, units=8)) for _ in range(heads)])
         rates = np.linspace(0.05, 0.6, len(GENRES))
         return build_blend(head, RNG(5).uniform(0, 1, (3, 3)), rates, np.array([True, False]))
 
@@ -84,6 +85,7 @@ CASES = {
         [build_cnn((16, 16), len(GENRES), options_of(CnnOptions, width=4)) for _ in range(3)])),
     "average of lstms": of_overviews(lambda presets: average_answers(
         [build_lstm(TOKENS, len(GENRES), options_of(LstmOptions, embedding=8, units=4)) for _ in range(2)])),
+    "average of heads": fusion("gated", heads=2),
     "poster encoder": of_posters((32, 24), lambda presets: encoder_options(presets, "poster").build(len(GENRES))),
     "overview encoder": of_overviews(lambda presets: encoder_options(presets, "overview").build(len(GENRES))),
 }

@@ -89,11 +89,28 @@ def test_an_average_of_seeds_gives_the_mean_of_their_log_odds(small_arrays, tmp_
     assert histories[2].tolist() == pytest.approx(((histories[0] + histories[1]) / 2).tolist(), abs=2e-5)
 
 
+def test_a_fusion_of_several_heads_gives_the_mean_of_what_they_say(small_arrays, answers, tmp_path):
+    from movie_genres.checkpoints.average import average_heads
+    from movie_genres.networks.fusion import build_fusion
+
+    statistics = {name: (np.zeros(3), np.ones(3)) for name in ("cnn", "lstm")}
+    heads = [build_fusion(statistics, 5, options_of(FusionOptions, units=4)) for _ in range(3)]
+    shown = {**{name: np.random.default_rng(0).normal(size=(7, 3)).astype(np.float32) for name in statistics},
+             "present": np.ones((7, 2), np.float32)}
+    mean = np.mean([head.predict_on_batch(shown) for head in heads], axis=0)
+    assert np.allclose(average_heads(heads).predict_on_batch(shown), mean, atol=1e-6)
+    summary = train_fusion(small_arrays[0], answers, options_of(FusionOptions, units=8, epochs=2, batch_size=16, seeds=2),
+                           outputs(tmp_path))
+    one = train_fusion(small_arrays[0], answers, options_of(FusionOptions, units=8, epochs=2, batch_size=16),
+                       outputs(tmp_path, "one"))
+    assert summary["parameters"] > 1.8 * one["parameters"]
+
+
 def test_an_average_that_was_interrupted_goes_on_with_the_seed_it_was_at(small_arrays, tmp_path, monkeypatch):
-    from movie_genres.training import trainer
+    from movie_genres.training import loop
 
     prepared, posters, _, _ = small_arrays
-    options, train = options_of(CnnOptions, **TINY, seeds=2), trainer.train
+    options, train = options_of(CnnOptions, **TINY, seeds=2), loop.train
     train_cnn(prepared, posters, options, outputs(tmp_path, "whole"))
 
     def killed(build, data, of_seed, *arguments):
@@ -102,7 +119,7 @@ def test_an_average_that_was_interrupted_goes_on_with_the_seed_it_was_at(small_a
         return train(build, data, of_seed, *arguments)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(trainer, "train", killed)
+        patch.setattr(loop, "train", killed)
         train_cnn(prepared, posters, options, outputs(tmp_path))
     train_cnn(prepared, posters, options, outputs(tmp_path))
     for suffix in ("keras", "onnx"):

@@ -32,3 +32,13 @@ def average_answers(networks: Sequence[keras.Model]) -> keras.Model:
     average.get_layer(PREDICTIONS).set_weights([np.concatenate([kernel for kernel, _ in last]) / len(last),
                                                 np.mean([bias for _, bias in last], axis=0)])
     return average
+
+
+def average_heads(heads: Sequence[keras.Model]) -> keras.Model:
+    """A fusion head that gives the mean of what several say; the only one where there is one."""
+    if len(heads) == 1:
+        return heads[0]
+    given = {name: keras.Input(like.shape[1:], name=name) for name, like in heads[0].input.items()}
+    members = [keras.Model(head.input, head.output, name=f"{head.name}_{number}")
+               for number, head in enumerate(heads, start=1)]
+    return keras.Model(given, layers.Average()([member(given) for member in members]), name=f"average_{heads[0].name}")

@@ -16,6 +16,7 @@ from scipy.optimize import minimize
 from movie_genres.base.errors import UserError
 from movie_genres.base.options import STRICT
 from movie_genres.checkpoints import keras_files
+from movie_genres.checkpoints.average import average_heads
 from movie_genres.checkpoints.export import export
 from movie_genres.checkpoints.layers import AttentionFusion, Blend, GatedFusion, film_kind, log_odds, predictions
 from movie_genres.inputs.features import in_order
@@ -26,9 +27,9 @@ from movie_genres.models.metrics import binary_cross_entropy
 from movie_genres.models.network import Arrays, Network, fusion_inputs, run_fusion
 from movie_genres.models.onnx_files import answers_input
 from movie_genres.training.batches import Batch, draw, shuffled
-from movie_genres.training.loop import Data, train
+from movie_genres.training.loop import Data, train_seeds
 from movie_genres.training.options import TrainingOptions
-from movie_genres.training.outputs import Outputs, metadata_of, validation_figures, write_history, write_summary
+from movie_genres.training.outputs import Outputs, metadata_of, validation_figures, write_summary
 from movie_genres.training.state import best_of, held
 from movie_genres.training.trainer import CHUNK
 
@@ -139,8 +140,8 @@ def train_fusion(prepared: Prepared, answers: Mapping[str, Answers], options: Fu
     metadata = metadata_of(None, prepared, channels=below.channels, inputs=digests)
     build = functools.partial(build_fusion, below.statistics(rows), len(prepared.genres), options)
     with held(outputs.state):
-        trained = train(build, _head_data(prepared, rows, validation, below, options), options, metadata, outputs)
-        head, _ = keras_files.load(trained.checkpoint)
+        trained = train_seeds(build, _head_data(prepared, rows, validation, below, options), options, metadata, outputs)
+        head = average_heads([keras_files.load(each.checkpoint)[0] for each in trained])
         shown, labels = below.inputs(validation), prepared.labels[validation]
         trust = fit_trust(head, shown, labels, base_rates, below.posters)
         model = build_blend(head, trust, base_rates, below.posters)
@@ -149,9 +150,8 @@ def train_fusion(prepared: Prepared, answers: Mapping[str, Answers], options: Fu
         network = Network(outputs.onnx)
         probabilities, *alone = _answers(network, below)
         save_answers(outputs.out, None, outputs.onnx, probabilities, dict(zip(MODALITIES, alone)))
-        write_history(outputs.history, trained.rows)
-        best = best_of(trained.rows)
-        return write_summary(outputs.metrics, base_loss=round(best["base_rate_loss"], 4), epoch=best["epoch"],
+        base_loss = binary_cross_entropy(labels, base_rates)
+        return write_summary(outputs.metrics, base_loss=base_loss, epoch=best_of(trained[0].rows)["epoch"],
                              parameters=model.count_params(), **validation_figures(labels, run_fusion(network, shown)))
 
 

@@ -1,6 +1,7 @@
 """Trains any of the models: one loop over epochs, reproducible by seed, that keeps the best checkpoint."""
 
 import contextlib
+import dataclasses
 import functools
 import json
 import logging
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 from numpy.typing import NDArray
 
@@ -25,7 +27,7 @@ from movie_genres.training.batches import Batch
 from movie_genres.training.display import LiveLog, TrainingDisplay
 from movie_genres.training.losses import build_loss
 from movie_genres.training.options import TrainingOptions, learning_rate
-from movie_genres.training.outputs import Outputs, validation_figures
+from movie_genres.training.outputs import Outputs, validation_figures, write_history
 from movie_genres.training.state import TrainingState, best_of, fingerprint
 
 logger = logging.getLogger(__name__)
@@ -90,6 +92,18 @@ def train(build: Callable[[], keras.Model], data: Data, options: TrainingOptions
             if live:
                 live.epoch_done(rows[-1])
     return Trained(state.best(rows), rows, model.count_params())
+
+
+def train_seeds(build: Callable[[], keras.Model], data: Data, options: TrainingOptions, metadata: dict[str, Any],
+                outputs: Outputs) -> list[Trained]:
+    """Trains `options.seeds` models, as `train` does one, and writes the history: means over those that went on so far."""
+    trained = [train(build, data, dataclasses.replace(options, seed=options.seed + number), metadata,
+                     outputs._replace(state=outputs.state / str(number) if number else outputs.state))
+               for number in range(options.seeds)]
+    rows = pd.DataFrame([row for each in trained for row in each.rows]).astype(float)
+    means = rows.groupby("epoch", as_index=False).mean().astype({"epoch": int})
+    write_history(outputs.history, means)
+    return trained
 
 
 def start(seed: int) -> None:

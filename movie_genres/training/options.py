@@ -27,6 +27,7 @@ class TrainingOptions:
     oversample: float = Field(ge=0, le=1)  # how strongly films of rare genres are drawn more often; see `batches.draw`
     patience: int = Field(ge=1)  # stop after this many epochs without a better validation loss
     seed: int  # decides initial weights, the order of films, dropout and augmentation
+    seeds: int = Field(ge=1)  # how many networks are trained, from `seed` on, and averaged
     mixed_precision: bool  # compute in bfloat16 and keep the weights in float32; for GPUs and processors that have it
     devices: int = Field(ge=1)  # how many GPUs share each batch; without a GPU, logical CPUs
     dvclive: bool  # hand each epoch's figures to DVCLive as well, for `dvc exp show` and editors to follow
@@ -36,8 +37,7 @@ class TrainingOptions:
 class NetworkTraining(TrainingOptions):
     """What trainings of networks of one modality have in common."""
 
-    seeds: int = Field(ge=1)  # how many networks are trained, from `seed` on, and averaged
-    average: ClassVar[str] = "answers"  # how; see `checkpoints.average`
+    average: ClassVar[str] = "answers"  # how networks are averaged; see `checkpoints.average`
     distil: ClassVar[float] = 0.0  # how much of the labels is what a teacher says, 0 to 1; see `networks.teaching`
 
 

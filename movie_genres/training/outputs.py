@@ -51,9 +51,10 @@ def validation_figures(labels: Floats, probabilities: Floats) -> dict[str, Any]:
     return {"loss": binary_cross_entropy(labels, probabilities), "precision": precision, "recall": recall}
 
 
-def write_history(path: Path, rows: list[dict[str, Any]]) -> None:
+def write_history(path: Path, epochs: pd.DataFrame) -> None:
+    """Writes figures of epochs, a row for each."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(rows).round(5).to_csv(path, index=False, lineterminator="\n")
+    epochs.round(5).to_csv(path, index=False, lineterminator="\n")
 
 
 def write_summary(path: Path, loss: float, base_loss: float, precision: float | None, recall: float | None, **more: Any

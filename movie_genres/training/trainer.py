@@ -1,6 +1,5 @@
 """Trains a network on posters or on overviews, whatever the network is, and runs it on all films."""
 
-import dataclasses
 import functools
 import logging
 import shutil
@@ -10,7 +9,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import pandas as pd
 import tensorflow as tf
 from numpy.typing import NDArray
 
@@ -30,9 +28,9 @@ from movie_genres.models.network import Network
 from movie_genres.models.run_options import RunOptions
 from movie_genres.training.batches import draw
 from movie_genres.training.examples import Examples
-from movie_genres.training.loop import Data, Trained, answers_of, train
+from movie_genres.training.loop import Data, Trained, answers_of, train_seeds
 from movie_genres.training.options import OverviewTraining, PosterTraining
-from movie_genres.training.outputs import Outputs, metadata_of, validation_figures, write_history, write_summary
+from movie_genres.training.outputs import Outputs, metadata_of, validation_figures, write_summary
 from movie_genres.training.state import best_of, held
 
 logger = logging.getLogger(__name__)
@@ -68,11 +66,8 @@ def train_network(build: Callable[[], keras.Model], prepared: Prepared, examples
     )
     metadata = metadata_of(examples.modality, prepared, **examples.metadata, **about)
     with held(outputs.state):
-        trained = [train(build, data, dataclasses.replace(options, seed=options.seed + number), metadata,
-                         outputs._replace(state=outputs.state / str(number) if number else outputs.state))
-                   for number in range(options.seeds)]
+        trained = train_seeds(build, data, options, metadata, outputs)
         figures = _save(trained, data, options.average, metadata, outputs)
-        write_history(outputs.history, _mean_rows(trained))
         published = publish(outputs, examples, prepared, options.int8)
         summary = write_summary(outputs.metrics, **figures, **published)
         run_on_films(outputs, examples, options.draws, options.seed)
@@ -105,13 +100,6 @@ def _save(trained: Sequence[Trained], data: Data, average: str, metadata: dict[s
     single = [best_of(each.rows)["val_loss"] for each in trained]
     return {**validation_figures(data.labels, answers_of(model, data)), "base_loss": base_loss,
             "parameters": model.count_params(), "mean_val_loss_of_seeds": rounded(float(np.mean(single)))}
-
-
-def _mean_rows(trained: Sequence[Trained]) -> list[dict[str, Any]]:
-    """The figures of each epoch, means over trainings that went on so far."""
-    rows = pd.DataFrame([row for each in trained for row in each.rows]).astype(float)
-    means = rows.groupby("epoch", as_index=False).mean().astype({"epoch": int})
-    return [{str(name): value for name, value in row.items()} for row in means.to_dict("records")]
 
 
 def publish(outputs: Outputs, examples: Examples, prepared: Prepared, most_lost: float | None) -> dict[str, Any]:
