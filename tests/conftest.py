@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -182,3 +183,18 @@ def presets(tmp_path_factory):
 def answers(models):
     """What `models` say of all films of `small_arrays`, as of `load_answers`."""
     return load_answers(models.parent / "answers")
+
+
+@pytest.fixture
+def tuned(models, small_arrays, answers, tmp_path):
+    """A copy of the folder `models`, with decisions."""
+    from movie_genres.ensemble.decisions import write_decisions
+    from movie_genres.evaluation.tuning import TuneOptions, tune
+
+    prepared, *_ = small_arrays
+    folder = tmp_path / "tuned"
+    shutil.copytree(models, folder)
+    decisions = tune(answers, prepared.labels, splits_of(prepared), prepared.genres, options_of(TuneOptions))
+    write_decisions(decisions, {name: of_model.digest for name, of_model in answers.items()}, folder / "decisions.json",
+                    prepared.genres)
+    return folder

@@ -1,8 +1,6 @@
-import shutil
-
 import numpy as np
 import pytest
-from conftest import options_of, rewrite, splits_of
+from conftest import options_of, rewrite
 
 from movie_genres.base.errors import InputError, Remedy
 from movie_genres.ensemble.decisions import Calibration, choose_models, read_decisions, write_decisions
@@ -103,18 +101,6 @@ def test_where_no_point_names_as_many_the_nearest_is_taken():
 def test_what_a_point_comes_to_is_measured():
     labels, probabilities = np.array([[1, 1, 0], [0, 0, 1]]), np.array([[0.9, 0.2, 0.6], [0.3, 0.1, 0.2]])
     assert measure(labels, probabilities, np.array([2, 1])) == pytest.approx((1 / 3, 1 / 3, 1.5, (0.5 + 0) / 2))
-
-
-@pytest.fixture
-def tuned(models, small_arrays, answers, tmp_path):
-    """A copy of the models folder with decisions."""
-    prepared, *_ = small_arrays
-    folder = tmp_path / "models"
-    shutil.copytree(models, folder)
-    decisions = tune(answers, prepared.labels, splits_of(prepared), prepared.genres, options_of(TuneOptions))
-    digests = {name: of_model.digest for name, of_model in answers.items()}
-    write_decisions(decisions, digests, folder / "decisions.json", prepared.genres)
-    return folder
 
 
 def test_decisions_are_read_back_for_their_models(tuned, small_arrays):

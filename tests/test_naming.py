@@ -1,3 +1,5 @@
+import csv
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,7 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from genre_cli.predict import main as genre_predict
+from movie_genres import Predictor
 from movie_genres.base.errors import SettingError
+from movie_genres.ensemble.folder import write_release
 from movie_genres.ensemble.naming import Choice, Curve, Measured, Naming, OperatingPoint, number_named, point_without_curve
 
 SHARES = st.floats(0, 1)
@@ -74,3 +78,86 @@ def test_two_aims_at_once_are_refused_by_the_command(models, run):
     result = run(genre_predict, "--overview", "a house", "--models", models, "--precision", 0.5, "--recall", 0.5)
     assert result.exit_code == 2 and len(result.stderr.splitlines()) == 1
     assert "--recall: expected one of --precision, --recall and --threshold, as --precision is given" in result.stderr
+
+
+OVERVIEWS = "id,overview\n" + "".join(f"{number},{text}\n" for number, text in enumerate(
+    ["a detective hunts a gang", "two strangers fall in love", "a ghost in an old house", "a war"]))
+
+
+def rows_of(run, folder, *options):
+    (folder / "films.csv").write_text(OVERVIEWS)
+    result = run(genre_predict, "--overviews", folder / "films.csv", "--models", folder / "tuned", "--out",
+                 folder / "p.csv", "--overwrite", *options)
+    assert result.exit_code == 0, result.stderr
+    with open(folder / "p.csv", newline="") as file:
+        return list(csv.DictReader(file)), result.stderr
+
+
+def named(row):
+    return row["genres"].split("|")
+
+
+def by_probability(row):
+    found = {name[2:]: float(value) for name, value in row.items() if name.startswith("p_")}
+    return sorted(found, key=found.get, reverse=True), found
+
+
+@pytest.mark.parametrize("options", [[], ["--precision", 0.99], ["--recall", 0.9], ["--recall", 0], ["--threshold", 1],
+                                     ["--threshold", 0], ["--max-genres", 1], ["--recall", 1, "--max-genres", 2]], ids=str)
+def test_the_top_genre_is_named_in_every_scored_row(tuned, tmp_path, run, options):
+    rows, _ = rows_of(run, tmp_path, *options)
+    assert len(rows) == 4
+    for row in rows:
+        order, _ = by_probability(row)
+        assert named(row) == order[:len(named(row))] and named(row)[0]
+        if "--max-genres" in options:
+            assert len(named(row)) <= options[options.index("--max-genres") + 1]
+        if "--threshold" in options:
+            assert len(named(row)) == (1 if options[1] else len(order))
+
+
+def test_more_recall_names_more_genres(tuned, tmp_path, run):
+    counts = [sum(len(named(row)) for row in rows_of(run, tmp_path, "--recall", recall)[0]) for recall in (0.2, 0.6, 1)]
+    assert counts == sorted(counts) and counts[2] > counts[0]
+
+
+def test_the_expected_precision_is_the_mean_of_what_is_named(tuned, tmp_path, run):
+    rows, _ = rows_of(run, tmp_path, "--expected-precision", "--recall", 0.8)
+    for row in rows:
+        _, probabilities = by_probability(row)
+        assert float(row["expected_precision"]) == pytest.approx(
+            np.mean([probabilities[genre] for genre in named(row)]), abs=1e-4)
+
+
+def test_a_precision_out_of_reach_is_said(tuned, tmp_path, run):
+    rows, messages = rows_of(run, tmp_path, "--precision", 1)
+    assert {len(named(row)) for row in rows} == {1}
+    assert "precision 1 is out of reach for films with an overview alone: " in messages and "poster" not in messages
+    assert "out of reach" not in rows_of(run, tmp_path, "--precision", 0)[1]
+
+
+def test_the_api_takes_the_same_and_says_the_same(tuned, caplog):
+    predictor = Predictor.load(tuned)
+    everything = predictor.predict_one(overview="a ghost in a house", recall=1)
+    assert list(everything.genres) == list(everything.probabilities)
+    assert len(everything.genres) == len(predictor.genres)
+    assert len(predictor.predict_one(overview="a ghost in a house", recall=1, max_genres=2).genres) == 2
+    assert not caplog.records
+    one = predictor.predict(overviews=["a ghost in a house"], precision=1)[0]
+    assert len(one.genres) == 1 and one.expected_precision == pytest.approx(next(iter(one.probabilities.values())), abs=1e-4)
+    assert "precision 1 is out of reach for films with an overview alone" in caplog.text
+
+
+def test_describe_tells_what_to_expect(tuned, run):
+    write_release(tuned, name="tiny", version="3", data="Made-up films.", licences=["MIT"])
+    result = run(genre_predict, "--describe", "--models", tuned, "--precision", 0.45)
+    assert result.exit_code == 0, result.stderr
+    for part in ("tiny 3, in ", "Made-up films.", "licence: MIT", "models: cnn (posters), ", "fusion (of cnn, lstm)",
+                 "Drama ", "validation films", "films with a poster alone, by ", "films with both, by ", "by default",
+                 "--precision 0.45", "--recall 0.9", "(out of reach)", "always "):
+        assert part in result.stdout, part
+
+
+def test_describe_of_models_that_were_not_measured_says_so(models, run):
+    result = run(genre_predict, "--describe", "--models", models)
+    assert "Nothing was measured of them: there is no decisions.json." in result.stdout
