@@ -16,7 +16,7 @@ repro: .venv/ready data
 # The best configuration; writes it to params.yaml and runs it, on the films in data/.
 encoders: .venv/ready data
 	dvc exp run \
-		--set-param '+encoders.efficientnet={modality: poster, preset: "$(IMAGE_PRESET)", pixels: [127, 128], fine_tune: true}' \
+		--set-param '+encoders.efficientnet={modality: poster, preset: "$(IMAGE_PRESET)", pixels: [127, 128], fine_tune: true, image_size: [300, 200]}' \
 		--set-param '+encoders.minilm={modality: overview, preset: "$(TEXT_PRESET)", fine_tune: true}' \
 		--set-param 'fusion.inputs=[cnn, lstm, efficientnet, minilm]'
 
@@ -33,6 +33,7 @@ quick-test: check
 	python -m pytest --numprocesses 2 --dist loadfile -m "not slow"
 
 benchmark: .venv/ready data released
+	dvc repro train_cnn train_lstm train_fusion tune
 	python -m benchmarks.lstm_epoch
 	python -m benchmarks.cnn_epoch
 	python -m benchmarks.score_posters
@@ -44,7 +45,7 @@ benchmark: .venv/ready data released
 data: | .venv/ready
 	dvc pull data
 
-# The models that come with the package, with those of Keras that they were made of.
+# The best models; small ones come with the package.
 released: | .venv/ready
 	dvc pull released
 

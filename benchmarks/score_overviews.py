@@ -27,7 +27,7 @@ from movie_genres.scoring.rows import RowFormat
 
 @click.command(help=__doc__.split("\n")[0])
 @click.option("--overviews", default="data/films.csv", show_default=True, help="Table with overviews.")
-@click.option("--models", default="released", show_default=True, help="Folder with the trained models.")
+@click.option("--models", default="models", show_default=True, help="Folder with the trained models, those of Keras too.")
 @click.option("--rounds", type=int, default=5, show_default=True, help="How often each way runs, in turn.")
 def main(overviews: str, models: str, rounds: int) -> None:
     scorer = Models(*choose_models(models, ["overview"]))

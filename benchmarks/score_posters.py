@@ -33,7 +33,7 @@ GRAIN = 12.0  # standard deviation of the noise in large posters, in steps of 25
 
 @click.command(help=__doc__.split("\n")[0])
 @click.option("--posters", default="data/posters", show_default=True, help="Folder with posters; JPEG for a fair race.")
-@click.option("--models", default="released", show_default=True, help="Folder with the trained models, those of Keras too.")
+@click.option("--models", default="models", show_default=True, help="Folder with the trained models, those of Keras too.")
 @click.option("--large", type=int, help="Score this many JPEGs of 2000x3000 pixels, with fine grain, made of them.")
 @click.option("--rounds", type=int, default=5, show_default=True, help="How often each way runs, in turn.")
 def main(posters: str, models: str, large: int | None, rounds: int) -> None:
@@ -77,12 +77,12 @@ def measure(posters: str, models: str, rounds: int, is_large: bool) -> None:
         simplejpeg.decode_jpeg(Path(path).read_bytes(), "RGB", min_height=size, min_width=size)
 
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
-        def ours(precision: str) -> Callable[[], Counter[str]]:
-            scorer = Models(*choose_models(models, ["poster"], precision))
+        def ours(dtype: str) -> Callable[[], Counter[str]]:
+            scorer = Models(*choose_models(models, ["poster"], dtype))
             return lambda: score_anew(items, len(items), Path(folder) / "preds.csv", RowFormat(tuple(scorer.genres)), scorer)
 
         ways = {"tf.data map + model.predict": bare, "genre-predict": ours("int8"),
-                "genre-predict --precision float32": ours("float32")}
+                "genre-predict --dtype float32": ours("float32")}
         assert len(bare()) + failed_in(ways["genre-predict"]()) == len(items)
         if is_large:
             ways["libjpeg-turbo's scaled decoding alone"] = lambda: list(pool.map(decoded, paths))

@@ -7,6 +7,7 @@ from movie_genres.base.errors import one_line
 from movie_genres.ensemble.decisions import IN_WORDS, Decisions, choose_models
 from movie_genres.ensemble.folder import ModelFile, model_name, models_folder, read_release
 from movie_genres.ensemble.naming import Choice, Measured, Naming
+from movie_genres.inputs.modality import MODALITIES
 from movie_genres.models import onnx_files
 
 SHARES = (0.5, 0.6, 0.7, 0.8, 0.9)
@@ -43,11 +44,14 @@ def _genres(files: list[ModelFile]) -> str:
 
 def _reached(files: list[ModelFile], decisions: Decisions, naming: Naming) -> Iterator[str]:
     names = [file.name for file in files]
-    believed = {kind: found for kind in IN_WORDS if (found := decisions.believed(kind, names))}
+    kinds = list(IN_WORDS) if {file.modality for file in files} >= {*MODALITIES} else [
+        modality for modality in MODALITIES if modality in {file.modality for file in files}]
+    believed = {kind: found for kind in kinds if (found := decisions.believed(kind, names))}
     if not believed:
         yield "Nothing was measured of them: there is no decisions.json. Genres are named from a probability of 0.5 on."
         return
-    yield f"Measured on {decisions.films:,} validation films, of which films kept aside may differ by some hundredths:"
+    yield (f"Measured on up to {decisions.films:,} validation films, on which each line was chosen too: other films may do "
+           "some hundredths worse.")
     asked = dict.fromkeys([Naming(), dataclasses.replace(naming, max_genres=None),
                            *(Naming(precision=share) for share in SHARES), *(Naming(recall=share) for share in SHARES)])
     for kind, (name, choice) in believed.items():

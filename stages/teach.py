@@ -40,9 +40,8 @@ def main(prepared: Path, posters: Path, texts: Path, out: Path, state: Path, par
         from movie_genres.networks.teaching import TeacherOptions, teach
 
         films, readable = load_prepared(prepared), load_posters(posters).present
-        said = teach(films, readable, load_texts(texts, films.films["poster"].tolist()), read_encoders(params, Encoder),
-                     read_options(params, "fusion", FusionOptions), read_options(params, "teacher", TeacherOptions), state)
-        save_teacher(out, said)
+        teach(films, readable, load_texts(texts, films.films["poster"].tolist()), read_encoders(params, Encoder),
+              read_options(params, "fusion", FusionOptions), read_options(params, "teacher", TeacherOptions), out, state)
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def candidate(probabilities, thresholds=0.5, **alone):
 
 def comparison(labels=LABELS, specialists=None, believed=None, **probabilities):
     candidates = {name: given if isinstance(given, Candidate) else candidate(given) for name, given in probabilities.items()}
-    return Comparison(np.arange(len(labels)), labels, BASE, candidates, specialists or {}, believed or {})
+    return Comparison(np.arange(len(labels)), labels, BASE, candidates, specialists or {}, believed or {}, {})
 
 
 def test_figures_are_flat_rounded_and_beside_the_base_rates():

@@ -1,4 +1,3 @@
-import hashlib
 import sys
 import zipfile
 
@@ -7,13 +6,13 @@ import numpy as np
 import pytest
 from conftest import options_of
 from test_damaged_models import altered
-from test_pipeline import listing
+from test_pipeline import blob, listing
 
 from movie_genres.base.errors import InputError, MissingPackageError
 from movie_genres.checkpoints import keras_files
 from movie_genres.checkpoints.layers import FEATURES, lstm
 from movie_genres.ensemble.decisions import choose_models
-from movie_genres.ensemble.folder import PACKAGED
+from movie_genres.ensemble.folder import PACKAGED, read_release
 from movie_genres.ensemble.scorer import Models
 from movie_genres.inputs.features import Overviews
 from movie_genres.networks.cnn import CnnOptions, build_cnn, plain_cnn
@@ -73,13 +72,22 @@ def test_a_file_of_when_our_modules_stood_elsewhere_loads_and_answers_the_same(n
     assert np.array_equal(loaded.predict_on_batch(inputs), model.predict_on_batch(inputs))
 
 
-def test_the_released_models_load():
+def test_the_models_of_the_package_load_and_are_small():
     models = Models(*choose_models(PACKAGED))
-    assert models.networks and models.fusion is not None
-    released = {entry["relpath"]: entry["md5"] for entry in listing("released.dvc")[1]}
-    packaged = {path.relative_to(PACKAGED).as_posix(): hashlib.md5(path.read_bytes()).hexdigest()
-                for path in PACKAGED.rglob("*") if path.is_file()}
-    assert packaged == {name: digest for name, digest in released.items() if not name.endswith(".keras")}
+    assert models.networks and models.fusion is not None and models.decisions.films > 100
+    assert sum(path.stat().st_size for path in PACKAGED.rglob("*") if path.is_file()) <= 8_000_000
+
+
+def test_the_best_models_of_the_embedded_remote_load_and_are_not_large(tmp_path):
+    pytest.importorskip("tokenizers", reason="the extra `subwords` is not installed")
+    for entry in listing("released.dvc")[1]:
+        path = tmp_path / entry["relpath"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(blob(entry["md5"]).read_bytes())
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) <= 40_000_000
+    models = Models(*choose_models(tmp_path))
+    assert any("preset" in network.metadata for network in models.networks.values()) and models.fusion is not None
+    assert read_release(tmp_path).licences
 
 
 def test_a_pretrained_encoder_without_kerashub_names_it(tmp_path, monkeypatch):

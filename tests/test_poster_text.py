@@ -1,6 +1,7 @@
 """The text on posters: read, kept, learned from and scored."""
 
 import json
+import types
 
 import numpy as np
 import pytest
@@ -57,6 +58,25 @@ def test_reads_words_the_largest_first():
     assert PosterReader().read(np.zeros((*SIZE, 3), np.uint8)) == ""
 
 
+@pytest.mark.parametrize("engine", [
+    lambda *_, **__: 1 / 0, lambda *_, **__: types.SimpleNamespace(boxes=np.zeros((1, 4, 2))),
+    lambda *_, **__: types.SimpleNamespace(boxes=None, txts=None, scores=None)])
+def test_an_engine_that_fails_reads_nothing(engine, monkeypatch):
+    pytest.importorskip("rapidocr", reason="the extra `ocr` is not installed")
+    monkeypatch.setattr("rapidocr.RapidOCR", lambda params: engine)
+    assert PosterReader().read(np.zeros((*SIZE, 3), np.uint8)) == ""
+
+
+def test_an_engine_is_made_once_for_one_poster_after_another(monkeypatch):
+    pytest.importorskip("rapidocr", reason="the extra `ocr` is not installed")
+    made = []
+    monkeypatch.setattr("rapidocr.RapidOCR", lambda params: made.append(1) or (lambda *_, **__: types.SimpleNamespace()))
+    reader = PosterReader()
+    for _ in range(3):
+        reader.read(np.zeros((*SIZE, 3), np.uint8))
+    assert len(made) == 1
+
+
 def test_without_the_package_its_extra_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "rapidocr", None)
     with pytest.raises(MissingPackageError, match="Reading the text on posters needs the package rapidocr"):
@@ -106,7 +126,7 @@ def trained(presets, small_arrays, tmp_path):
     texts = [FakeReader().read(read_poster(path, SIZE)) if there else ""
              for path, there in zip(prepared.films["poster"], posters.present)]
     options = encoder_options(presets, "overview", fine_tune=True, reads="poster")
-    with pytest.raises(UserError, match="expected the text on posters, .* found none, as the parameter poster_text.read"):
+    with pytest.raises(UserError, match="expected the text on posters, .* found none. Set the parameter poster_text.read"):
         train_encoder(prepared, posters.present, options, outputs(tmp_path, "encoders/text"))
     train_encoder(prepared, posters.present, options, outputs(tmp_path, "encoders/text"), texts)
     return tmp_path / "models"

@@ -51,6 +51,8 @@ def test_parquet_keeps_lists_and_numbers(tmp_path):
     table = parquet.read_table(tmp_path / "part").to_pydict()
     assert table["id"] == [row.id for row in ROWS] and table["genres"] == [["Sci-Fi"], None, ["Sci-Fi", "Drama"]]
     assert table["p_Sci-Fi"] == [0.9, None, 0.2]
+    written(tmp_path, format="parquet", columns=("id", "expected_precision"))
+    assert parquet.read_table(tmp_path / "part").to_pydict()["expected_precision"] == [0.9, None, 0.15]
 
 
 @pytest.mark.parametrize("options, header, first", [

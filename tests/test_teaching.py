@@ -29,7 +29,7 @@ def encoders(presets):
 
 def taught(small_arrays, encoders, folder):
     prepared, posters, _, _ = small_arrays
-    return teach(prepared, posters.present, None, encoders, FUSION, FOLDS, folder / "state")
+    return teach(prepared, posters.present, None, encoders, FUSION, FOLDS, folder / "teacher", folder / "state")
 
 
 def test_a_teacher_says_something_of_training_films_alone(small_arrays, encoders, tmp_path):
@@ -37,6 +37,7 @@ def test_a_teacher_says_something_of_training_films_alone(small_arrays, encoders
     said = taught(small_arrays, encoders, tmp_path)
     known = ~np.isnan(said).any(axis=1)
     assert known.tolist() == np.isin(np.arange(len(said)), prepared.rows("train", overviews.present)).tolist()
+    assert np.array_equal(load_teacher(tmp_path / "teacher"), said, equal_nan=True)
     assert (said[known] > 0).all() and (said[known] < 1).all() and not (tmp_path / "state").exists()
 
 
@@ -69,6 +70,21 @@ def test_an_interrupted_teacher_goes_on(small_arrays, encoders, tmp_path, monkey
     monkeypatch.setattr(teaching, "train_encoder", lambda *rest: trained.append(1) or encode(*rest))
     assert np.array_equal(taught(small_arrays, encoders, tmp_path / "killed"), whole, equal_nan=True)
     assert len(trained) == 1  # the third fold's alone: the second one's encoder was done
+
+
+def test_what_an_interrupted_teacher_left_is_not_used_with_other_settings(small_arrays, encoders, tmp_path, monkeypatch):
+    import dataclasses
+
+    def killed(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(teaching, "train_fusion", killed)
+        taught(small_arrays, encoders, tmp_path / "killed")
+    trained, encode = [], teaching.train_encoder
+    monkeypatch.setattr(teaching, "train_encoder", lambda *rest: trained.append(1) or encode(*rest))
+    taught(small_arrays, {"text": dataclasses.replace(encoders["text"], seed=1)}, tmp_path / "killed")
+    assert len(trained) == 3
 
 
 def test_a_teacher_needs_encoders(small_arrays, tmp_path):

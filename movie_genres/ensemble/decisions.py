@@ -71,6 +71,11 @@ class Decisions(NamedTuple):
         return (self.models.get(f"{name}:{kind}") or self.models.get(name)
                 or Decision(Calibration(np.ones(genres), np.zeros(genres))))
 
+    def check(self, naming: Naming, names: Collection[str]) -> None:
+        """Raises `SettingError` where nothing tells how the models of these names reach what is wanted."""
+        for name in names:
+            self.of(name, 0).point(naming)
+
     def believed(self, kind: str, names: Collection[str]) -> tuple[str, Choice] | None:
         """Of some models, the one that answers films with a `kind` of input, and its operating points if they are known."""
         for name in (name for name in self.ranking.get(kind, ()) if name in names):
@@ -83,9 +88,10 @@ class Decisions(NamedTuple):
         for kind, (name, choice) in ((kind, found) for kind in kinds if (found := self.believed(kind, names))):
             _, measured, reached = choice.of(naming)
             if not reached and measured:
-                yield (f"precision {naming.precision:g} is out of reach for films with {IN_WORDS[kind]}: {name} comes to "
-                       f"{measured.precision:.2f} at most on validation films, with recall {measured.recall:.2f}, and that "
-                       "is what they get")
+                wanted = "recall" if naming.precision is None else "precision"
+                most = getattr(measured, wanted)
+                yield (f"{wanted} {getattr(naming, wanted):g} is out of reach for films with {IN_WORDS[kind]}: {name} comes "
+                       f"to {most:.2f} at most on validation films, and that is what they get")
 
 
 def write_decisions(decisions: Decisions, digests: Mapping[str, str], path: Path, genres: Sequence[str]) -> None:
@@ -157,8 +163,10 @@ class _Curve(BaseModel):
     def _is_a_curve(self) -> Self:
         if {len(column) for column in self._columns()} != {len(self.threshold)}:
             raise ValueError("columns of a curve that differ in length")
-        if self.threshold != sorted(self.threshold):
-            raise ValueError("thresholds of a curve that do not rise")
+        if self.threshold != sorted(self.threshold) or self.threshold[0]:
+            raise ValueError("thresholds of a curve that do not rise from 0 on")
+        if self.recall != sorted(self.recall, reverse=True):
+            raise ValueError("recalls of a curve that do not fall")
         return self
 
     def _columns(self) -> list[list[float]]:
@@ -218,6 +226,8 @@ def read_decisions(path: Path, digests: Mapping[str, str], genres: Sequence[str]
         model = _model_of(name)
         if stored.sha256 != digests.get(model, stored.sha256):
             raise refusal(f"values for {model}'s file as it is", "those of another version")
+    if content.always and not set(content.always.genres) <= set(genres):
+        raise refusal(f"names among the genres {', '.join(genres)}", "others that are always named")
     if missing := [name for name in digests if name not in content.models]:
         raise refusal(f"values for {missing[0]}'s file as it is", "none")
     models = {name: stored.decision(genres) for name, stored in content.models.items()}

@@ -39,6 +39,11 @@ class Models:
         self.fusion, self.decisions, self.batch_size = networks.get(FUSION), decisions, batch_size
         self.genres: list[str] = next(iter(networks.values())).metadata["genres"]  # the order of all probabilities
 
+    @property
+    def names(self) -> list[str]:
+        """The names of all models."""
+        return [*self.networks, *([FUSION] if self.fusion else [])]
+
     def of(self, modality: Modality) -> dict[str, Network]:
         """The networks of a modality, by name."""
         return {name: network for name, network in self.networks.items() if network.modality is modality}
@@ -72,10 +77,11 @@ class Models:
 
     def unreached(self, naming: Naming, kinds: Collection[str]) -> Iterator[str]:
         """As `Decisions.unreached`."""
-        return self.decisions.unreached(naming, kinds, [*self.networks, *[FUSION][:self.fusion is not None]])
+        return self.decisions.unreached(naming, kinds, self.names)
 
     def naming(self, naming: Naming) -> "Models":
-        """The same models, which name the genres that a user wants to have named."""
+        """The same models, which name the genres that a user wants to have named; raises as `Decisions.check`."""
+        self.decisions.check(naming, self.names)
         other = copy.copy(self)
         other._naming = naming
         return other

@@ -1,7 +1,7 @@
 """Figures and tables on films that no training, and no choice of epoch, has seen."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,8 +15,8 @@ from movie_genres.ensemble.decisions import Decisions
 from movie_genres.ensemble.naming import Choice, Measured, Naming
 from movie_genres.evaluation import measures
 from movie_genres.evaluation.measures import Floats
-from movie_genres.evaluation.tuning import fit_thresholds, measure
-from movie_genres.inputs.modality import MODALITIES
+from movie_genres.evaluation.tuning import fit_thresholds, measure, present_of
+from movie_genres.inputs.modality import BOTH, MODALITIES
 from movie_genres.inputs.prepared import Prepared
 from movie_genres.models import metrics
 from movie_genres.models.answers import Answers
@@ -77,6 +77,7 @@ class Comparison(NamedTuple):
         candidates: by name: `base_rate`, the constant, first, then the other baselines, then the models.
         specialists: from modality to the name of the best model that looks at it only.
         believed: from what a film has, `poster`, `overview` or `both`, to the model that answers, and its operating points.
+        having: which of the films have that, of shape (films,).
     """
 
     rows: NDArray[np.intp]
@@ -85,6 +86,7 @@ class Comparison(NamedTuple):
     candidates: Mapping[str, Candidate]
     specialists: Mapping[str, str]
     believed: Mapping[str, tuple[str, Choice]]
+    having: Mapping[str, NDArray[np.bool_]]
 
     def shown(self, name: str, kind: str) -> Floats:
         """The calibrated probabilities of a model that is shown films as if they had only a `kind` of input."""
@@ -117,9 +119,11 @@ def compare(prepared: Prepared, answers: Mapping[str, Answers], decisions: Decis
         candidates[name] = Candidate(calibration(raw[rows]), raw[rows], thresholds(calibration(raw)), alone)
     specialists = {str(modality): name for modality in MODALITIES for name in reversed(decisions.ranking[modality])
                    if answers[name].modality == modality}  # the best one last: it stays
-    believed = {kind: (ranking[0], choice) for kind, ranking in decisions.ranking.items()
-                if ranking and (choice := decisions.of(ranking[0], len(base_rates), kind).choice)}
-    return Comparison(rows, prepared.labels[rows], base_rates, candidates, specialists, believed)
+    present = present_of(answers)
+    having = {**present, **({BOTH: np.all(list(present.values()), axis=0)} if len(present) > 1 else {})}
+    believed = {kind: found for kind in having if (found := decisions.believed(kind, answers))}
+    return Comparison(rows, prepared.labels[rows], base_rates, candidates, specialists, believed,
+                      {kind: of_all[rows] for kind, of_all in having.items()})
 
 
 def measure_all(comparison: Comparison, options: EvaluateOptions) -> dict[str, float | None]:
@@ -153,23 +157,25 @@ def measure_all(comparison: Comparison, options: EvaluateOptions) -> dict[str, f
 
 
 def operating_points(comparison: Comparison) -> pd.DataFrame:
-    """What users get who ask for a precision or a recall, or for nothing, of films with a poster, an overview or both.
+    """What users get who ask for a precision or a recall, or for nothing, of films that have a poster, an overview or both.
 
     Columns kind, model, asked (such as `precision 0.7`), reached (whether validation films say so), then what it came to on
     these films (`validation_…`) and on the test films, as of `naming.Measured`. `single threshold` is the one with the best
     F1 per film on validation films, and `always` what naming the most frequent genres of every film comes to.
     """
-    labels, lines = comparison.labels, []
+    lines: list[dict[str, Any]] = []
     asked = [("default", Naming()), *((f"precision {share}", Naming(precision=share)) for share in ASKED),
              *((f"recall {share}", Naming(recall=share)) for share in ASKED)]
     for kind, (model, choice) in comparison.believed.items():
-        shown = comparison.shown(model, kind)
+        having = comparison.having[kind]
+        labels, shown = comparison.labels[having], comparison.shown(model, kind)[having]
         points = {name: choice.of(naming) for name, naming in asked}
         points["single threshold"] = *choice.curve.at(int(choice.curve.measured[:, -1].argmax())), True
         for name, (point, expected, reached) in points.items():
             measured = measure(labels, shown, point.number(shown))
             before = {f"validation_{metric}": value for metric, value in expected._asdict().items()} if expected else {}
             lines.append({"kind": kind, "model": model, "asked": name, "reached": reached, **before, **measured._asdict()})
+    labels = comparison.labels
     rates = np.broadcast_to(comparison.base_rates, labels.shape)
     count = np.full(len(labels), max(1, round(float(comparison.base_rates.sum()))))
     lines.append({"kind": "any", "model": BASE_RATE, "asked": "always", "reached": True,

@@ -116,10 +116,13 @@ def tune(answers: Mapping[str, Answers], labels: Floats, rows: Mapping[str, NDAr
     train, validation = labels[rows["train"]], rows["validation"]
     genres_per_film = float(train.sum(axis=1).mean())
     found = Decisions({}, {}, len(validation), _always(train, labels[validation], genres))
+    has_both = np.all(list(present_of(answers).values()), axis=0)
     for name, of_model in answers.items():
         alone = {f"{name}:{kind}": probabilities for kind, probabilities in of_model.alone.items()}
         for key, probabilities in {name: of_model.probabilities, **alone}.items():
             known = validation[~np.isnan(probabilities[validation, 0])]
+            if of_model.modality is None and key == name and has_both[known].any():  # others are answered as if alone
+                known = known[has_both[known]]
             if len(known):
                 calibration = fit_calibration(labels[known], probabilities[known], options)
                 choice = fit_choice(labels[known], calibration(probabilities[known]), genres_per_film, options)
@@ -128,7 +131,16 @@ def tune(answers: Mapping[str, Answers], labels: Floats, rows: Mapping[str, NDAr
         given = {name: of_model.alone.get(kind, of_model.probabilities)[validation] for name, of_model in answers.items()
                  if kind == BOTH or kind == of_model.modality or kind in of_model.alone}
         found.ranking[kind] = _rank({name: found.of(name, len(genres), kind).calibration(probabilities)
-                                     for name, probabilities in given.items()}, labels[validation])
+                                     for name, probabilities in given.items()}, labels[validation], train.mean(axis=0))
+    return found
+
+
+def present_of(answers: Mapping[str, Answers]) -> dict[str, NDArray[np.bool_]]:
+    """Whether some model of a modality has something to go by, of shape (films,), by modality."""
+    found: dict[str, NDArray[np.bool_]] = {}
+    for of_model in answers.values():
+        if of_model.modality:
+            found[of_model.modality] = found.get(of_model.modality, False) | of_model.present
     return found
 
 
@@ -140,12 +152,20 @@ def _always(train: Floats, labels: Floats, genres: list[str]) -> tuple[list[str]
     return named, measure(labels, rates, np.full(len(labels), count))
 
 
-def _rank(answers: Mapping[str, Floats], labels: Floats) -> list[str]:
-    """The names of models from the lowest loss on, measured on films that all of them have something to go by."""
-    known = np.all([~np.isnan(of_model[:, 0]) for of_model in answers.values()], axis=0)
+def _rank(answers: Mapping[str, Floats], labels: Floats, base_rates: Floats) -> list[str]:
+    """The names of models from the lowest loss on, measured on films that one of them has something to go by.
+
+    A model that has not, where another has, is taken to say the base rates, of shape (genres,).
+    """
+    known = np.any([~np.isnan(of_model[:, 0]) for of_model in answers.values()], axis=0) if answers else np.zeros(0, bool)
     if not known.any():
         return list(answers)[::-1]
-    return sorted(answers, key=lambda name: binary_cross_entropy(labels[known], answers[name][known]))
+
+    def loss(name: str) -> float:
+        of_model = answers[name][known]
+        return binary_cross_entropy(labels[known], np.where(np.isnan(of_model), base_rates, of_model))
+
+    return sorted(answers, key=loss)
 
 
 def fit_thresholds(labels: Floats, probabilities: Floats, min_films: int) -> Floats:

@@ -12,7 +12,7 @@ from movie_genres.base.errors import InputError, MissingPackageError, one_line
 from movie_genres.base.files import is_of_machine
 from movie_genres.inputs.features import in_order
 from movie_genres.inputs.modality import FilmArrays, Modality, Tokenizer
-from movie_genres.inputs.poster_text import READER
+from movie_genres.inputs.poster_text import READER, SIZE
 from movie_genres.inputs.posters import DECODER
 from movie_genres.inputs.vocabulary import Vocabulary
 from movie_genres.models import onnx_files
@@ -23,7 +23,8 @@ from movie_genres.models.onnx_files import FEATURES, PROBABILITIES, answers_inpu
 from movie_genres.models.run_options import RunOptions
 
 # They decide what scoring computes.
-PACKAGES = "onnxruntime", "onnxruntime-gpu", "numpy", "pillow", "simplejpeg", "tokenizers", "rapidocr"
+PACKAGES = ("onnxruntime", "onnxruntime-gpu", "numpy", "pillow", "simplejpeg", "tokenizers", "rapidocr",
+            "opencv-python-headless", "opencv-python", "pyclipper")
 FUSION_BATCH = 1024  # films a step of a fusion model, which is small
 Arrays = dict[str, Floats]
 
@@ -63,6 +64,8 @@ class Network:
         self.reads = self.metadata.get("reader") is not None
         if self.reads and self.metadata["reader"] != READER:
             raise InputError(path, f"a model for text as {READER} reads it", self.metadata["reader"], "Train it again.")
+        if self.reads and tuple(self.metadata["image_size"]) != SIZE:
+            raise InputError(path, f"posters of {SIZE} to read", f"{self.metadata['image_size']}", AGAIN)
         check(path, file.model, self.metadata)
         self.image_size: tuple[int, int] | None = None
         self.vocabulary: Tokenizer | None = None

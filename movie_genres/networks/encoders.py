@@ -95,8 +95,8 @@ class OverviewEncoder(Pretrained, OverviewTraining):
         if self.reads == "overview":
             return OverviewExamples(vocabulary.encode(prepared.films["overview"].tolist()), vocabulary, self)
         if texts is None:
-            raise UserError("encoders: expected the text on posters, for an encoder that reads it; found none, as the "
-                            "parameter poster_text.read is false.")
+            raise UserError("encoders: expected the text on posters, for an encoder with `reads: poster`; found none. Set "
+                            "the parameter poster_text.read to true, or let it read overviews.")
         return OverviewExamples(vocabulary.encode(texts), vocabulary, self, of_posters=True)
 
     def build(self, genres: int) -> keras.Model:

@@ -151,8 +151,9 @@ def train_fusion(prepared: Prepared, answers: Mapping[str, Answers], options: Fu
         probabilities, *alone = _answers(network, below)
         save_answers(outputs.out, None, outputs.onnx, probabilities, dict(zip(MODALITIES, alone)))
         base_loss = binary_cross_entropy(labels, base_rates)
-        return write_summary(outputs.metrics, base_loss=base_loss, epoch=best_of(trained[0].rows)["epoch"],
-                             parameters=model.count_params(), **validation_figures(labels, run_fusion(network, shown)))
+        epoch = {"epoch": best_of(trained[0].rows)["epoch"]} if len(trained) == 1 else {}
+        return write_summary(outputs.metrics, base_loss=base_loss, **epoch, parameters=model.count_params(),
+                             **validation_figures(labels, run_fusion(network, shown)))
 
 
 def _head_data(prepared: Prepared, rows: Rows, validation: Rows, below: Below, options: FusionOptions) -> Data:

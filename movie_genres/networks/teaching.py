@@ -15,10 +15,11 @@ from movie_genres.base.errors import UserError
 from movie_genres.base.files import replacing
 from movie_genres.base.options import STRICT
 from movie_genres.inputs.prepared import Prepared
-from movie_genres.models.answers import Floats, Rows, load_answers
+from movie_genres.models.answers import Floats, Rows, load_answers, save_teacher
 from movie_genres.networks.encoders import OverviewEncoder, PosterEncoder, train_encoder
 from movie_genres.networks.fusion import FusionOptions, train_fusion
 from movie_genres.training.outputs import Outputs
+from movie_genres.training.state import fingerprint
 
 logger = logging.getLogger(__name__)
 
@@ -42,14 +43,14 @@ class TeacherOptions:
 
 def teach(prepared: Prepared, readable: NDArray[np.bool_], texts: Sequence[str] | None,
           encoders: Mapping[str, PosterEncoder | OverviewEncoder], fusion: FusionOptions, options: TeacherOptions,
-          state: Path) -> Floats:
+          out: Path, state: Path) -> Floats:
     """What a fusion of all encoders says of each training film, trained on the other folds of these films.
 
     Answers of a model to films that it was trained on tell little more than their labels do; those out of fold tell what
     the film looks like to one that knows more (Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network",
-    2015). Folds that are done are kept in the folder `state`, which is removed in the end.
+    2015). Folds that are done are kept in the folder `state`, by all that they depend on, until all are.
 
-    Returns probabilities of shape (films, genres), NaN for all but training films.
+    Returns probabilities of shape (films, genres), NaN for all but training films, as `answers.save_teacher` wrote to `out`.
 
     Raises:
         UserError: there are no encoders; and as `train_encoder` and `train_fusion`.
@@ -57,16 +58,21 @@ def teach(prepared: Prepared, readable: NDArray[np.bool_], texts: Sequence[str] 
     if not encoders:
         raise UserError("teacher: expected encoders, which a teacher is made of; found none in the section encoders.")
     train = prepared.rows("train")
+    key = fingerprint(options, *(fingerprint(each) for each in (*encoders.values(), fusion)), *encoders, *(texts or ()),
+                      *(text for column in ("poster", "overview", "split") for text in prepared.films[column]),
+                      prepared.labels, readable)
+    kept = state / key
     fold_of = np.random.default_rng(options.seed).permutation(len(train)) % options.folds
     probabilities = np.full(prepared.labels.shape, np.nan, np.float32)
     for fold in range(options.folds):
-        held, done = train[fold_of == fold], state / f"fold-{fold}.npy"
+        held, done = train[fold_of == fold], kept / f"fold-{fold}.npy"
         if not done.exists():
-            said = _without(held, prepared, readable, texts, encoders, fusion, state / f"fold-{fold}")
+            said = _without(held, prepared, readable, texts, encoders, fusion, kept / f"fold-{fold}")
             with replacing(done) as partial, open(partial, "wb") as file:
                 np.save(file, said[held])
-            shutil.rmtree(state / f"fold-{fold}")
+            shutil.rmtree(kept / f"fold-{fold}")
         probabilities[held] = np.load(done)
+    save_teacher(out, probabilities)
     shutil.rmtree(state)
     return probabilities
 

@@ -48,6 +48,7 @@ def predict(request: Request) -> Counter[str]:
     _check(request, is_folder)
     device, folder = resolve_device(request.run.device), models_folder(request.models)
     models, decisions = choose_models(folder, modalities, request.run.dtype_on(device))
+    decisions.check(request.naming, [file.name for file in models])
     name = model_name(folder, models)
     layout = _layout(request, models[0].genres, name, is_folder)
     files = JobFiles(request.out, layout, request.shard_size, is_folder)

@@ -266,7 +266,7 @@ def _schema(layout: RowFormat) -> Any:
     import pyarrow
 
     kinds = {"genres": pyarrow.list_(pyarrow.string()), "top": pyarrow.list_(pyarrow.string()),
-             **{f"p_{genre}": pyarrow.float64() for genre in layout.genres}}
+             EXPECTED: pyarrow.float64(), **{f"p_{genre}": pyarrow.float64() for genre in layout.genres}}
     return pyarrow.schema([(name, kinds.get(name, pyarrow.string())) for name in layout.shown])
 
 

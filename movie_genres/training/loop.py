@@ -98,7 +98,8 @@ def train_seeds(build: Callable[[], keras.Model], data: Data, options: TrainingO
                 outputs: Outputs) -> list[Trained]:
     """Trains `options.seeds` models, as `train` does one, and writes the history: means over those that went on so far."""
     trained = [train(build, data, dataclasses.replace(options, seed=options.seed + number), metadata,
-                     outputs._replace(state=outputs.state / str(number) if number else outputs.state))
+                     outputs if not number else outputs._replace(state=outputs.state / str(number),
+                                                                 live=outputs.live / str(number)))
                for number in range(options.seeds)]
     rows = pd.DataFrame([row for each in trained for row in each.rows]).astype(float)
     means = rows.groupby("epoch", as_index=False).mean().astype({"epoch": int})

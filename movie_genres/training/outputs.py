@@ -16,9 +16,9 @@ from movie_genres.models.onnx_files import int8_path
 class Outputs(NamedTuple):
     """Where a training writes."""
 
-    model: Path  # the `.keras` file: the epoch with the lowest validation loss
-    history: Path  # a CSV file with a row for each epoch
-    metrics: Path  # a JSON file with the best epoch's validation figures, beside those of the base rates
+    model: Path  # the `.keras` file: the epoch with the lowest validation loss; or of several seeds, the average of these
+    history: Path  # a CSV file with a row for each epoch, of several seeds with means
+    metrics: Path  # a JSON file with the model's validation figures, beside those of the base rates
     out: Path  # folder for what the trained model says of all films; see `answers.Answers`
     state: Path  # folder for what a training that is interrupted goes on from; see `state.TrainingState`
     live: Path  # folder for DVCLive
