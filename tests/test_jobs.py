@@ -39,7 +39,7 @@ class Engine(RowEngine):
         self.scored.append(item.id)
         if item.id in self.bad:
             return Row(item.id, "poster", "corrupt", "broken")
-        return Row(item.id, "poster", "ok", "", "", np.array([0.25, 0.75]), np.array([0.5, 0.5]))
+        return Row(item.id, "poster", "ok", "", "", np.array([0.25, 0.75]), 1)
 
 
 def opened(out, films=FILMS, settings=None, share=Share(), overwrite=False, retry=False, parts=False):

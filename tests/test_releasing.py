@@ -59,24 +59,26 @@ def test_released_models_are_smaller_and_answer_alike(released, small_arrays, bi
         assert sizes[0] < share * sizes[1]
 
 
-@pytest.mark.parametrize("kind", ["MatMul", "Conv", "Gather"])
-def test_each_channel_has_a_scale_of_its_own_in_8_bits(kind, tmp_path):
-    weight = np.random.default_rng(0).normal(size={"Conv": (4, 3, 3, 3)}.get(kind, (40, 4))).astype(np.float32)
-    channels = {"MatMul": weight.T, "Conv": weight, "Gather": weight}[kind]  # a view
-    channels *= np.logspace(-3, 3, len(channels), dtype=np.float32).reshape(-1, *[1] * (weight.ndim - 1))
-    inputs = {"MatMul": ["x", "w"], "Conv": ["x", "w"], "Gather": ["w", "x"]}[kind]
-    graph = onnx.helper.make_graph([onnx.helper.make_node(kind, inputs, ["y"])], "g", [], [],
-                                   [numpy_helper.from_array(weight, "w")])
+@pytest.mark.parametrize("kind, shape, axes, about", [
+    ("MatMul", (40, 4), (1,), {}), ("Gemm", (40, 4), (1,), {}), ("Gemm", (4, 40), (0,), {"transB": 1}),
+    ("Conv", (4, 3, 3, 3), (0,), {}), ("Gather", (40, 4), (0,), {}),
+    ("LSTM", (2, 16, 5), (0, 1), {"hidden_size": 4}), ("Einsum", (20, 3, 5), (1, 2), {"equation": "ab,bcd->acd"}),
+    ("Einsum", (3, 20, 5), (0, 2), {"equation": "abc, bcd -> abd"})])
+def test_each_channel_has_a_scale_of_its_own_in_8_bits(kind, shape, axes, about, tmp_path):
+    rng = np.random.default_rng(0)
+    scales = 10 ** rng.uniform(-3, 3, [size if axis in axes else 1 for axis, size in enumerate(shape)])
+    weight = (rng.normal(size=shape) * scales).astype(np.float32)
+    node = onnx.helper.make_node(kind, ["w", "x"] if kind == "Gather" else ["x", "w"], ["y"], **about)
+    graph = onnx.helper.make_graph([node], "g", [], [], [numpy_helper.from_array(weight, "w")])
     metadata = onnx_models.metadata_of(onnx_models.overview_network())
     onnx_files.write(onnx.helper.make_model(graph), tmp_path / "a.onnx", metadata)
     onnx_files.write_small(tmp_path / "a.onnx", tmp_path / "b.onnx", 8)
     small = onnx_files.read(tmp_path / "b.onnx").model
     arrays = {array.name: numpy_helper.to_array(array) for array in small.graph.initializer}
     assert arrays["w_8"].dtype == np.int8 and [node.op_type for node in small.graph.node] == ["Cast", "Mul", kind]
-    wide = arrays["w_8"] * arrays["w_scale"]
-    largest = np.abs(channels).reshape(len(channels), -1).max(axis=1)
-    off = np.abs({"MatMul": wide.T}.get(kind, wide) - channels).reshape(len(channels), -1).max(axis=1)
-    assert (off <= largest / 127 / 2 * 1.001).all()
+    others = tuple(axis for axis in range(len(shape)) if axis not in axes)
+    largest = np.abs(weight).max(axis=others, keepdims=True)
+    assert (np.abs(arrays["w_8"] * arrays["w_scale"] - weight) <= largest / 127 / 2 * 1.001).all()
 
 
 def test_a_release_replaces_an_older_one_and_is_the_same_each_time(released, tmp_path):

@@ -19,8 +19,6 @@ EXPECTED = "a model file (.onnx) that this toolkit wrote"
 LARGEST_FILE = 2_000_000_000  # bytes; no ONNX file in one piece can have more
 FEATURES, PROBABILITIES = "features", "probabilities"  # what networks give: the penultimate output, and the last
 BATCH, LENGTH = "batch", "length"  # what the sizes that vary are called: films, and tokens of the longest overview
-# Operators with large weights: which input these are, and along which axis they have a scale each.
-CHANNELS = {"MatMul": (1, -1), "Conv": (1, 0), "Gather": (0, 0)}
 INT8 = "int8"  # folder beside model files, for copies of them in 8 bits under the same names
 
 
@@ -56,17 +54,16 @@ def write_small(source: Path, path: Path, bits: int = 16, **changes: Any) -> Non
     """Copies a model file, with changes of its metadata, to one whose large weights have 16 or 8 bits.
 
     On loading they are widened, so that a network computes in 32 bits. With 8 bits, each output channel, and each token of
-    an embedding, has a scale of its own; the weights of an LSTM keep 16.
+    an embedding, has a scale of its own.
     """
     _, _, model, metadata = read(source)
     graph = model.graph
-    axes = {node.input[place]: axis for node in graph.node for place, axis in [CHANNELS.get(node.op_type, (0, None))]
-            if axis is not None and place < len(node.input)}
+    channels = {name: axes for node in graph.node for name, axes in _channels(node)}
     widened = []
     for weight in [weight for weight in graph.initializer if weight.data_type == TensorProto.FLOAT and len(weight.dims) > 1]:
         graph.initializer.remove(weight)
-        axis = axes.get(weight.name) if bits == 8 else None
-        arrays, nodes = _narrow(weight.name, numpy_helper.to_array(weight), axis)
+        axes = channels.get(weight.name) if bits == 8 else None
+        arrays, nodes = _narrow(weight.name, numpy_helper.to_array(weight), axes)
         graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in arrays.items())
         widened += nodes
     nodes = [*widened, *graph.node]
@@ -75,12 +72,28 @@ def write_small(source: Path, path: Path, bits: int = 16, **changes: Any) -> Non
     write(model, path, {**metadata, **changes})
 
 
-def _narrow(name: str, weight: NDArray[np.float32], axis: int | None) -> tuple[dict[str, NDArray], list[onnx.NodeProto]]:
-    """A weight in 16 bits, or with an axis of scales in 8: arrays by name, and the steps that make `name` of them again."""
-    if axis is None:
+def _channels(node: onnx.NodeProto) -> list[tuple[str, tuple[int, ...]]]:
+    """The large weights that a step may have, by name, and the axes along which they add to other numbers of its result."""
+    about = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
+    if node.op_type in ("Gather", "Slice"):  # embeddings of tokens and of places
+        return [(node.input[0], (0,))]
+    if node.op_type == "LSTM":
+        return [(name, (0, 1)) for name in node.input[1:3]]
+    if node.op_type == "Einsum" and len(node.input) == 2:
+        terms, given = about["equation"].decode().replace(" ", "").split("->")
+        return [(node.input[1], tuple(axis for axis, letter in enumerate(terms.split(",")[1]) if letter in given))]
+    axes = {"MatMul": (-1,), "Conv": (0,), "Gemm": (0,) if about.get("transB") else (1,)}
+    return [(node.input[1], axes[node.op_type])] if node.op_type in axes else []
+
+
+def _narrow(name: str, weight: NDArray[np.float32], axes: tuple[int, ...] | None
+            ) -> tuple[dict[str, NDArray], list[onnx.NodeProto]]:
+    """A weight in 16 bits, or with scales along some axes in 8: arrays by name, and the steps that make `name` of them."""
+    if axes is None:
         cast = onnx.helper.make_node("Cast", [f"{name}_half"], [name], f"Cast_{name}", to=TensorProto.FLOAT)
         return {f"{name}_half": weight.astype(np.float16)}, [cast]
-    others = tuple(other for other in range(weight.ndim) if other != axis % weight.ndim)
+    kept = {axis % weight.ndim for axis in axes}
+    others = tuple(axis for axis in range(weight.ndim) if axis not in kept)
     scale = np.maximum(np.abs(weight).max(axis=others, keepdims=True), 1e-12) / 127
     narrow = np.round(weight / scale).astype(np.int8)
     return {f"{name}_8": narrow, f"{name}_scale": scale}, [
