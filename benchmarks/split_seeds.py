@@ -20,7 +20,7 @@ from rich.table import Table
 
 from movie_genres.base.files import replacing
 
-SEEDED = "prepare", "teacher", "cnn", "lstm", "encoder_defaults.poster", "encoder_defaults.overview", "fusion"
+SEEDED = "prepare", "teach", "cnn", "lstm", "encoder_defaults.poster", "encoder_defaults.overview", "fusion"
 SHOWN = "loss", "skill", "precision", "recall", "recall_at_precision", "f1", "map", "tuned_macro_f1"
 
 

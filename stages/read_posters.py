@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from movie_genres.data.poster_texts import PosterTextOptions, write_texts
+from movie_genres.data.poster_texts import ReadPostersOptions, write_texts
 from stages.common import params_option, path_option, read_options, running
 
 
@@ -15,7 +15,7 @@ from stages.common import params_option, path_option, read_options, running
 @params_option
 def main(posters: Path, out: Path, kept: Path, params: Path) -> None:
     with running():
-        texts = write_texts(posters, out, kept, read_options(params, "poster_text", PosterTextOptions))
+        texts = write_texts(posters, out, kept, read_options(params, "read_posters", ReadPostersOptions))
         click.echo("posters are not read" if texts is None
                    else f"text on {sum(map(bool, texts.values())):,} of {len(texts):,} posters")
 

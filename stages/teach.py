@@ -27,21 +27,21 @@ from stages.common import (
 @params_option
 def main(prepared: Path, posters: Path, texts: Path, out: Path, state: Path, params: Path) -> None:
     with running():
-        if not read_options(params, "teacher", dict).get("folds"):
+        if not read_options(params, "teach", dict).get("folds"):
             save_teacher(out, None)
             click.echo("no teacher is asked for")
             return
         import_tensorflow()
-        from movie_genres.data.poster_texts import load_texts
         from movie_genres.inputs.features import load_posters
+        from movie_genres.inputs.poster_text import load_texts
         from movie_genres.inputs.prepared import load_prepared
         from movie_genres.networks.encoders import Encoder
         from movie_genres.networks.fusion import FusionOptions
-        from movie_genres.networks.teaching import TeacherOptions, teach
+        from movie_genres.networks.teaching import TeachOptions, teach
 
         films, readable = load_prepared(prepared), load_posters(posters).present
         teach(films, readable, load_texts(texts, films.films["poster"].tolist()), read_encoders(params, Encoder),
-              read_options(params, "fusion", FusionOptions), read_options(params, "teacher", TeacherOptions), out, state)
+              read_options(params, "fusion", FusionOptions), read_options(params, "teach", TeachOptions), out, state)
 
 
 if __name__ == "__main__":

@@ -43,8 +43,8 @@ def main(prepared: Path, posters: Path, texts: Path, models: Path, history: Path
             click.echo("no encoders are named")
             return
         import_tensorflow()
-        from movie_genres.data.poster_texts import load_texts
         from movie_genres.inputs.features import load_posters
+        from movie_genres.inputs.poster_text import load_texts
         from movie_genres.inputs.prepared import load_prepared
         from movie_genres.networks.encoders import Encoder, train_encoder
         from movie_genres.training.outputs import Outputs

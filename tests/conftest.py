@@ -63,17 +63,18 @@ def mutated(data, generator, least=1):
     return bytes(data)
 
 
-SECTIONS = {"TrainingOptions": "cnn", "PosterTextOptions": "poster_text", "PosterEncoder": "encoder_defaults.poster",
+SECTIONS = {"TrainingOptions": "cnn", "ReadPostersOptions": "read_posters", "PosterEncoder": "encoder_defaults.poster",
             "OverviewEncoder": "encoder_defaults.overview"}
 
 
 def options_of(kind, **changes):
-    """The options of a class as the committed `params.yaml` has them, with changes."""
+    """The options of a class as the committed `params.yaml` has them, but of one seed, and with changes."""
     content = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
     for key in SECTIONS.get(kind.__name__, kind.__name__.removesuffix("Options").lower()).split("."):
         content = content[key]
     fields = {field.name for field in dataclasses.fields(kind)}
-    return TypeAdapter(kind).validate_python({**{key: content[key] for key in fields & set(content)}, **changes})
+    one = {"seeds": 1} if "seeds" in fields else {}
+    return TypeAdapter(kind).validate_python({**{key: content[key] for key in fields & set(content)}, **one, **changes})
 
 
 def splits_of(prepared):

@@ -34,7 +34,7 @@ KILLED = 137
 
 
 def row(item):
-    return Row(item.id, "poster", "ok", "", "", np.linspace(0, len(item.id) / 10, 3), np.full(3, 0.5))
+    return Row(item.id, "poster", "ok", "", "", np.linspace(0, len(item.id) / 10, 3), 2)
 
 
 def work(out, layout):

@@ -62,11 +62,12 @@ TRAININGS = {"train_cnn", "train_lstm", "train_encoders", "train_fusion"}
 @pytest.mark.parametrize("module, stages", [
     ("data/splits.py", {"prepare"}),
     ("networks/lstm.py", {"train_lstm"}),
-    ("checkpoints/layers.py", TRAININGS),
-    ("models/network.py", {*TRAININGS, "tune", "evaluate", "predict"}),  # decodes no poster
+    ("checkpoints/layers.py", {*TRAININGS, "teach"}),
+    ("models/network.py", {*TRAININGS, "teach", "tune", "evaluate", "predict"}),  # decodes no poster
     ("evaluation/plots.py", {"evaluate"}),
     ("scoring/rows.py", {"predict"}),
-    ("base/errors.py", {"prepare", "vectorize", "baselines", *TRAININGS, "tune", "evaluate", "predict"}),
+    ("base/errors.py", {"prepare", "vectorize", "read_posters", "baselines", *TRAININGS, "teach", "tune", "evaluate",
+                        "predict"}),
 ])
 def test_editing_a_module_runs_only_the_stages_that_use_it(clone, module, stages):
     file = clone / "movie_genres" / module

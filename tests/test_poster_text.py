@@ -11,13 +11,13 @@ from PIL import Image, ImageDraw, ImageFont
 from demo.generate import SHARED
 from movie_genres.base.errors import InputError, MissingPackageError, UserError
 from movie_genres.data import poster_texts
-from movie_genres.data.poster_texts import PosterTextOptions, load_texts, write_texts
+from movie_genres.data.poster_texts import ReadPostersOptions, write_texts
 from movie_genres.inputs import poster_text
-from movie_genres.inputs.poster_text import READER, SIZE, PosterReader
+from movie_genres.inputs.poster_text import READER, SIZE, PosterReader, load_texts
 
 WORDS = list(dict.fromkeys(SHARED))[:4]
 DARK, RED, GREEN = (" ".join(WORDS[shade] for shade in shades) for shades in ((0, 0, 0), (3, 0, 0), (0, 3, 0)))
-READ = options_of(PosterTextOptions, read=True)
+READ = options_of(ReadPostersOptions, read=True)
 
 
 class FakeReader:
@@ -94,7 +94,7 @@ def test_texts_are_written_by_path_and_loaded_for_films(folder, reader):
 
 
 def test_without_being_asked_nothing_is_read(folder, reader):
-    assert write_texts(folder / "posters", folder / "out", folder / "kept", options_of(PosterTextOptions)) is None
+    assert write_texts(folder / "posters", folder / "out", folder / "kept", options_of(ReadPostersOptions)) is None
     assert load_texts(folder / "out", ["a.png"]) is None and reader.count == 0
 
 
@@ -126,7 +126,7 @@ def trained(presets, small_arrays, tmp_path):
     texts = [FakeReader().read(read_poster(path, SIZE)) if there else ""
              for path, there in zip(prepared.films["poster"], posters.present)]
     options = encoder_options(presets, "overview", fine_tune=True, reads="poster")
-    with pytest.raises(UserError, match="expected the text on posters, .* found none. Set the parameter poster_text.read"):
+    with pytest.raises(UserError, match="expected the text on posters, .* found none. Set the parameter read_posters.read"):
         train_encoder(prepared, posters.present, options, outputs(tmp_path, "encoders/text"))
     train_encoder(prepared, posters.present, options, outputs(tmp_path, "encoders/text"), texts)
     return tmp_path / "models"
@@ -183,7 +183,7 @@ def test_the_stage_writes_what_it_is_asked_for(folder, reader, run):
     from stages.read_posters import main
 
     for asked, message in (("true", "text on 3 of 4 posters"), ("false", "posters are not read")):
-        (folder / "params.yaml").write_text(f"poster_text: {{read: {asked}}}\n")
+        (folder / "params.yaml").write_text(f"read_posters: {{read: {asked}}}\n")
         result = run(main, "--posters", folder / "posters", "--out", folder / "out", "--kept", folder / "kept", "--params",
                      folder / "params.yaml")
         assert result.exit_code == 0 and message in result.output

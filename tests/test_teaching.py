@@ -16,10 +16,10 @@ from stages.teach import main
 
 pytest.importorskip("keras_hub", reason="the extra `encoders` is not installed")
 from movie_genres.networks import teaching  # noqa: E402
-from movie_genres.networks.teaching import TeacherOptions, teach  # noqa: E402
+from movie_genres.networks.teaching import TeachOptions, teach  # noqa: E402
 
 FUSION = options_of(FusionOptions, units=8, epochs=1, batch_size=16)
-FOLDS = options_of(TeacherOptions, folds=3)
+FOLDS = options_of(TeachOptions, folds=3)
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_what_an_interrupted_teacher_left_is_not_used_with_other_settings(small_
 
 
 def test_a_teacher_needs_encoders(small_arrays, tmp_path):
-    with pytest.raises(UserError, match="teacher: expected encoders, .* found none in the section encoders"):
+    with pytest.raises(UserError, match="teach: expected encoders, .* found none in the section encoders"):
         taught(small_arrays, {}, tmp_path)
 
 
@@ -113,7 +113,7 @@ def test_a_network_learns_what_its_teacher_says(small_arrays, tmp_path):
 
 def test_without_a_teacher_nothing_can_be_distilled(small_arrays, tmp_path):
     prepared, posters, _, _ = small_arrays
-    with pytest.raises(UserError, match="distil: expected a teacher's answers; found none, as the parameter teacher.folds"):
+    with pytest.raises(UserError, match="distil: expected a teacher's answers; found none, as the parameter teach.folds"):
         train_cnn(prepared, posters, options_of(CnnOptions, width=4, distil=0.5), outputs(tmp_path))
 
 
@@ -129,7 +129,7 @@ def test_the_stage_has_a_teacher_where_one_is_asked_for(arrays_folder, presets, 
     (tmp_path / "texts" / "texts.json").write_text("null")
     given = ["--prepared", arrays_folder / "prepared", "--posters", arrays_folder / "posters", "--texts", tmp_path / "texts",
              "--out", tmp_path / "teacher", "--state", tmp_path / "state", "--params", tmp_path / "params.yaml"]
-    (tmp_path / "params.yaml").write_text("teacher: {folds: 0, seed: 0}\n")
+    (tmp_path / "params.yaml").write_text("teach: {folds: 0, seed: 0}\n")
     assert "no teacher is asked for" in run(main, *given).output
     from conftest import REPOSITORY
 
@@ -142,4 +142,4 @@ def test_the_stage_has_a_teacher_where_one_is_asked_for(arrays_folder, presets, 
     assert not np.isnan(load_teacher(tmp_path / "teacher")).all()
     shutil.rmtree(tmp_path / "teacher")
     (tmp_path / "params.yaml").write_text(content.replace("folds: 2", "folds: 1"))
-    assert "teacher.folds: Value error, 0 or at least 2" in run(main, *given).output
+    assert "teach.folds: Value error, 0 or at least 2" in run(main, *given).output

@@ -10,28 +10,26 @@ from pathlib import Path
 
 from pydantic.dataclasses import dataclass
 
-from movie_genres.base.errors import InputError
 from movie_genres.base.files import replacing
 from movie_genres.base.options import STRICT
 from movie_genres.base.progress import track
 from movie_genres.inputs.caps import Caps
-from movie_genres.inputs.poster_text import READER, SIZE, PosterReader
+from movie_genres.inputs.poster_text import READER, SIZE, TEXTS, PosterReader
 from movie_genres.inputs.posters import DECODER, PosterError, decode_poster, read_file
 
 logger = logging.getLogger(__name__)
 
-FILE_NAME = "texts.json"
-
-
 @dataclass(config=STRICT, frozen=True, kw_only=True)
-class PosterTextOptions:
-    """The `poster_text` section of `params.yaml`."""
+class ReadPostersOptions:
+    """The `read_posters` section of `params.yaml`."""
 
     read: bool  # whether the text on posters is read, for encoders that are to look at it
 
 
-def write_texts(posters: Path, out: Path, kept: Path, options: PosterTextOptions) -> dict[str, str] | None:
-    """Writes the text on each poster below a folder to `out`, for `load_texts`, and returns it by path; None without `read`.
+def write_texts(posters: Path, out: Path, kept: Path, options: ReadPostersOptions) -> dict[str, str] | None:
+    """Writes the text on each poster below a folder to `out`, for `poster_text.load_texts`.
+
+    Returns it by path; None without `read`.
 
     `kept` is a folder outside `out`, for what has been read of every poster so far: a run that was killed loses nothing, and
     no poster is read twice.
@@ -42,23 +40,9 @@ def write_texts(posters: Path, out: Path, kept: Path, options: PosterTextOptions
     paths = sorted(str(path) for path in posters.rglob("*") if path.is_file())
     texts = _read(paths, kept / f"{DECODER}-{READER}.jsonl") if options.read else None
     out.mkdir(parents=True, exist_ok=True)
-    with replacing(out / FILE_NAME) as partial:
+    with replacing(out / TEXTS) as partial:
         partial.write_text(json.dumps(texts, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
     return texts
-
-
-def load_texts(folder: Path, paths: Sequence[str]) -> list[str] | None:
-    """Of what `write_texts` wrote, the text on the posters at some paths, empty for a path that is; None if none were read.
-
-    Raises:
-        InputError: a poster that was not there when posters were read.
-    """
-    texts = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
-    if texts is None:
-        return None
-    if missing := [path for path in paths if path and path not in texts]:
-        raise InputError(folder / FILE_NAME, f"the text on {missing[0]}", "none", "Read the posters again.")
-    return [texts[path] if path else "" for path in paths]
 
 
 def _read(paths: Sequence[str], kept: Path) -> dict[str, str]:

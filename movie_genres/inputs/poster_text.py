@@ -1,20 +1,24 @@
 """The text on posters, such as titles and names, found by RapidOCR; needs the extra `ocr`."""
 
+import json
 import logging
 import queue
 import re
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from movie_genres.base.errors import MissingPackageError
+from movie_genres.base.errors import InputError, MissingPackageError
 from movie_genres.base.files import is_of_machine
 
 logger = logging.getLogger(__name__)
 
 READER = "rapidocr-1"  # recorded in the models that read; raise it whenever a change below changes what is read
 SIZE = (480, 320)  # (height, width) in pixels at which posters are read
+TEXTS = "texts.json"  # the file with what was read
 LEAST_SCORE = 0.6  # of a line: how sure the reader must be of it
 _WORD = re.compile(r"[^\W\d_]{2}")
 
@@ -68,3 +72,19 @@ def _lines(found: Any) -> list[tuple[float, str]]:
         return []
     return [(float(np.linalg.norm(box[3] - box[0])), text) for box, text, score in zip(found.boxes, found.txts, found.scores)
             if score >= LEAST_SCORE and _WORD.search(text)]
+
+
+def load_texts(folder: Path, paths: Sequence[str]) -> list[str] | None:
+    """Of what `data.poster_texts.write_texts` wrote, the text on the posters at some paths; None if no posters were read.
+
+    It is empty for an empty path.
+
+    Raises:
+        InputError: a poster that was not there when posters were read.
+    """
+    texts = json.loads((folder / TEXTS).read_text(encoding="utf-8"))
+    if texts is None:
+        return None
+    if missing := [path for path in paths if path and path not in texts]:
+        raise InputError(folder / TEXTS, f"the text on {missing[0]}", "none", "Read the posters again.")
+    return [texts[path] if path else "" for path in paths]

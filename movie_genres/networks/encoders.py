@@ -96,7 +96,7 @@ class OverviewEncoder(Pretrained, OverviewTraining):
             return OverviewExamples(vocabulary.encode(prepared.films["overview"].tolist()), vocabulary, self)
         if texts is None:
             raise UserError("encoders: expected the text on posters, for an encoder with `reads: poster`; found none. Set "
-                            "the parameter poster_text.read to true, or let it read overviews.")
+                            "the parameter read_posters.read to true, or let it read overviews.")
         return OverviewExamples(vocabulary.encode(texts), vocabulary, self, of_posters=True)
 
     def build(self, genres: int) -> keras.Model:

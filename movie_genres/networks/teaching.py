@@ -27,8 +27,8 @@ FUSION = "fusion"
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
-class TeacherOptions:
-    """The `teacher` section of `params.yaml`."""
+class TeachOptions:
+    """The `teach` section of `params.yaml`."""
 
     folds: int = Field(ge=0)  # in how many parts the training films are cut, at least 2; 0: there is no teacher
     seed: int  # decides which films are in which
@@ -42,7 +42,7 @@ class TeacherOptions:
 
 
 def teach(prepared: Prepared, readable: NDArray[np.bool_], texts: Sequence[str] | None,
-          encoders: Mapping[str, PosterEncoder | OverviewEncoder], fusion: FusionOptions, options: TeacherOptions,
+          encoders: Mapping[str, PosterEncoder | OverviewEncoder], fusion: FusionOptions, options: TeachOptions,
           out: Path, state: Path) -> Floats:
     """What a fusion of all encoders says of each training film, trained on the other folds of these films.
 
@@ -56,7 +56,7 @@ def teach(prepared: Prepared, readable: NDArray[np.bool_], texts: Sequence[str] 
         UserError: there are no encoders; and as `train_encoder` and `train_fusion`.
     """
     if not encoders:
-        raise UserError("teacher: expected encoders, which a teacher is made of; found none in the section encoders.")
+        raise UserError("teach: expected encoders, which a teacher is made of; found none in the section encoders.")
     train = prepared.rows("train")
     key = fingerprint(options, *(fingerprint(each) for each in (*encoders.values(), fusion)), *encoders, *(texts or ()),
                       *(text for column in ("poster", "overview", "split") for text in prepared.films[column]),

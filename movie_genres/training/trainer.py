@@ -79,7 +79,7 @@ def _taught(labels: Floats, teacher: Floats | None, share: float) -> Floats:
     if not share:
         return labels
     if teacher is None:
-        raise UserError("distil: expected a teacher's answers; found none, as the parameter teacher.folds is 0.")
+        raise UserError("distil: expected a teacher's answers; found none, as the parameter teach.folds is 0.")
     return np.where(np.isnan(teacher), labels, (1 - share) * labels + share * teacher).astype(np.float32)
 
 
