@@ -136,7 +136,8 @@ DEFAULTS = (REPOSITORY / "params.yaml").read_text().partition("encoders: {}")[2]
 def test_the_stage_checks_its_section(tmp_path, run, small_data, section, code, message):
     (tmp_path / "params.yaml").write_text(f"encoders: {section}\n" + DEFAULTS)
     folders = [part for option in ("models", "history", "metrics", "out") for part in (f"--{option}", tmp_path / option)]
-    result = run(stage, "--params", tmp_path / "params.yaml", "--prepared", small_data, "--posters", small_data, *folders)
+    result = run(stage, "--params", tmp_path / "params.yaml", "--prepared", small_data, "--posters", small_data, "--texts",
+                 small_data, *folders)
     assert result.exit_code == code and message in " ".join(result.output.split())
 
 

@@ -172,7 +172,8 @@ def test_a_nan_loss_ends_the_training_and_replaces_no_checkpoint(small_arrays, t
 def test_a_bad_parameter_is_named(tmp_path, small_data, line, message):
     (tmp_path / "params.yaml").write_text(f"lstm:\n{line}\n")
     result = CliRunner().invoke(train_lstm_stage, ["--params", str(tmp_path / "params.yaml"), "--prepared",
-                                                   str(small_data), "--overviews", str(small_data)])
+                                                   str(small_data), "--overviews", str(small_data), "--teacher",
+                                                   str(small_data)])
     assert result.exit_code == 2 and message in " ".join(result.stderr.split())
 
 
