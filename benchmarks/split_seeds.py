@@ -5,6 +5,7 @@ and named `split-SEED`, with a digest of changed parameters; those that the curr
 """
 
 import hashlib
+import io
 import json
 import statistics
 import subprocess
@@ -20,7 +21,9 @@ from rich.table import Table
 
 from movie_genres.base.files import replacing
 
+NAMED = "precision", "recall", "genres_per_film", "f1_per_film"
 SEEDED = "prepare", "teach", "cnn", "lstm", "encoder_defaults.poster", "encoder_defaults.overview", "fusion"
+FIGURES, POINTS = "metrics/evaluate.json", "plots/operating_points.csv"
 SHOWN = "loss", "skill", "precision", "recall", "recall_at_precision", "f1", "map", "tuned_macro_f1"
 
 
@@ -30,25 +33,27 @@ def git(*arguments: str) -> str | None:
     return result.stdout.strip() if result.returncode == 0 else None
 
 
-def figures_of(name: str) -> Any:
-    """The content of `metrics/evaluate.json` in an experiment of the current commit, or None where there is none."""
-    commit = git("rev-parse", "HEAD")
-    content = git("show", f"refs/exps/{commit[:2]}/{commit[2:]}/{name}:metrics/evaluate.json")
-    return content and json.loads(content)
+def written(name: str, file: str) -> str | None:
+    """The content of a file in an experiment of the current commit, or None where there is none."""
+    commit = git("rev-parse", "HEAD") or ""
+    return git("show", f"refs/exps/{commit[:2]}/{commit[2:]}/{name}:{file}")
 
 
-def run_split(seed: int, settings: Sequence[str]) -> dict[str, Any]:
-    """Runs the pipeline on the split of a seed, unless that has been done, and returns its figures."""
+def run_split(seed: int, settings: Sequence[str]) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Runs the pipeline on the split of a seed, unless that has been done.
+
+    Returns its figures, and what is named at its operating points.
+    """
     digest = hashlib.sha256("\n".join(settings).encode()).hexdigest()[:8]
     name = f"split-{seed}-{digest}" if settings else f"split-{seed}"
-    if figures_of(name) is None:
+    if written(name, FIGURES) is None:
         seeds = [f"{section}.seed={seed}" for section in SEEDED]
         chosen = [part for setting in (*seeds, *settings) for part in ("--set-param", setting)]
         subprocess.run([sys.executable, "-m", "dvc", "exp", "run", "--temp", "--name", name, *chosen], check=True)
-    return figures_of(name)
+    return json.loads(written(name, FIGURES) or ""), pd.read_csv(io.StringIO(written(name, POINTS)))
 
 
-def summarise(figures: list[dict[str, Any]]) -> pd.DataFrame:
+def summarise(figures: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """Means and standard deviations over splits of figures by `model.metric`.
 
     Returns columns model, metric, mean, spread and splits.
@@ -62,7 +67,14 @@ def summarise(figures: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def differences(figures: list[dict[str, Any]], others: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def summarise_points(points: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Means and standard deviations over splits of what is named, as text, by kind of input and what was asked for."""
+    by_point = pd.concat(points).groupby(["kind", "asked"], sort=False)[list(NAMED)]
+    means, spreads = by_point.mean(), by_point.std()
+    return means.map("{:.3f} ± ".format) + spreads.map("{:.3f}".format)
+
+
+def differences(figures: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """By how much figures differ from those of other runs on the same splits, of what both have."""
     return [{key: of_split[key] - other[key] for key in of_split
              if "." in key and of_split[key] is not None and other.get(key) is not None}
@@ -86,13 +98,17 @@ def show(summary: pd.DataFrame, title: str) -> None:
 @click.option("--compare", is_flag=True, help="Show differences to the same splits without changed parameters, too.")
 def main(seeds: int, out: Path, settings: Sequence[str], compare: bool) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
-    figures = [run_split(seed, settings) for seed in range(seeds)]
+    figures, points = zip(*(run_split(seed, settings) for seed in range(seeds)))
     summary = summarise(figures)
     with replacing(out) as partial:
         summary.round(5).to_csv(partial, index=False, lineterminator="\n")
     show(summary, f"mean ± standard deviation over {seeds} splits")
+    named = Table("films with", "asked for", *NAMED, title="what is named, on the same splits", title_justify="left")
+    for (kind, asked), cells in summarise_points(points).iterrows():
+        named.add_row(kind, asked, *cells)
+    Console(width=120).print(named)
     if compare:
-        plain = [run_split(seed, ()) for seed in range(seeds)]
+        plain = [run_split(seed, ())[0] for seed in range(seeds)]
         show(summarise(differences(figures, plain)), "differences to the committed parameters on the same splits")
 
 

@@ -5,12 +5,11 @@ from collections.abc import Iterator
 
 from movie_genres.base.errors import one_line
 from movie_genres.ensemble.decisions import IN_WORDS, Decisions, choose_models
-from movie_genres.ensemble.folder import ModelFile, model_name, models_folder, read_release
-from movie_genres.ensemble.naming import Choice, Measured, Naming
-from movie_genres.inputs.modality import MODALITIES
+from movie_genres.ensemble.folder import ModelFile, modalities_of, model_name, models_folder, read_release
+from movie_genres.ensemble.naming import USUAL, Naming
+from movie_genres.ensemble.operating_points import Choice, Measured
+from movie_genres.inputs.modality import BOTH
 from movie_genres.models import onnx_files
-
-SHARES = (0.5, 0.6, 0.7, 0.8, 0.9)
 
 
 def description(folder: str | None, naming: Naming = Naming()) -> str:
@@ -44,16 +43,16 @@ def _genres(files: list[ModelFile]) -> str:
 
 def _reached(files: list[ModelFile], decisions: Decisions, naming: Naming) -> Iterator[str]:
     names = [file.name for file in files]
-    kinds = list(IN_WORDS) if {file.modality for file in files} >= {*MODALITIES} else [
-        modality for modality in MODALITIES if modality in {file.modality for file in files}]
+    kinds = modalities_of(files)
+    if len(kinds) > 1:
+        kinds.append(BOTH)
     believed = {kind: found for kind in kinds if (found := decisions.believed(kind, names))}
     if not believed:
         yield "Nothing was measured of them: there is no decisions.json. Genres are named from a probability of 0.5 on."
         return
     yield (f"Measured on up to {decisions.films:,} validation films, on which each line was chosen too: other films may do "
            "some hundredths worse.")
-    asked = dict.fromkeys([Naming(), dataclasses.replace(naming, max_genres=None),
-                           *(Naming(precision=share) for share in SHARES), *(Naming(recall=share) for share in SHARES)])
+    asked = dict.fromkeys([Naming(), dataclasses.replace(naming, max_genres=None), *USUAL])
     for kind, (name, choice) in believed.items():
         yield ""
         yield (f"{f'films with {IN_WORDS[kind]}, by {name}':<42}{'precision':>10}{'recall':>8}{'genres':>8}"
@@ -68,9 +67,8 @@ def _line(choice: Choice, naming: Naming) -> str | None:
     _, measured, reached = choice.of(naming)
     if measured is None:  # a threshold of the user's own
         return None
-    given = {"precision": naming.precision, "recall": naming.recall}
-    options = [f"--{name} {share:g}" for name, share in given.items() if share is not None]
-    return _figures(" ".join(options or ["by default"]) + ("" if reached else " (out of reach)"), measured)
+    asked = "--{} {:g}".format(*naming.aim) if naming.aim else "by default"
+    return _figures(asked + ("" if reached else " (out of reach)"), measured)
 
 
 def _figures(title: str, measured: Measured) -> str:

@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import yaml
@@ -16,6 +16,12 @@ from pydantic import TypeAdapter, ValidationError
 from genre_cli.advice import explain
 from movie_genres.base.errors import UserError, one_line
 from stages.parent import end_with_dvc
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from movie_genres.inputs.prepared import Prepared
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Options = TypeVar("Options")
@@ -50,6 +56,22 @@ def training_outputs(name: str) -> Callable[[Command], Command]:
                path_option("--state", f"state/{name}", "Folder for what an interrupted training goes on from.", folder=True),
                path_option("--live", f"live/{name}", "Folder for DVCLive, if the parameters ask for it.", folder=True))
     return lambda command: functools.reduce(lambda done, option: option(done), reversed(options), command)
+
+
+def encoder_inputs(command: Command) -> Command:
+    """The options for what encoders are trained on: see `load_encoder_inputs`."""
+    return prepared_option(posters_option(texts_option(command)))
+
+
+def load_encoder_inputs(prepared: Path, posters: Path, texts: Path
+                        ) -> "tuple[Prepared, NDArray[np.bool_], list[str] | None]":
+    """The films, whether each has a poster that can be decoded, and the text on these posters if they were read."""
+    from movie_genres.inputs.features import load_posters
+    from movie_genres.inputs.poster_text import load_texts
+    from movie_genres.inputs.prepared import load_prepared
+
+    films = load_prepared(prepared)
+    return films, load_posters(posters).present, load_texts(texts, films.films["poster"].tolist())
 
 
 def write_names(folder: Path, names: Sequence[str]) -> None:

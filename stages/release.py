@@ -52,8 +52,9 @@ def skills_of(folder: Path, prepared: Prepared) -> dict[str, float]:
     posters, overviews = ([text or None for text in prepared.films[column].iloc[rows]] for column in (POSTER, OVERVIEW))
     for kind, shown in {POSTER: (posters, None), OVERVIEW: (None, overviews), BOTH: (posters, overviews)}.items():
         if predictor.looks_at(kind):
-            said = [list(map(film.probabilities.get, prepared.genres)) for film in predictor.predict(*shown)]
-            probabilities = np.where(np.isnan(np.array(said, float)), prepared.base_rates(), np.array(said, float))
+            films = predictor.predict(*shown)
+            said = np.array([list(map(film.probabilities.get, prepared.genres)) for film in films], float)
+            probabilities = np.where(np.isnan(said), prepared.base_rates(), said)
             losses = (binary_cross_entropy(prepared.labels[rows], each) for each in (probabilities, prepared.base_rates()))
             found[kind] = skill(*losses)
     return found

@@ -7,21 +7,18 @@ import click
 from movie_genres.checkpoints.backend import import_tensorflow
 from movie_genres.models.answers import save_teacher
 from stages.common import (
+    encoder_inputs,
+    load_encoder_inputs,
     params_option,
     path_option,
-    posters_option,
-    prepared_option,
     read_encoders,
     read_options,
     running,
-    texts_option,
 )
 
 
 @click.command(help=__doc__)
-@prepared_option
-@posters_option
-@texts_option
+@encoder_inputs
 @path_option("--out", "teacher", "Folder for what the teacher says.", folder=True)
 @path_option("--state", "state/teacher", "Folder for what an interrupted run goes on from.", folder=True)
 @params_option
@@ -32,15 +29,11 @@ def main(prepared: Path, posters: Path, texts: Path, out: Path, state: Path, par
             click.echo("no teacher is asked for")
             return
         import_tensorflow()
-        from movie_genres.inputs.features import load_posters
-        from movie_genres.inputs.poster_text import load_texts
-        from movie_genres.inputs.prepared import load_prepared
         from movie_genres.networks.encoders import Encoder
         from movie_genres.networks.fusion import FusionOptions
         from movie_genres.networks.teaching import TeachOptions, teach
 
-        films, readable = load_prepared(prepared), load_posters(posters).present
-        teach(films, readable, load_texts(texts, films.films["poster"].tolist()), read_encoders(params, Encoder),
+        teach(*load_encoder_inputs(prepared, posters, texts), read_encoders(params, Encoder),
               read_options(params, "fusion", FusionOptions), read_options(params, "teach", TeachOptions), out, state)
 
 

@@ -6,22 +6,19 @@ import click
 
 from movie_genres.checkpoints.backend import import_tensorflow
 from stages.common import (
+    encoder_inputs,
+    load_encoder_inputs,
     params_option,
     path_option,
-    posters_option,
-    prepared_option,
     read_encoders,
     read_options,
     running,
-    texts_option,
     write_names,
 )
 
 
 @click.command(help=__doc__)
-@prepared_option
-@posters_option
-@texts_option
+@encoder_inputs
 @path_option("--models", "models/encoders", "Folder for the models.", folder=True)
 @path_option("--history", "history/encoders", "Folder for epochs' figures.", folder=True)
 @path_option("--metrics", "metrics/encoders", "Folder for the best figures.", folder=True)
@@ -43,15 +40,11 @@ def main(prepared: Path, posters: Path, texts: Path, models: Path, history: Path
             click.echo("no encoders are named")
             return
         import_tensorflow()
-        from movie_genres.inputs.features import load_posters
-        from movie_genres.inputs.poster_text import load_texts
-        from movie_genres.inputs.prepared import load_prepared
         from movie_genres.networks.encoders import Encoder, train_encoder
         from movie_genres.training.outputs import Outputs
 
         encoders = read_encoders(params, Encoder)
-        films, readable = load_prepared(prepared), load_posters(posters).present
-        on_posters = load_texts(texts, films.films["poster"].tolist())
+        films, readable, on_posters = load_encoder_inputs(prepared, posters, texts)
         for name, options in encoders.items():
             summary = train_encoder(films, readable, options, Outputs(
                 models / f"{name}.keras", history / f"{name}.csv", metrics / f"{name}.json", out / name, state / name,

@@ -5,7 +5,8 @@ from conftest import options_of, rewrite
 from movie_genres.base.errors import InputError, Remedy
 from movie_genres.ensemble.decisions import Calibration, choose_models, read_decisions, write_decisions
 from movie_genres.ensemble.folder import find_models, needed_models
-from movie_genres.ensemble.naming import Naming, OperatingPoint
+from movie_genres.ensemble.naming import Naming
+from movie_genres.ensemble.operating_points import OperatingPoint
 from movie_genres.ensemble.scorer import Models
 from movie_genres.evaluation.tuning import (
     THRESHOLDS,

@@ -10,7 +10,8 @@ from genre_cli.predict import main as genre_predict
 from movie_genres import Predictor
 from movie_genres.base.errors import SettingError
 from movie_genres.ensemble.folder import write_release
-from movie_genres.ensemble.naming import Choice, Curve, Measured, Naming, OperatingPoint, number_named, point_without_curve
+from movie_genres.ensemble.naming import Naming
+from movie_genres.ensemble.operating_points import Choice, Curve, Measured, OperatingPoint, number_named, point_without_curve
 
 SHARES = st.floats(0, 1)
 PROBABILITIES = arrays(float, st.tuples(st.integers(1, 5), st.integers(1, 6)), elements=SHARES)

@@ -12,8 +12,8 @@ from movie_genres.checkpoints.layers import FEATURES, PREDICTIONS, predictions
 def average_weights(networks: Sequence[keras.Model]) -> keras.Model:
     """The first network, with the mean of the weights of all.
 
-    For networks that started from the same pretrained weights, and so stayed near each other: nearly as good as an average
-    of their answers, at the size of one (Wortsman et al., "Model soups", 2022).
+    For networks that started from the same pretrained weights, and so may have stayed near each other: then it is nearly as
+    good as an average of their answers, at the size of one (Wortsman et al., "Model soups", 2022).
     """
     first, weights = networks[0], zip(*(network.get_weights() for network in networks))
     first.set_weights([np.mean(same, axis=0, dtype=np.float64).astype(same[0].dtype) for same in weights])

@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from movie_genres.base.errors import InputError, Remedy
 from movie_genres.base.files import read_small
 from movie_genres.base.options import first_problem
-from movie_genres.ensemble.folder import ModelFile, default_ranking, find_models, needed_models
-from movie_genres.ensemble.naming import Choice, Curve, Measured, Naming, OperatingPoint, point_without_curve
+from movie_genres.ensemble.folder import ModelFile, default_ranking, find_models, modalities_of, needed_models
+from movie_genres.ensemble.naming import Naming
+from movie_genres.ensemble.operating_points import Choice, Curve, Measured, OperatingPoint, point_without_curve
 from movie_genres.inputs.modality import BOTH, MODALITIES, OVERVIEW, POSTER
 from movie_genres.models.metrics import EPSILON
 
@@ -87,10 +88,10 @@ class Decisions(NamedTuple):
         """Sentences on what is wanted of films with some kinds of input, and never reached by the models of these names."""
         for kind, (name, choice) in ((kind, found) for kind in kinds if (found := self.believed(kind, names))):
             _, measured, reached = choice.of(naming)
-            if not reached and measured:
-                wanted = "recall" if naming.precision is None else "precision"
+            if not reached and measured and naming.aim:
+                wanted, share = naming.aim
                 most = getattr(measured, wanted)
-                yield (f"{wanted} {getattr(naming, wanted):g} is out of reach for films with {IN_WORDS[kind]}: {name} comes "
+                yield (f"{wanted} {share:g} is out of reach for films with {IN_WORDS[kind]}: {name} comes "
                        f"to {most:.2f} at most on validation films, and that is what they get")
 
 
@@ -243,7 +244,7 @@ def choose_models(folder: Path | str, modalities: Sequence[str] | None = None, d
     with both modalities. Raises as `find_models` and `read_decisions`.
     """
     files, path = find_models(folder, modalities, dtype), Path(folder) / FILE_NAME
-    modalities = modalities or [name for name in MODALITIES if name in [file.modality for file in files]]
+    modalities = modalities or modalities_of(files)
     if path.exists():
         decisions = read_decisions(path, {file.name: file.digest for file in files}, files[0].genres)
     else:

@@ -140,6 +140,12 @@ def model_name(folder: Path | str, files: Sequence[ModelFile]) -> str:
     return f"{Path(folder).resolve().name} {digest.hexdigest()[:8]}"
 
 
+def modalities_of(files: Sequence[ModelFile]) -> list[str]:
+    """What some models look at, in the order of `MODALITIES`."""
+    there = {file.modality for file in files}
+    return [modality for modality in MODALITIES if modality in there]
+
+
 def default_ranking(files: Sequence[ModelFile]) -> dict[str, list[str]]:
     """Which models to believe first where no validation films have told: see `decisions.Decisions`."""
     posters, overviews, fusion = ([file.name for file in files if file.modality == kind] for kind in (*MODALITIES, None))

@@ -1,15 +1,10 @@
-"""Which genres of a film are named, given calibrated probabilities: operating points, and the curves to find them on."""
+"""Which genres a user wants to have named."""
 
 from dataclasses import dataclass
-from typing import Annotated, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Annotated
 
 from movie_genres.base.errors import SettingError
 from movie_genres.base.settings import Option
-
-Floats = NDArray[np.floating]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,107 +26,25 @@ class Naming:
                                              least=1)] = None
 
     def __post_init__(self) -> None:
-        given = {name: value for name in ("precision", "recall", "threshold") if (value := getattr(self, name)) is not None}
-        for name, value in given.items():
+        given = self._given()
+        for name, value in given:
             if not 0 <= value <= 1:
                 raise SettingError(name, "a value from 0 to 1", f"{value}")
         if len(given) > 1:
-            first, second, *_ = given
+            (first, _), (second, _), *_ = given
             raise SettingError(second, f"one of `precision`, `recall` and `threshold`, as `{first}` is given", "both")
         if self.max_genres is not None and self.max_genres < 1:
             raise SettingError("max_genres", "at least 1", f"{self.max_genres}")
 
+    @property
+    def aim(self) -> tuple[str, float] | None:
+        """Which of precision, recall and threshold is given, and its value."""
+        return next(iter(self._given()), None)
 
-class OperatingPoint(NamedTuple):
-    """From which probability on a film's genres are named: `threshold * p ** power`, p being that of its likeliest genre.
-
-    With a power above 0, less will do where nothing is sure. The likeliest genre is always named.
-    """
-
-    threshold: float
-    power: float = 0.0
-
-    def number(self, probabilities: Floats) -> NDArray[np.int_]:
-        """How many genres of each film are named, the likeliest ones; arrays are of shape (films, genres) and (films,).
-
-        0 for a film whose probabilities are NaN.
-        """
-        likeliest = probabilities.max(axis=1, keepdims=True, initial=0)
-        with np.errstate(invalid="ignore"):
-            named = probabilities >= np.minimum(self.threshold * likeliest**self.power, likeliest)
-        return named.sum(axis=1)
+    def _given(self) -> list[tuple[str, float]]:
+        return [(name, value) for name in ("precision", "recall", "threshold") if (value := getattr(self, name)) is not None]
 
 
-class Measured(NamedTuple):
-    """What an operating point came to on some films.
-
-    Attributes:
-        precision, recall: over all films and genres.
-        genres_per_film: how many are named, the mean.
-        f1_per_film: the mean over films of the F1 of a film's genres.
-    """
-
-    precision: float
-    recall: float
-    genres_per_film: float
-    f1_per_film: float
-
-
-class Curve(NamedTuple):
-    """What single thresholds came to on validation films: a row for each, from the lowest threshold, 0, on."""
-
-    thresholds: Floats  # of shape (rows,)
-    measured: Floats  # of shape (rows, 4), the columns those of `Measured`
-
-    def at(self, row: int) -> tuple[OperatingPoint, Measured]:
-        """The operating point of a row, and what it came to."""
-        return OperatingPoint(float(self.thresholds[row])), Measured(*self.measured[row].tolist())
-
-    def for_precision(self, precision: float) -> tuple[OperatingPoint, Measured, bool]:
-        """The point of the most recall at a precision, what it came to, and whether it reached the precision.
-
-        Where none does, it is the one of the highest precision.
-        """
-        enough = np.flatnonzero(self.measured[:, 0] >= precision)
-        return *self.at(int(enough[0] if len(enough) else self.measured[:, 0].argmax())), bool(len(enough))
-
-    def for_recall(self, recall: float) -> tuple[OperatingPoint, Measured, bool]:
-        """The point of the highest threshold that has this recall; the lowest names all genres, whose recall is 1."""
-        enough = np.flatnonzero(self.measured[:, 1] >= recall)
-        return *self.at(int(enough[-1] if len(enough) else 0)), bool(len(enough))
-
-
-class Choice(NamedTuple):
-    """The operating points that validation films suggest for a model."""
-
-    default: OperatingPoint
-    measured: Measured  # what the default came to on these films
-    curve: Curve
-
-    def of(self, naming: Naming) -> tuple[OperatingPoint, Measured | None, bool]:
-        """The point for what a user wants, what it came to on validation films if known, and whether that will do."""
-        if naming.precision is not None:
-            return self.curve.for_precision(naming.precision)
-        if naming.recall is not None:
-            return self.curve.for_recall(naming.recall)
-        if naming.threshold is not None:
-            return OperatingPoint(naming.threshold), None, True
-        return self.default, self.measured, True
-
-
-def point_without_curve(naming: Naming) -> OperatingPoint:
-    """The operating point of a model of which nothing has been measured: the given threshold, else 0.5.
-
-    Raises:
-        SettingError: a precision or a recall is wanted.
-    """
-    for name, value in (("precision", naming.precision), ("recall", naming.recall)):
-        if value is not None:
-            raise SettingError(name, "models of which decisions.json tells what they reach", f"{value}, and no such file")
-    return OperatingPoint(0.5 if naming.threshold is None else naming.threshold)
-
-
-def number_named(point: OperatingPoint, probabilities: Floats, naming: Naming) -> NDArray[np.int_]:
-    """As `OperatingPoint.number`, at most as many as are wanted."""
-    number = point.number(probabilities)
-    return number if naming.max_genres is None else np.minimum(number, naming.max_genres)
+SHARES = (0.5, 0.6, 0.7, 0.8, 0.9)
+# What people are told of: what comes by default, and what if they ask for more.
+USUAL = (Naming(), *(Naming(precision=share) for share in SHARES), *(Naming(recall=share) for share in SHARES))

@@ -1,14 +1,15 @@
 """Models that belong together, run on films: from decoded posters and token ids to the answers to give."""
 
 import copy
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from movie_genres.ensemble.decisions import Decisions
 from movie_genres.ensemble.folder import FUSION, ModelFile
-from movie_genres.ensemble.naming import Naming, number_named
+from movie_genres.ensemble.naming import Naming
+from movie_genres.ensemble.operating_points import number_named
 from movie_genres.inputs.modality import BOTH, FilmArrays, Modality
 from movie_genres.inputs.poster_text import PosterReader
 from movie_genres.models.answers import Floats, Rows
@@ -74,10 +75,6 @@ class Models:
         for name, (rows, _, _) in encoded.items():
             shown[str(self.networks[name].modality)][rows] = True
         return shown
-
-    def unreached(self, naming: Naming, kinds: Collection[str]) -> Iterator[str]:
-        """As `Decisions.unreached`."""
-        return self.decisions.unreached(naming, kinds, self.names)
 
     def naming(self, naming: Naming) -> "Models":
         """The same models, which name the genres that a user wants to have named; raises as `Decisions.check`."""

@@ -12,10 +12,11 @@ from sklearn.metrics import precision_recall_curve
 
 from movie_genres.base.options import STRICT
 from movie_genres.ensemble.decisions import Decisions
-from movie_genres.ensemble.naming import Choice, Measured, Naming
+from movie_genres.ensemble.naming import USUAL
+from movie_genres.ensemble.operating_points import Choice
 from movie_genres.evaluation import measures
 from movie_genres.evaluation.measures import Floats
-from movie_genres.evaluation.tuning import fit_thresholds, measure, present_of
+from movie_genres.evaluation.tuning import fit_thresholds, measure, measure_always, present_of
 from movie_genres.inputs.modality import BOTH, MODALITIES
 from movie_genres.inputs.prepared import Prepared
 from movie_genres.models import metrics
@@ -23,7 +24,6 @@ from movie_genres.models.answers import Answers
 
 BASE_RATE = "base_rate"
 RECALL_GRID = np.linspace(0.01, 1, 100)
-ASKED = (0.5, 0.6, 0.7, 0.8, 0.9)  # precisions and recalls that users may ask for
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
@@ -88,10 +88,11 @@ class Comparison(NamedTuple):
     believed: Mapping[str, tuple[str, Choice]]
     having: Mapping[str, NDArray[np.bool_]]
 
-    def shown(self, name: str, kind: str) -> Floats:
-        """The calibrated probabilities of a model that is shown films as if they had only a `kind` of input."""
-        candidate = self.candidates[name]
-        return candidate.alone.get(kind, candidate.probabilities)
+    def of_kind(self, kind: str) -> tuple[Floats, Floats]:
+        """Labels, and calibrated probabilities by the model that answers, of the films that have a `kind` of input, shown
+        as if they had nothing else; both of shape (films, genres)."""
+        candidate, having = self.candidates[self.believed[kind][0]], self.having[kind]
+        return self.labels[having], candidate.alone.get(kind, candidate.probabilities)[having]
 
 
 def compare(prepared: Prepared, answers: Mapping[str, Answers], decisions: Decisions, baselines: Mapping[str, Floats],
@@ -113,10 +114,11 @@ def compare(prepared: Prepared, answers: Mapping[str, Answers], decisions: Decis
     candidates = {name: Candidate(of_all[rows], None, thresholds(of_all))
                   for name, of_all in {BASE_RATE: constant, **baselines}.items()}
     for name, of_model in answers.items():
-        raw, calibration = known(of_model.probabilities), decisions.of(name, len(base_rates)).calibration
+        raw = known(of_model.probabilities)
+        calibrated = decisions.of(name, len(base_rates)).calibration(raw)
         alone = {modality: known(decisions.of(name, len(base_rates), modality).calibration(probabilities[rows]))
                  for modality, probabilities in of_model.alone.items()}
-        candidates[name] = Candidate(calibration(raw[rows]), raw[rows], thresholds(calibration(raw)), alone)
+        candidates[name] = Candidate(calibrated[rows], raw[rows], thresholds(calibrated), alone)
     specialists = {str(modality): name for modality in MODALITIES for name in reversed(decisions.ranking[modality])
                    if answers[name].modality == modality}  # the best one last: it stays
     present = present_of(answers)
@@ -150,9 +152,10 @@ def measure_all(comparison: Comparison, options: EvaluateOptions) -> dict[str, f
             measured[f"skill_{modality}s_only"] = metrics.skill(metrics.binary_cross_entropy(labels, shown), base_loss)
         found |= {f"{name}.{metric}": metrics.rounded(value) for metric, value in measured.items()}
     found["genres_per_film"] = metrics.rounded(labels.sum(axis=1).mean())
-    for row in operating_points(comparison).to_dict("records"):
-        if row["asked"] == "default":
-            found |= {f"answers_to_{row['kind']}.{metric}": row[metric] for metric in Measured._fields}
+    for kind, (_, choice) in comparison.believed.items():
+        of_kind, shown = comparison.of_kind(kind)
+        answered = measure(of_kind, shown, choice.default.number(shown))
+        found |= {f"answers_to_{kind}.{metric}": metrics.rounded(value) for metric, value in answered._asdict().items()}
     return found | complementarity(comparison)
 
 
@@ -160,26 +163,20 @@ def operating_points(comparison: Comparison) -> pd.DataFrame:
     """What users get who ask for a precision or a recall, or for nothing, of films that have a poster, an overview or both.
 
     Columns kind, model, asked (such as `precision 0.7`), reached (whether validation films say so), then what it came to on
-    these films (`validation_…`) and on the test films, as of `naming.Measured`. `single threshold` is the one with the best
-    F1 per film on validation films, and `always` what naming the most frequent genres of every film comes to.
+    these films (`validation_…`) and on the test films, as of `operating_points.Measured`. `single threshold` is the one with
+    the best F1 per film on validation films, and `always` what naming the most frequent genres of every film comes to.
     """
     lines: list[dict[str, Any]] = []
-    asked = [("default", Naming()), *((f"precision {share}", Naming(precision=share)) for share in ASKED),
-             *((f"recall {share}", Naming(recall=share)) for share in ASKED)]
     for kind, (model, choice) in comparison.believed.items():
-        having = comparison.having[kind]
-        labels, shown = comparison.labels[having], comparison.shown(model, kind)[having]
-        points = {name: choice.of(naming) for name, naming in asked}
+        labels, shown = comparison.of_kind(kind)
+        points = {" ".join(map(str, naming.aim or ["default"])): choice.of(naming) for naming in USUAL}
         points["single threshold"] = *choice.curve.at(int(choice.curve.measured[:, -1].argmax())), True
         for name, (point, expected, reached) in points.items():
             measured = measure(labels, shown, point.number(shown))
             before = {f"validation_{metric}": value for metric, value in expected._asdict().items()} if expected else {}
             lines.append({"kind": kind, "model": model, "asked": name, "reached": reached, **before, **measured._asdict()})
-    labels = comparison.labels
-    rates = np.broadcast_to(comparison.base_rates, labels.shape)
-    count = np.full(len(labels), max(1, round(float(comparison.base_rates.sum()))))
-    lines.append({"kind": "any", "model": BASE_RATE, "asked": "always", "reached": True,
-                  **measure(labels, rates, count)._asdict()})
+    _, always = measure_always(comparison.base_rates, comparison.labels)
+    lines.append({"kind": "any", "model": BASE_RATE, "asked": "always", "reached": True, **always._asdict()})
     return pd.DataFrame(lines).round(4)
 
 

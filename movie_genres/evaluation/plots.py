@@ -49,7 +49,7 @@ def training_curves(histories: Mapping[str, pd.DataFrame], path: Path) -> None:
             axes.plot(history["epoch"], history["loss"], color=color, linestyle="--", label="training")
             axes.plot(history["epoch"], history["val_loss"], color=color, label="validation")
             axes.plot(best["epoch"], best["val_loss"], "o", color=color,
-                      label=f"best: {best['val_loss']:.4f} in epoch {best['epoch']:.0f}")
+                      label=f"lowest: {best['val_loss']:.4f} in epoch {best['epoch']:.0f}")
             axes.set(title=name, xlabel="epoch")
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.legend(fontsize=8)

@@ -13,9 +13,8 @@ from movie_genres.base.errors import SettingError
 from movie_genres.base.files import file_digest
 from movie_genres.data.splits import SPLITS
 from movie_genres.ensemble.decisions import FILE_NAME, IN_WORDS, Decisions, read_decisions, write_decisions
-from movie_genres.ensemble.folder import find_models, needed_models, read_release, write_release
+from movie_genres.ensemble.folder import find_models, modalities_of, needed_models, read_release, write_release
 from movie_genres.evaluation.figures import EvaluateOptions
-from movie_genres.inputs.modality import MODALITIES
 from movie_genres.inputs.prepared import Prepared
 from movie_genres.models import onnx_files
 
@@ -50,8 +49,7 @@ def release(folder: Path, out: Path, bits: int, **about: Any) -> Decisions:
     """
     files, digests = find_models(folder), dict[str, str]()
     decisions = read_decisions(folder / FILE_NAME, {file.name: file.digest for file in files}, files[0].genres)
-    there = [file.modality for file in files]
-    files = needed_models(files, decisions.ranking, [modality for modality in MODALITIES if modality in there])
+    files = needed_models(files, decisions.ranking, modalities_of(files))
     _check_replaceable(out)
     with tempfile.TemporaryDirectory(prefix="movie-genres-") as private:
         made = Path(private) / "release"  # copied with its permissions, which are everybody's

@@ -12,7 +12,7 @@ from sklearn.metrics import precision_recall_curve
 
 from movie_genres.base.options import STRICT
 from movie_genres.ensemble.decisions import Calibration, Decision, Decisions
-from movie_genres.ensemble.naming import Choice, Curve, Measured, OperatingPoint
+from movie_genres.ensemble.operating_points import Choice, Curve, Measured, OperatingPoint
 from movie_genres.evaluation import measures
 from movie_genres.inputs.modality import BOTH, MODALITIES
 from movie_genres.models.answers import Answers
@@ -30,7 +30,7 @@ class TuneOptions:
     Attributes:
         calibration: `temperature`, one number for all genres, or `platt`, two for each.
         min_films: genres with fewer validation films keep the temperature's calibration.
-        power: of the default operating point; see `naming.OperatingPoint`.
+        power: of the default operating point; see `operating_points.OperatingPoint`.
         most_off: by how many genres a film the default may differ from what the training films have.
     """
 
@@ -115,7 +115,8 @@ def tune(answers: Mapping[str, Answers], labels: Floats, rows: Mapping[str, NDAr
     """
     train, validation = labels[rows["train"]], rows["validation"]
     genres_per_film = float(train.sum(axis=1).mean())
-    found = Decisions({}, {}, len(validation), _always(train, labels[validation], genres))
+    always, reached = measure_always(train.mean(axis=0), labels[validation])
+    found = Decisions({}, {}, len(validation), ([genres[genre] for genre in always], reached))
     has_both = np.all(list(present_of(answers).values()), axis=0)
     for name, of_model in answers.items():
         alone = {f"{name}:{kind}": probabilities for kind, probabilities in of_model.alone.items()}
@@ -144,12 +145,14 @@ def present_of(answers: Mapping[str, Answers]) -> dict[str, NDArray[np.bool_]]:
     return found
 
 
-def _always(train: Floats, labels: Floats, genres: list[str]) -> tuple[list[str], Measured]:
-    """The most frequent genres, as many as a training film has, and what naming them of every film comes to."""
-    rates = np.broadcast_to(train.mean(axis=0), labels.shape)
-    count = max(1, round(float(train.sum(axis=1).mean())))
-    named = [genres[genre] for genre in np.argsort(-rates[0], kind="stable")[:count]]
-    return named, measure(labels, rates, np.full(len(labels), count))
+def measure_always(base_rates: Floats, labels: Floats) -> tuple[NDArray[np.intp], Measured]:
+    """The most frequent genres, as many as a training film has, and what naming them of every film comes to.
+
+    `base_rates` are of the training films, of shape (genres,); `labels` of those measured, of shape (films, genres).
+    """
+    count = max(1, round(float(base_rates.sum())))
+    rates = np.broadcast_to(base_rates, labels.shape)
+    return np.argsort(-base_rates, kind="stable")[:count], measure(labels, rates, np.full(len(labels), count))
 
 
 def _rank(answers: Mapping[str, Floats], labels: Floats, base_rates: Floats) -> list[str]:

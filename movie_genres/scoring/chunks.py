@@ -13,6 +13,7 @@ from movie_genres.ensemble.scorer import Encoded, Models, joined
 from movie_genres.inputs.caps import Caps
 from movie_genres.inputs.features import Posters
 from movie_genres.inputs.modality import MODALITIES, FilmArrays, Modality
+from movie_genres.inputs.poster_text import SIZE
 from movie_genres.inputs.posters import PosterError
 from movie_genres.inputs.text import normalise
 from movie_genres.scoring.catalogue import Entry
@@ -115,14 +116,14 @@ def _poster_part(films: Sequence[Entry], models: Models, caps: Caps) -> Part:
                 present[line] = True
             except PosterError as error:
                 failures[line] = error
+    texts = [models.reader.read(picture) if there else ""
+             for picture, there in zip(pixels[SIZE], present)] if models.reader else []
     found: dict[str, FilmArrays] = {}
     for name, network in networks.items():
-        if network.image_size and not network.reads:
-            found[name] = Posters(pixels[network.image_size], present)
-        elif network.image_size and network.vocabulary and models.reader:
-            shown = zip(pixels[network.image_size], present)
-            texts = [models.reader.read(picture) if there else "" for picture, there in shown]
+        if network.vocabulary:
             found[name] = network.vocabulary.encode(texts)
+        elif network.image_size:
+            found[name] = Posters(pixels[network.image_size], present)
     seen = np.any([of_one.present for of_one in found.values()], axis=0)
     for line in np.flatnonzero(present & ~seen).tolist():
         failures[line] = PosterError("no_text", "nothing was read on it, and the models look at nothing else")

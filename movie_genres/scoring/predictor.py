@@ -166,7 +166,7 @@ class Predictor:
         """As `predict`, of films as the rest of scoring has them, with posters of limited size."""
         layout = RowFormat(self.genres, model=self.name, top=top)
         kinds = {BOTH if film.poster and film.overview else POSTER if film.poster else OVERVIEW for film in films}
-        for sentence in self._models.unreached(naming, kinds):
+        for sentence in self._models.decisions.unreached(naming, kinds, self._models.names):
             logger.warning("%s", sentence)
         chunks = ((number, to_score(chunk)) for number, chunk in enumerate(chunks_of(map(Slot, films))))
         return Predictions([row for _, rows in score(chunks, self._models.naming(naming), self._threads, caps)
