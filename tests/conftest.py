@@ -86,7 +86,7 @@ def outputs(folder, name="m"):
     """Where a training of a model writes, below a folder, as the stages have it."""
     from movie_genres.training.outputs import Outputs
 
-    return Outputs(folder / "models" / f"{name}.keras", folder / f"{name}.csv", folder / f"{name}.json",
+    return Outputs(folder / "models" / f"{name}.keras", folder / f"{name}.csv", folder / "metrics" / f"{name}.json",
                    folder / "answers" / name, folder / "state" / name, folder / "live" / name)
 
 

@@ -1,10 +1,12 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from conftest import options_of, rewrite
 
 from movie_genres.base.errors import InputError, Remedy
 from movie_genres.ensemble.decisions import Calibration, choose_models, read_decisions, write_decisions
-from movie_genres.ensemble.folder import find_models, needed_models
+from movie_genres.ensemble.folder import ModelFile, find_models, needed_models
 from movie_genres.ensemble.naming import Naming
 from movie_genres.ensemble.operating_points import OperatingPoint
 from movie_genres.ensemble.scorer import Models
@@ -175,6 +177,17 @@ def test_models_are_ranked_by_validation_loss_for_each_kind_of_film():
 ])
 def test_only_the_models_that_are_believed_are_loaded(models, modalities, ranking, expected):
     assert {file.name for file in needed_models(find_models(models, modalities), ranking, modalities)} == expected
+
+
+@pytest.mark.parametrize("ranking, expected", [
+    (["titles", "cnn", "fusion"], {"titles", "cnn"}),
+    (["cnn", "titles"], {"cnn"}),
+    (["titles"], {"titles"}),
+])
+def test_posters_without_text_have_a_model_too(ranking, expected):
+    files = [ModelFile(name, Path(name), modality, {}, "", ("Drama",), Path(name), "", name == "titles")
+             for name, modality in (("cnn", "poster"), ("titles", "poster"), ("fusion", None))]
+    assert {file.name for file in needed_models(files, {"poster": ranking}, ["poster"])} == expected
 
 
 def test_a_missing_model_has_its_remedy(models, tmp_path):

@@ -3,7 +3,7 @@ import pandas as pd
 from conftest import options_of, splits_of
 from PIL import Image
 
-from movie_genres.evaluation.figures import EvaluateOptions, compare, measure_all
+from movie_genres.evaluation.figures import EvaluateOptions, compare, headlines, measure_all
 from movie_genres.evaluation.report import write_report
 from movie_genres.evaluation.tuning import TuneOptions, tune
 
@@ -22,6 +22,9 @@ def test_writes_figures_tables_and_pictures(models, answers, small_arrays, tmp_p
     assert {name.split(".")[0] for name in figures} == {"films", "base_rate", "tfidf", "cnn", "lstm", "fusion",
                                                          "top_genre_right", "genres_per_film", "answers_to_poster",
                                                          "answers_to_overview", "answers_to_both"}
+    compared = headlines(figures)
+    assert list(compared) == ["base_rate", "tfidf", "cnn", "lstm", "fusion"]
+    assert compared["cnn"]["skill"] == figures["cnn.skill"] and all(len(few) <= 12 for few in compared.values())
     names = sorted(path.name for path in (tmp_path / "a" / "plots").iterdir())
     assert names == ["confusion_cnn.png", "confusion_fusion.png", "confusion_lstm.png", "confusion_tfidf.png", "films_1.png",
                      "films_2.png", "intervals.csv", "intervals.png", "operating_points.csv", "per_genre.csv",

@@ -39,6 +39,8 @@ def test_writes_checkpoint_history_and_metrics_beside_the_base_rates(small_array
     history = pd.read_csv(tmp_path / "m.csv")
     best = history.loc[history["val_loss"].idxmin()]
     assert json.loads((tmp_path / "m.json").read_text()) == summary
+    assert json.loads((tmp_path / "metrics" / "m.json").read_text()) == {
+        name: summary[name] for name in ("best_val_loss", "skill", "precision", "recall")}
     assert summary["epoch"] == best["epoch"] and summary["best_val_loss"] == pytest.approx(best["val_loss"], abs=1e-4)
     assert summary["skill"] == pytest.approx(1 - summary["best_val_loss"] / summary["base_rate_loss"], abs=1e-3)
     for suffix in ("keras", "onnx"):

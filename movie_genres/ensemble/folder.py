@@ -32,6 +32,7 @@ class ModelFile(NamedTuple):
     genres: tuple[str, ...]  # the order of its probabilities
     run_path: Path  # the file to run: this one, or its copy in 8 bits
     run_digest: str  # SHA-256 of that
+    reads: bool = False  # whether it looks at the text on posters, which some have none of
 
 
 def find_models(folder: Path | str, modalities: Sequence[str] | None = None, dtype: str = "int8") -> list[ModelFile]:
@@ -89,7 +90,7 @@ def _model_file(path: Path, dtype: str) -> ModelFile:
     else:
         run_path = path
     return ModelFile(path.stem, path, about["modality"], about.get("inputs") or {}, digest, tuple(about["genres"]),
-                     run_path, run_digest)
+                     run_path, run_digest, about.get("reader") is not None)
 
 
 class Release(BaseModel):
@@ -156,6 +157,8 @@ def needed_models(files: Sequence[ModelFile], ranking: Mapping[str, Sequence[str
                   ) -> list[ModelFile]:
     """Of the models that `find_models` found, those that scoring uses: the best for each kind of film, and their inputs.
 
+    Where the best one may have nothing to go by, as it looks at the text on posters, the next ones are needed too.
+
     Raises:
         InputError: the ranking names no model for some kind of film.
     """
@@ -167,6 +170,7 @@ def needed_models(files: Sequence[ModelFile], ranking: Mapping[str, Sequence[str
         if not fit:
             raise InputError(files[0].path.parent, f"a model for {kind} among those ranked",
                              ", ".join(ranking[kind]) or "none", remedy=Remedy.TUNE)
-        best.add(fit[0])
+        always = next((number for number, name in enumerate(fit) if not by_name[name].reads), len(fit))
+        best.update(fit[:always + 1])  # one that reads posters says nothing of those without text: the next ones do
     needed = best | {name for chosen in best for name in by_name[chosen].inputs}
     return [file for file in files if file.name in needed]

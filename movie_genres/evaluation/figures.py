@@ -24,6 +24,7 @@ from movie_genres.models.answers import Answers
 
 BASE_RATE = "base_rate"
 RECALL_GRID = np.linspace(0.01, 1, 100)
+HEADLINES = ("loss", "skill", "precision", "recall", "f1", "tuned_macro_f1", "map", "recall_at_precision")
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
@@ -157,6 +158,12 @@ def measure_all(comparison: Comparison, options: EvaluateOptions) -> dict[str, f
         answered = measure(of_kind, shown, choice.default.number(shown))
         found |= {f"answers_to_{kind}.{metric}": metrics.rounded(value) for metric, value in answered._asdict().items()}
     return found | complementarity(comparison)
+
+
+def headlines(figures: Mapping[str, float | None]) -> dict[str, dict[str, float | None]]:
+    """Of all that `measure_all` found, the few figures of each candidate that a person compares, by its name."""
+    names = [key.removesuffix(".skill") for key in figures if key.endswith(".skill")]
+    return {name: {metric: figures[f"{name}.{metric}"] for metric in HEADLINES} for name in names}
 
 
 def operating_points(comparison: Comparison) -> pd.DataFrame:

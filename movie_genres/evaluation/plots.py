@@ -166,18 +166,22 @@ def _film(figure: Figure, film: SheetFilm, left: float, top: float, width: float
         axes.text(0.5, 0.5, "no poster", ha="center", va="center", color="#999999")
     else:
         axes.imshow(film.poster)
-    texts = figure.add_axes((left + 0.38 * width, top - height, 0.62 * width, height))
+    texts = figure.add_axes((left + 0.38 * width, top - height, 0.62 * width, height), xlim=(0, 1), ylim=(0, 1))
     texts.axis("off")
     overview = textwrap.wrap(film.overview or "(no overview)", 52, max_lines=8, placeholder=" …")
     texts.text(0, 1, textwrap.shorten(film.title, 44), va="top", weight="bold")
     texts.text(0, 0.9, "\n".join(overview), va="top", fontsize=7.5, color="#333333", parse_math=False)
-    texts.text(0, 0.36, "true: " + ", ".join(film.genres), va="center", fontsize=8, weight="bold")
-    step = 0.28 / max(4, len(film.ranked))
+    end = 0.84 - len(overview) * 9.5 / (72 * height * figure.get_figheight())  # a line is 9.5 points high
+    texts.text(0, end, "true: " + ", ".join(film.genres), va="center", fontsize=8, weight="bold")
+    step = (end - 0.04) / len(film.ranked)  # the models share what the overview leaves
     for line, (name, ranked) in enumerate(film.ranked.items()):
-        y = 0.24 - step * line
+        y, color = end - (line + 0.75) * step, _color(name, film.ranked)
         shown = name if len(name) < 8 else f"{name[:6]}…"
-        texts.text(0, y, shown, fontsize=8, color=_color(name, film.ranked), va="center")
+        texts.text(0, y, shown, fontsize=8, color=color, va="center")
         for place, (genre, probability) in enumerate(ranked):
-            right = genre in film.genres
-            texts.text(0.16 + 0.29 * place, y, f"{genre} {probability:.2f}", fontsize=6.5, va="center",
+            right, x = genre in film.genres, 0.16 + 0.29 * place
+            texts.text(x, y, f"{genre} {probability:.2f}", fontsize=6.5, va="center",
                        color="#006d2c" if right else "#888888", weight="bold" if right else "normal")
+            if step > 0.09:  # room for a bar below
+                texts.hlines(y - 0.05, x, x + 0.26, color="#eeeeee", linewidth=3)
+                texts.hlines(y - 0.05, x, x + 0.26 * probability, color="#006d2c" if right else "#aaaaaa", linewidth=3)

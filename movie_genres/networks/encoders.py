@@ -194,7 +194,7 @@ def _fit_predictions(model: keras.Model, prepared: Prepared, examples: Examples,
     keras_files.save(model, outputs.model, metadata)
     published = publish(outputs, examples, prepared, options.int8)
     _, probabilities = run_on_films(outputs, examples)
-    return write_summary(outputs.metrics, base_loss=binary_cross_entropy(labels, prepared.base_rates()), C=best,
+    return write_summary(outputs, base_loss=binary_cross_entropy(labels, prepared.base_rates()), C=best,
                          parameters=model.count_params(), **published,
                          **validation_figures(labels, probabilities[validation]))
 

@@ -152,7 +152,7 @@ def train_fusion(prepared: Prepared, answers: Mapping[str, Answers], options: Fu
         save_answers(outputs.out, None, outputs.onnx, probabilities, dict(zip(MODALITIES, alone)))
         base_loss = binary_cross_entropy(labels, base_rates)
         epoch = {"epoch": best_of(trained[0].rows)["epoch"]} if len(trained) == 1 else {}
-        return write_summary(outputs.metrics, base_loss=base_loss, **epoch, parameters=model.count_params(),
+        return write_summary(outputs, base_loss=base_loss, **epoch, parameters=model.count_params(),
                              **validation_figures(labels, run_fusion(network, shown)))
 
 

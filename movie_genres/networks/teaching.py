@@ -85,7 +85,7 @@ def _without(held: Rows, prepared: Prepared, readable: NDArray[np.bool_], texts:
     others = prepared._replace(films=films)
 
     def outputs(name: str) -> Outputs:
-        return Outputs(folder / "models" / f"{name}.keras", folder / f"{name}.csv", folder / f"{name}.json",
+        return Outputs(folder / "models" / f"{name}.keras", folder / f"{name}.csv", folder / "metrics" / f"{name}.json",
                        folder / "answers" / name, folder / "state" / name, folder / "live" / name)
 
     for name, options in encoders.items():

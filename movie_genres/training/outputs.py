@@ -18,10 +18,15 @@ class Outputs(NamedTuple):
 
     model: Path  # the `.keras` file: the epoch with the lowest validation loss; or of several seeds, the average of these
     history: Path  # a CSV file with a row for each epoch, of several seeds with means
-    metrics: Path  # a JSON file with the model's validation figures, beside those of the base rates
+    metrics: Path  # a JSON file with the few validation figures that one compares; `summary` has all
     out: Path  # folder for what the trained model says of all films; see `answers.Answers`
     state: Path  # folder for what a training that is interrupted goes on from; see `state.TrainingState`
     live: Path  # folder for DVCLive
+
+    @property
+    def summary(self) -> Path:
+        """A JSON file with all figures of the training, beside its history."""
+        return self.history.with_suffix(".json")
 
     @property
     def onnx(self) -> Path:
@@ -57,11 +62,13 @@ def write_history(path: Path, epochs: pd.DataFrame) -> None:
     epochs.round(5).to_csv(path, index=False, lineterminator="\n")
 
 
-def write_summary(path: Path, loss: float, base_loss: float, precision: float | None, recall: float | None, **more: Any
+def write_summary(outputs: Outputs, loss: float, base_loss: float, precision: float | None, recall: float | None, **more: Any
                   ) -> dict[str, Any]:
-    """Writes the validation figures of a trained model beside those of the base rates, and returns what was written."""
-    summary = {"best_val_loss": rounded(loss), "base_rate_loss": rounded(base_loss),
-               "skill": rounded(skill(loss, base_loss)), "precision": rounded(precision), "recall": rounded(recall), **more}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(summary, indent=2) + "\n")
+    """Writes the validation figures of a trained model beside those of the base rates, and returns all of them."""
+    headlines = {"best_val_loss": rounded(loss), "skill": rounded(skill(loss, base_loss)), "precision": rounded(precision),
+                 "recall": rounded(recall)}
+    summary = {**headlines, "base_rate_loss": rounded(base_loss), **more}
+    for path, figures in ((outputs.metrics, headlines), (outputs.summary, summary)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(figures, indent=2) + "\n")
     return summary

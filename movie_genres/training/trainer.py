@@ -69,7 +69,7 @@ def train_network(build: Callable[[], keras.Model], prepared: Prepared, examples
         trained = train_seeds(build, data, options, metadata, outputs)
         figures = _save(trained, data, options.average, metadata, outputs)
         published = publish(outputs, examples, prepared, options.int8)
-        summary = write_summary(outputs.metrics, **figures, **published)
+        summary = write_summary(outputs, **figures, **published)
         run_on_films(outputs, examples, options.draws, options.seed)
     return summary
 
