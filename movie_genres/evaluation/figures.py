@@ -24,7 +24,7 @@ from movie_genres.models.answers import Answers
 
 BASE_RATE = "base_rate"
 RECALL_GRID = np.linspace(0.01, 1, 100)
-HEADLINES = ("loss", "skill", "precision", "recall", "f1", "tuned_macro_f1", "map", "recall_at_precision")
+HEADLINES = ("loss", "skill", "precision", "recall", "tuned_macro_f1", "map", "recall_at_precision")
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
