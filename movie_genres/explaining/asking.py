@@ -50,7 +50,7 @@ class Question:
         rates = next(iter(models.networks.values())).metadata.get("base_rates")
         if rates is None:
             raise UserError("Models that do not say how frequent genres are cannot be explained. Train them again.")
-        self.base = log_odds(np.array(rates, dtype=np.float64))
+        self.base = log_odds(np.array(rates))
         there = np.array([film.pixels is not None])
         pixels = {size: of_one[None] for size, of_one in (film.pixels or {}).items()}
         self._texts = models.read(pixels, there) if film.pixels is not None else []
@@ -112,13 +112,13 @@ class Question:
         for kind, lines in self._models.by_kind(count, encoded).items():
             lines &= ~np.isnan(answers[:, 0])
             decision = self._models.decisions.of(self._model, len(self.base), kind)
-            found[lines] = log_odds(decision.calibration(answers[lines].astype(np.float64)))
+            found[lines] = log_odds(decision.calibration(answers[lines]))
         return found
 
 
-def log_odds(probabilities: NDArray[np.float64]) -> LogOdds:
+def log_odds(probabilities: NDArray[np.floating]) -> LogOdds:
     """Logarithms of odds, of the shape of `probabilities`."""
-    p = np.clip(probabilities, EPSILON, 1 - EPSILON)
+    p = np.clip(np.float64(probabilities), EPSILON, 1 - EPSILON)
     return np.log(p / (1 - p))
 
 

@@ -1,9 +1,9 @@
-"""Why a film is given its genres.
+"""Why a film is given its genres: models are asked about variants of it, and not looked into.
 
 Where on the poster: occlusion sensitivity (Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2014),
-with a blurred copy in the place of what is hidden (Fong and Vedaldi, "Interpretable Explanations of Black Boxes by Meaningful
-Perturbation", 2017). Which words: each left out in turn. How much from each input: Shapley values of two players (Lundberg and
-Lee, "A Unified Approach to Interpreting Model Predictions", 2017). All of it asks models, and looks into none.
+with a blurred copy in the place of what is hidden (Fong and Vedaldi, "Interpretable Explanations of Black Boxes by
+Meaningful Perturbation", 2017). Which words: each left out in turn. How much from each input: Shapley values of two players
+(Lundberg and Lee, "A Unified Approach to Interpreting Model Predictions", 2017).
 """
 
 from collections.abc import Sequence

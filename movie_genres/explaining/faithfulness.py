@@ -17,19 +17,19 @@ from movie_genres.explaining.hiding import BLURRED, MEAN, hide_words, spans
 
 SHARE = 0.1  # of the poster's area, and of the words
 STAND_IN = "someone"  # a word that says nothing of a film
-# By name, what hidden cells show and what stands for hidden words. The first is how explanations are made; the second is not,
-# so that they are not judged by what they were made of.
+# By name, what hidden cells show and what stands for hidden words. The first is how explanations are made; the second is
+# not, so that they are not judged by what they were made of.
 WAYS = {"as explained": (BLURRED, ""), "in another way": (MEAN, STAND_IN)}
-HIDDEN = ("marked", "scattered", "moved")  # what is hidden; see `falls`
+HIDDEN = ("marked", "scattered", "moved")  # tenths that are hidden; see `falls`
 
 
 def falls(models: Models, film: Film, rng: np.random.Generator, draws: int = 10) -> dict[str, list[float]] | None:
     """By how much the probability of a film's most probable genre falls when a tenth of all that it has is hidden.
 
     Returns:
-        for each of `WAYS` the fall by the marked tenth; the mean fall by `draws` tenths of cells and of words at random; and
-        that by as many tenths of the shape of the marked one, moved by a random distance (around the edges). None: the models
-        have nothing to go by.
+        for each of `WAYS`, in the order of `HIDDEN`, the fall by the marked tenth; the mean fall by `draws` tenths of cells
+        and of words at random; and by as many tenths of the shape of the marked one, moved by a random distance (around the
+        edges). None: the models have nothing to go by.
     """
     question = Question(models, film)
     if not question.modalities:
@@ -40,9 +40,10 @@ def falls(models: Models, film: Film, rng: np.random.Generator, draws: int = 10)
     parts = spans(film.overview)
     words = None
     if why.words is not None:
-        weights = dict(zip((number for number, part in enumerate(parts) if part), (weight for _, weight in why.words)))
+        weights = np.zeros(len(parts))
+        weights[[number for number, part in enumerate(parts) if part]] = [weight for _, weight in why.words]
         numbers = np.arange(1, len(parts), 2)[:question.length]
-        words = [numbers[chosen] for chosen in _variants(np.array([weights[number] for number in numbers]), rng, draws)]
+        words = [numbers[chosen] for chosen in _variants(weights[numbers], rng, draws)]
     found = {}
     for way, (fill, stand_in) in WAYS.items():
         overviews = words and [hide_words(parts, set(chosen.tolist()), stand_in) for chosen in words]
@@ -53,7 +54,7 @@ def falls(models: Models, film: Film, rng: np.random.Generator, draws: int = 10)
 
 
 def _variants(weights: NDArray[np.floating], rng: np.random.Generator, draws: int) -> NDArray[np.bool_]:
-    """What is hidden of things of these weights: the tenth that weighs most, then `draws` random ones, then as many copies of
+    """What to hide of things of these weights: the tenth that weighs most, then `draws` random ones, then as many copies of
     the first that are moved; of shape (1 + 2 * draws, *weights.shape)."""
     count = max(1, round(SHARE * weights.size))
     chosen = np.zeros((1 + 2 * draws, weights.size), bool)
@@ -62,13 +63,13 @@ def _variants(weights: NDArray[np.floating], rng: np.random.Generator, draws: in
         line[rng.choice(weights.size, count, replace=False)] = True
     shaped = chosen.reshape(-1, *weights.shape)
     for variant in shaped[draws + 1:]:
-        shift = rng.integers(np.prod(weights.shape)) + 1 if weights.size > 1 else 0
-        variant[...] = np.roll(shaped[0], np.unravel_index(shift % weights.size, weights.shape), range(weights.ndim))
+        shift = np.unravel_index(rng.integers(min(1, weights.size - 1), weights.size), weights.shape)
+        variant[...] = np.roll(shaped[0], shift, range(weights.ndim))
     return shaped
 
 
 class Summary(NamedTuple):
-    """A mean over films, and its 95 % bootstrap interval (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993)."""
+    """A mean over films, and its 95 % bootstrap interval (Efron and Tibshirani, "An Introduction to the Bootstrap")."""
 
     mean: float
     low: float
