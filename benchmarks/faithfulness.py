@@ -1,8 +1,8 @@
 """Whether explanations are faithful: hides the tenth that they mark, and tenths at random, on test films.
 
 Films with a poster alone, with an overview alone and with both, of each the genre that is most probable. Hidden cells of a
-poster show it blurred and hidden words are left out, as in the explanation itself; or they show the poster's mean colour, and
-"someone" stands in the place of words, so that explanations are not judged by what they were made of.
+poster show it blurred and hidden words are left out, as in the explanation itself; or they show the poster's mean colour,
+and "someone" stands in the place of words, so that explanations are not judged by what they were made of.
 """
 
 import os
@@ -21,7 +21,7 @@ from movie_genres.ensemble.decisions import choose_models
 from movie_genres.ensemble.scorer import Models
 from movie_genres.explaining.asking import Film
 from movie_genres.explaining.faithfulness import HIDDEN, WAYS, falls, summary
-from movie_genres.inputs.modality import BOTH, OVERVIEW, POSTER
+from movie_genres.inputs.modality import BOTH, MODALITIES, OVERVIEW, POSTER
 from movie_genres.inputs.posters import PosterError, read_poster
 from movie_genres.inputs.prepared import read_split
 
@@ -52,13 +52,14 @@ def measure(models: Models, films: list[Film], draws: int, seed: int, threads: i
     def of_one(kind: str, number: int) -> Falls | None:
         return falls(models, shown[kind][number], np.random.default_rng([seed, number]), draws)
 
+    kinds = [kind for kind in shown if all(models.of(modality) for modality in MODALITIES if kind in (modality, BOTH))]
     with ThreadPoolExecutor(threads or os.cpu_count()) as workers:
-        return {kind: list(filter(None, track(workers.map(of_one, [kind] * len(films), range(len(films))), len(films), kind)))
-                for kind in shown if all(models.of(modality) for modality in (POSTER, OVERVIEW) if kind in (modality, BOTH))}
+        results = {kind: workers.map(of_one, [kind] * len(films), range(len(films))) for kind in kinds}
+        return {kind: list(filter(None, track(of_kind, len(films), kind))) for kind, of_kind in results.items()}
 
 
 def rows_of(found: dict[str, list[Falls]]) -> Iterable[list[str]]:
-    """The cells of a table: mean falls with their intervals, and those of the difference of the marked tenth to the others."""
+    """The cells of a table: mean falls, and by how much that by the marked tenth is greater; all with their intervals."""
     for kind, of_films in found.items():
         for way in WAYS:
             values = np.array([film[way] for film in of_films])
@@ -69,7 +70,8 @@ def rows_of(found: dict[str, list[Falls]]) -> Iterable[list[str]]:
 
 
 @click.command(help=__doc__.split("\n")[0])
-@click.option("--prepared", default="prepared", show_default=True, type=click.Path(path_type=Path), help="As `prepare` wrote.")
+@click.option("--prepared", default="prepared", show_default=True, type=click.Path(path_type=Path),
+              help="Folder of the stage prepare.")
 @click.option("--models", default="models", show_default=True, help="Folder with the trained models.")
 @click.option("--films", "count", type=click.IntRange(min=1), default=100, show_default=True, help="Test films to take.")
 @click.option("--draws", type=click.IntRange(min=1), default=10, show_default=True, help="Random tenths a film.")
@@ -78,8 +80,9 @@ def main(prepared: Path, models: str, count: int, draws: int, seed: int) -> None
     scorer = Models(*choose_models(models))
     found = measure(scorer, films_of(scorer, prepared, count, seed), draws, seed)
     marked, *others = HIDDEN
-    table = Table("shown", "hidden", "films", *HIDDEN, *(f"{marked} - {other}" for other in others), f"{marked} > {others[0]}",
-                  title="mean fall of the probability of the likeliest genre, with 95 % intervals", title_justify="left")
+    differences = [f"{marked} - {other}" for other in others]
+    table = Table("shown", "hidden", "films", *HIDDEN, *differences, f"{marked} > {others[0]}", title_justify="left",
+                  title="mean fall of the probability of the likeliest genre, with 95 % intervals")
     for cells in rows_of(found):
         table.add_row(*cells)
     Console(width=190).print(table)

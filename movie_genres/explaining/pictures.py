@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 SIZE = (480, 320)  # (height, width) in pixels of the pictures: those of most posters are as 3 to 2
-FOR, AGAINST = np.array([(230, 90, 0), (0, 90, 200)], np.float32)  # orange and blue: people who confuse red and green tell them apart
+# Orange and blue: people who confuse red and green tell them apart.
+FOR, AGAINST = np.array([(230, 90, 0), (0, 90, 200)], np.float32)
 STRONGEST = 0.7  # opacity of the heat where it is greatest
 LEAST = 0.2  # log-odds: a grid that stays below is not made to look hotter than it is
 
