@@ -314,7 +314,7 @@ def test_of_a_single_film_the_words_that_counted_are_printed(folder, posters, tm
 @pytest.mark.parametrize("options, message", [
     (["--explain", "why"], "--explain: expected films to explain, by --posters, --overviews or --overview; found none"),
     (["--posters", "posters", "--explain", "posters"], "--explain: expected a new or an empty folder, in one that is there"),
-    (["--posters", "posters", "--explain", "none/why"], "--explain: expected a new or an empty folder, in one that is there"),
+    (["--posters", "posters", "--explain", "none/why"], "--explain: expected a new or an empty folder, in one that is"),
     (["--posters", "posters", "--explain", "why"], "--explain: expected at most 2 films; a list or a table of those to"),
     (["--posters", "-", "--out", "p.csv", "--explain", "why"], "--explain: expected posters in a file or a folder"),
     (["--posters", "posters", "--out", "p/", "--num-shards", "2", "--explain", "why"], "--explain: expected one machine"),
