@@ -119,7 +119,7 @@ def test_a_poster_is_hottest_where_its_network_looks(predictor, png, overview):
     why = predictor.explain(png, overview, ["A", "B"])
     assert why["A"].poster.shape == GRID and why["A"].poster.dtype == np.float32
     assert np.unravel_index(why["A"].poster.argmax(), GRID) == (0, 0) and why["A"].poster[0, 0] > 0.5
-    assert np.abs(why["A"].poster[3:, 3:]).max() == 0
+    assert np.abs(why["A"].poster.ravel()[1:]).max() < 1e-6
     assert np.unravel_index(why["B"].poster.argmin(), GRID) == (0, 0)  # it speaks against B
 
 

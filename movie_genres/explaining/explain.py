@@ -15,7 +15,7 @@ from movie_genres.base.errors import SettingError
 from movie_genres.ensemble.scorer import Models
 from movie_genres.explaining.asking import Film, LogOdds, Question
 from movie_genres.explaining.explanation import Explanation
-from movie_genres.explaining.hiding import GRID, hide_words, spans, windows
+from movie_genres.explaining.hiding import GRID, each_cell, hide_words, spans
 from movie_genres.inputs.modality import OVERVIEW, POSTER, Modality
 
 
@@ -51,7 +51,7 @@ def explained(question: Question, known: Sequence[str], genres: Sequence[str] | 
 
 def poster_grid(question: Question, whole: LogOdds) -> NDArray[np.float32]:
     """By how much the log-odds of each genre fall from `whole` when cells are hidden, of shape (*GRID, genres)."""
-    return (whole - question.ask(cells=windows())).astype(np.float32).reshape(*GRID, -1)
+    return (whole - question.ask(cells=each_cell())).astype(np.float32).reshape(*GRID, -1)
 
 
 def word_weights(question: Question, whole: LogOdds, parts: Sequence[str]) -> LogOdds:

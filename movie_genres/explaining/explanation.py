@@ -24,8 +24,8 @@ class Explanation(NamedTuple):
 
     Attributes:
         genre: its name. probability: calibrated, as the film's row has it.
-        poster: by how much the log-odds of the genre fall when a cell of the poster is hidden with its neighbours, float32
-            of shape (rows, columns) of a grid that cuts it evenly; below 0 where they rise. None: no model looks there.
+        poster: by how much the log-odds of the genre fall when a cell of the poster is hidden, float32 of shape (rows,
+            columns) of a grid that cuts it evenly; below 0 where they rise. None: no model looks there.
         words: the overview cut into words and what stands between them: joined, the texts are the overview. With each, by
             how much the log-odds fall when it is left out. None: there is no overview to go by.
         shares: what poster and overview add to the log-odds of the base rate: their sum is the difference to it.

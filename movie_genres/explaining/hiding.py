@@ -15,14 +15,9 @@ BLUR = 0.1  # standard deviation of the blur, as a share of the poster's height
 _WORD = re.compile(r"([\w\u0300-\u036f]+(?:['’ʼ`]+[\w\u0300-\u036f]+)*)")
 
 
-def windows(grid: tuple[int, int] = GRID, reach: int = 1) -> NDArray[np.bool_]:
-    """Overlapping windows of a grid, one for each cell, line by line: the cell with its neighbours up to `reach` cells away.
-
-    Returns:
-        which cells each window covers, of shape (rows * columns, rows, columns).
-    """
-    lines, columns = (np.abs(np.subtract.outer(np.arange(size), np.arange(size))) <= reach for size in grid)
-    return (lines[:, None, :, None] & columns[None, :, None, :]).reshape(-1, *grid)
+def each_cell(grid: tuple[int, int] = GRID) -> NDArray[np.bool_]:
+    """Each cell of a grid alone, line by line: of shape (rows * columns, rows, columns)."""
+    return np.eye(grid[0] * grid[1], dtype=bool).reshape(-1, *grid)
 
 
 def hide_cells(pixels: NDArray[np.uint8], cells: NDArray[np.bool_], fill: str = BLURRED) -> NDArray[np.uint8]:
