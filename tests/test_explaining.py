@@ -13,15 +13,18 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx_models import CHANNELS, GENRES, OF_OVERVIEWS, OF_POSTERS, TOKENS, set_metadata
 from PIL import Image
 
+from benchmarks.faithfulness import main as faithfulness
 from genre_cli.predict import main as genre_predict
 from movie_genres import Predictor
 from movie_genres.base.errors import InputError, SettingError, UserError
 from movie_genres.explaining.asking import Film, Question, log_odds
 from movie_genres.explaining.explanation import ExplainedFilm, Explanation, explanation_line, read_explanations
 from movie_genres.explaining.faithfulness import WAYS, falls, summary
-from movie_genres.explaining.hiding import BLURRED, FILLS, GRID, MEAN, hide_cells, hide_words, spans
+from movie_genres.explaining.hiding import BLURRED, FILLS, GRID, MEAN, each_cell, hide_cells, hide_words, spans
 from movie_genres.explaining.pictures import SIZE, heat_picture
 from movie_genres.inputs.modality import OVERVIEW, POSTER
+from movie_genres.inputs.poster_text import READER
+from movie_genres.inputs.poster_text import SIZE as POSTER_SIZE
 from movie_genres.scoring import explain as explaining
 from movie_genres.scoring.explain import picture_name
 
@@ -198,12 +201,39 @@ def test_hidden_cells_show_something_else_and_others_stay(fill, size):
     assert fill == BLURRED or (everything == everything[0, 0]).all() and fill == MEAN
 
 
-def test_the_text_on_a_poster_stays_where_parts_of_it_are_hidden(predictor, pixels):
+def test_a_film_of_which_nothing_is_hidden_gets_its_own_answer(predictor, pixels):
     question = Question(predictor._models, Film({TALL: pixels}, TEXT))
     assert question.sees_pixels and question.modalities == [POSTER, OVERVIEW]
     nothing = np.zeros((1, *GRID), bool)
     assert question.ask(nothing, [TEXT]) == pytest.approx(question.ask(), abs=1e-5)
     assert question.ask(overviews=[""])[0] == pytest.approx(question.ask_alone(POSTER), abs=1e-5)
+
+
+class Reader:
+    """Stands for the reader of posters, which takes long, and counts what it reads."""
+
+    count = 0
+
+    def read(self, pixels):
+        Reader.count += 1
+        return "word3"
+
+
+def test_the_text_on_a_poster_is_read_once_and_counts_in_its_share(png, tmp_path, monkeypatch):
+    model = overview_network()
+    set_metadata(model, {**OF_OVERVIEWS, "modality": "poster", "image_size": POSTER_SIZE, "reader": READER})
+    onnx.save(model, tmp_path / "titles.onnx")
+    monkeypatch.setattr("movie_genres.ensemble.scorer.PosterReader", Reader)
+    models = Predictor.load(tmp_path)._models
+    question = Question(models, Film({POSTER_SIZE: np.zeros((*POSTER_SIZE, 3), np.uint8)}))
+    assert question.ask(each_cell((2, 2))) == pytest.approx(np.tile(question.ask(), (4, 1))) and Reader.count == 1
+    why = Predictor.load(tmp_path).explain(png, genres=["A"])["A"]
+    assert why.poster is None and why.shares == {POSTER: pytest.approx(2, abs=1e-4)}
+
+
+def test_a_fusion_is_explained_without_a_model_that_it_was_trained_on(folder, png, tmp_path):
+    why = only(folder, tmp_path, "cnn", "fusion").explain(png, genres=["A"])["A"]
+    assert list(why.shares) == [POSTER] and why.poster.argmax() == 0
 
 
 FILMS = [
@@ -268,6 +298,18 @@ def test_hiding_what_is_marked_counts_more_than_hiding_at_random(predictor, pixe
 def test_summary_gives_a_mean_within_its_interval():
     mean, low, high = summary([0.0, 1.0] * 50)
     assert mean == 0.5 and 0.38 < low < 0.45 < 0.55 < high < 0.62
+
+
+def test_the_benchmark_tells_of_test_films(folder, png, tmp_path, run):
+    lines = ["id,overview,poster,split"]
+    for number in range(4):
+        (tmp_path / f"{number}.png").write_bytes(png if number else png[:50])
+        lines.append(f'{number},"{TEXT}",{tmp_path / str(number)}.png,{"train" if number == 3 else "test"}')
+    (tmp_path / "films.csv").write_text("\n".join(lines) + "\n")
+    result = run(faithfulness, "--prepared", tmp_path, "--models", folder, "--draws", 2)
+    assert result.exit_code == 0, result.output
+    rows = re.findall(r"│ (poster|overview|both) +│ (as explained|in another way) +│ 2 +│ (0\.\d+)", result.output)
+    assert len(rows) == 6 and all(float(marked) > 0.05 for _, _, marked in rows)
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ class Question:
         (self.probabilities,), (count,) = models.decide(1, everything)
         self.named: list[int] = np.argsort(-self.probabilities, kind="stable")[:count].tolist()
         self._model, used = self._answering(everything)
-        self._networks = {name: models.networks[name] for name in used}
+        self._networks = {name: models.networks[name] for name in used}  # of modalities that the film has
         self._encoded = {modality: {name: of_one for name, of_one in of_some.items() if name in used}
                          for modality, of_some in encoded.items()}
         self.modalities = [modality for modality, of_some in self._encoded.items()
@@ -77,7 +77,7 @@ class Question:
             for name in self._models.decisions.ranking.get(kind, ()) if there[0] else ():
                 if name in answers and not np.isnan(answers[name][0, 0]):
                     fusion = self._models.fusion if name == FUSION else None
-                    return name, list(fusion.metadata["channels"]) if fusion else [name]
+                    return name, [each for each in (fusion.metadata["channels"] if fusion else [name]) if each in encoded]
         return "", []
 
     def ask(self, cells: NDArray[np.bool_] | None = None, overviews: Sequence[str] | None = None, fill: str = BLURRED

@@ -87,8 +87,8 @@ def explain_films(request: Request, films: list[Entry]) -> tuple[Predictor, list
         partial.write_text("".join(explanation_line(film) + "\n" for film in _as_written(films, explained)))
     statuses = Counter(found.prediction.status for found in explained)
     failed = len(explained) - statuses["ok"]
-    logger.info("%s: %s films explained%s, by %s", folder, f"{len(explained) - failed:,}",
-                f", failed: {failed:,}" if failed else "", predictor.name)
+    logger.info("%s: why of %s films%s, by %s", folder, len(explained), f", failed: {failed}" if failed else "",
+                predictor.name)
     return predictor, explained
 
 
