@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import click
 
-from genre_cli.answer import in_words
+from genre_cli.answer import in_words, why_in_words
 from genre_cli.common import Messages, reporting
 from genre_cli.options import SectionedCommand, options_for
 from movie_genres.base.errors import one_line
@@ -49,6 +49,7 @@ def main(overview: str | None, quiet: bool, log_format: str, version: bool, desc
     \b
     genre-predict --posters heat.jpg                  prints an answer
     genre-predict --posters DIR --out preds.csv       writes a row for each poster
+    genre-predict --posters heat.jpg --explain why    writes why to the folder why
 
     With both, they are joined by id: that of a poster is its path below the folder, without its extension. Every poster and
     every row of the table gets a row in the output, in their order; a row that could not be scored says why.
@@ -72,6 +73,8 @@ def main(overview: str | None, quiet: bool, log_format: str, version: bool, desc
 
             click.echo(description(request.models, request.naming))
             return
+        if request.explain is not None:
+            sys.exit(0 if explain(request, overview) <= {"ok"} else FAILED_ROWS)
         if overview is not None or not request.out:
             from movie_genres.scoring.predict import predict_single
 
@@ -82,6 +85,21 @@ def main(overview: str | None, quiet: bool, log_format: str, version: bool, desc
 
         statuses = predict(request)
     sys.exit(0 if set(statuses) <= {"ok"} else FAILED_ROWS)
+
+
+def explain(request: Request, overview: str | None) -> set[str]:
+    """Explains films, scores them first where an output is asked for, and tells of a single one; returns the statuses."""
+    from movie_genres.scoring.explain import explain_films, films_to_explain
+    from movie_genres.scoring.predict import predict
+
+    films = films_to_explain(request, overview)
+    statuses = set(predict(request)) if request.out else set()
+    predictor, explained = explain_films(request, films)
+    if len(explained) == 1:
+        (found, explanations), = explained
+        click.echo(in_words(predictor, found), err=not found.probabilities)
+        click.echo(why_in_words(explanations.values()), nl=bool(explanations))
+    return statuses | {found.status for found, _ in explained}
 
 
 def versions(folder: str | None) -> str:

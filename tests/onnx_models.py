@@ -16,7 +16,7 @@ OF_OVERVIEWS = {**ABOUT, "modality": "overview",
                 "vocabulary": {"tokens": [f"word{number}" for number in range(TOKENS - 2)], "max_length": 9}}
 
 
-def poster_network():
+def posternetwork():
     """A convolution of posters of `SIZE`, averaged over the poster: `CHANNELS` features."""
     steps = [helper.make_node("Cast", ["poster"], ["pixels"], to=TensorProto.FLOAT),
              helper.make_node("Mul", ["pixels", "scale"], ["scaled"]),
@@ -27,21 +27,22 @@ def poster_network():
     weights = {"scale": np.float32(1 / 255), "kernel": normal(CHANNELS, 3, 3, 3), "bias": normal(CHANNELS),
                "plane": np.array([2, 3])}
     given = helper.make_tensor_value_info("poster", TensorProto.UINT8, ["batch", *SIZE, 3])
-    return _network(given, steps, weights, OF_POSTERS)
+    return network(given, steps, weights, OF_POSTERS)
 
 
-def overview_network():
+def overviewnetwork():
     """The mean of word vectors: `CHANNELS` features. It has no notion of padding."""
     steps = [helper.make_node("Gather", ["vectors", "overview"], ["words"]),
              helper.make_node("ReduceMean", ["words", "length"], ["features"], keepdims=0)]
     given = helper.make_tensor_value_info("overview", TensorProto.INT32, ["batch", "length"])
-    return _network(given, steps, {"vectors": normal(TOKENS, CHANNELS), "length": np.array([1])}, OF_OVERVIEWS)
+    return network(given, steps, {"vectors": normal(TOKENS, CHANNELS), "length": np.array([1])}, OF_OVERVIEWS)
 
 
-def _network(given, steps, weights, about):
+def network(given, steps, weights, about):
+    """A network whose steps give `features`, of which the weights `trust` make log-odds."""
     steps += [helper.make_node("MatMul", ["features", "trust"], ["odds"]),
               helper.make_node("Sigmoid", ["odds"], ["probabilities"])]
-    weights = {**weights, "trust": normal(CHANNELS, len(GENRES))}
+    weights = {"trust": normal(CHANNELS, len(GENRES)), **weights}
     found = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", size])
              for name, size in (("features", CHANNELS), ("probabilities", len(GENRES)))]
     graph = helper.make_graph(steps, "network", [given], found,

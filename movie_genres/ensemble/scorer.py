@@ -10,12 +10,14 @@ from movie_genres.ensemble.decisions import Decisions
 from movie_genres.ensemble.folder import FUSION, ModelFile
 from movie_genres.ensemble.naming import Naming
 from movie_genres.ensemble.operating_points import number_named
+from movie_genres.inputs.features import Posters
 from movie_genres.inputs.modality import BOTH, FilmArrays, Modality
-from movie_genres.inputs.poster_text import PosterReader
+from movie_genres.inputs.poster_text import SIZE, PosterReader
 from movie_genres.models.answers import Floats, Rows
 from movie_genres.models.network import Network, fusion_inputs, run_fusion
 from movie_genres.models.run_options import RunOptions
 
+Pixels = Mapping[tuple[int, int], NDArray[np.uint8]]  # decoded posters, by the size (height, width) they were decoded to
 Encoded = dict[str, tuple[Rows, Floats, Floats]]  # by network: films that it has something to go by, features, probabilities
 
 
@@ -49,6 +51,37 @@ class Models:
         """The networks of a modality, by name."""
         return {name: network for name, network in self.networks.items() if network.modality is modality}
 
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
+        """The sizes (height, width) to which posters are decoded for these networks."""
+        return list({network.image_size: None for network in self.networks.values() if network.image_size})
+
+    def read(self, pixels: Pixels, present: NDArray[np.bool_]) -> list[str]:
+        """The text on some posters, where one of the networks looks at it; arguments as of `of_posters`."""
+        return [self.reader.read(picture) if there else ""
+                for picture, there in zip(pixels[SIZE], present)] if self.reader else []
+
+    def of_posters(self, pixels: Pixels, present: NDArray[np.bool_], texts: Sequence[str]) -> dict[str, FilmArrays]:
+        """What each network of posters takes of some films, by its name.
+
+        Args:
+            pixels: in each of `sizes`, of shape (films, height, width, 3).
+            present: whether a film has a poster, of shape (films,).
+            texts: on the posters, as `read` gives them.
+        """
+        found: dict[str, FilmArrays] = {}
+        for name, network in self.of(Modality.POSTER).items():
+            if network.vocabulary:
+                found[name] = network.vocabulary.encode(texts)
+            elif network.image_size:
+                found[name] = Posters(pixels[network.image_size], present)
+        return found
+
+    def of_overviews(self, overviews: Sequence[str]) -> dict[str, FilmArrays]:
+        """What each network of overviews takes of some films, by its name; an overview is empty where a film has none."""
+        return {name: network.vocabulary.encode(overviews)
+                for name, network in self.of(Modality.OVERVIEW).items() if network.vocabulary}
+
     def encode(self, films: Mapping[str, FilmArrays]) -> Encoded:
         """What networks give of some films; `films` are what each of these networks takes of them, by its name."""
         encoded: Encoded = {}
@@ -76,6 +109,12 @@ class Models:
             shown[str(self.networks[name].modality)][rows] = True
         return shown
 
+    def by_kind(self, count: int, encoded: Encoded) -> dict[str, NDArray[np.bool_]]:
+        """Which of `count` films have something to go by of a `poster` alone, of an `overview` alone, or of `both`."""
+        shown = self.shown(count, encoded)
+        both = np.all(list(shown.values()), axis=0) & (len(shown) > 1)
+        return {**{kind: there & ~both for kind, there in shown.items()}, BOTH: both}
+
     def naming(self, naming: Naming) -> "Models":
         """The same models, which name the genres that a user wants to have named; raises as `Decisions.check`."""
         self.decisions.check(naming, self.names)
@@ -90,12 +129,11 @@ class Models:
             probabilities, of shape (count, genres), calibrated where the decisions say how, NaN for a film that no model has
             anything to go by; and of shape (count,), how many genres are named, the most probable ones.
         """
-        answers, shown = self.answers(count, encoded), self.shown(count, encoded)
-        both = np.all(list(shown.values()), axis=0) & (len(shown) > 1)
+        answers = self.answers(count, encoded)
         probabilities, named = np.full((count, len(self.genres)), np.nan), np.zeros(count, int)
-        for films_like_it, ranking in self.decisions.ranking.items():
-            rows = both if films_like_it == BOTH else shown.get(films_like_it, np.zeros(count, bool)) & ~both
-            for name in reversed([name for name in ranking if name in answers]):  # the best one last: it prevails
+        for films_like_it, rows in self.by_kind(count, encoded).items():
+            ranking = [name for name in self.decisions.ranking.get(films_like_it, ()) if name in answers]
+            for name in reversed(ranking):  # the best one last: it prevails
                 lines = np.flatnonzero(rows & ~np.isnan(answers[name][:, 0]))
                 decision = self.decisions.of(name, len(self.genres), films_like_it)
                 probabilities[lines] = decision.calibration(answers[name][lines])

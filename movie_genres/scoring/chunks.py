@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 
 from movie_genres.ensemble.scorer import Encoded, Models, joined
 from movie_genres.inputs.caps import Caps
-from movie_genres.inputs.features import Posters
-from movie_genres.inputs.modality import MODALITIES, FilmArrays, Modality
-from movie_genres.inputs.poster_text import SIZE
+from movie_genres.inputs.modality import MODALITIES, Modality
 from movie_genres.inputs.posters import PosterError
 from movie_genres.inputs.text import normalise
 from movie_genres.scoring.catalogue import Entry
@@ -22,7 +20,6 @@ from movie_genres.scoring.rows import OK, Row
 from movie_genres.scoring.slots import Slot
 
 Key = TypeVar("Key")
-Size = tuple[int, int]  # (height, width) in pixels
 Part = tuple[Sequence[PosterError | None], Encoded]
 Started = list[tuple[int, Future[Part]]]  # by the number of the first film
 Parts = tuple[Started, Started]  # of posters and of overviews
@@ -103,8 +100,7 @@ def _start(films: Sequence[Entry], models: Models, caps: Caps, workers: Executor
 
 def _poster_part(films: Sequence[Entry], models: Models, caps: Caps) -> Part:
     """The posters of some films, by all networks that look at posters, and for each film what is wrong with its poster."""
-    networks = models.of(Modality.POSTER)
-    sizes = list({network.image_size for network in networks.values() if network.image_size})
+    sizes = models.sizes
     pixels = {size: np.zeros((len(films), *size, 3), np.uint8) for size in sizes}
     present = np.zeros(len(films), bool)
     failures: list[PosterError | None] = [None] * len(films)
@@ -116,14 +112,7 @@ def _poster_part(films: Sequence[Entry], models: Models, caps: Caps) -> Part:
                 present[line] = True
             except PosterError as error:
                 failures[line] = error
-    texts = [models.reader.read(picture) if there else ""
-             for picture, there in zip(pixels[SIZE], present)] if models.reader else []
-    found: dict[str, FilmArrays] = {}
-    for name, network in networks.items():
-        if network.vocabulary:
-            found[name] = network.vocabulary.encode(texts)
-        elif network.image_size:
-            found[name] = Posters(pixels[network.image_size], present)
+    found = models.of_posters(pixels, present, models.read(pixels, present))
     seen = np.any([of_one.present for of_one in found.values()], axis=0)
     for line in np.flatnonzero(present & ~seen).tolist():
         failures[line] = PosterError("no_text", "nothing was read on it, and the models look at nothing else")
@@ -132,9 +121,7 @@ def _poster_part(films: Sequence[Entry], models: Models, caps: Caps) -> Part:
 
 def _text_part(films: Sequence[Entry], models: Models) -> Part:
     """The overviews of some films, by all networks that look at overviews."""
-    overviews = [film.overview or "" for film in films]
-    encoded = models.encode({name: network.vocabulary.encode(overviews)
-                             for name, network in models.of(Modality.OVERVIEW).items() if network.vocabulary})
+    encoded = models.encode(models.of_overviews([film.overview or "" for film in films]))
     return [None] * len(films), encoded
 
 

@@ -119,6 +119,17 @@ class LoadedPoster(NamedTuple):
         return f"{self.size} {zlib.crc32(self.data)}"
 
 
+def held(poster: PosterSource | Picture, caps: Caps) -> PosterSource | Picture:
+    """A poster with its bytes in memory, or with what is wrong with it: it is fetched once, however often it is read."""
+    if isinstance(poster, Picture):
+        return poster
+    try:
+        data = poster.read(caps.bytes)
+    except PosterError as error:
+        return FailedPoster(poster.name, error.kind, str(error))
+    return LoadedPoster(poster.name, data, len(data))
+
+
 def pixels_of(poster: PosterSource | Picture, sizes: Sequence[tuple[int, int]], caps: Caps) -> list[NDArray[np.uint8]]:
     """A poster as networks take it, in each of some sizes (height, width); raises as `posters.decode_poster` and `read`."""
     if isinstance(poster, Picture):

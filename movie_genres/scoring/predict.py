@@ -76,18 +76,27 @@ def predict_single(request: Request, overview: str | None) -> tuple[Predictor, P
     Raises:
         UserError: nothing, or more than one film, is asked for, or an output; or as `predict`.
     """
+    film = single_film(request, overview)
+    predictor = Predictor.load(request.models, **vars(request.run))
+    return predictor, predictor.score([film], request.naming, caps=request.caps)[0]
+
+
+def single_film(request: Request, overview: str | None) -> Entry:
+    """The film of an overview, of the one poster that is asked for, or of both; raises as `predict_single`."""
     if request.out:
         raise SettingError("overview", "no `out`, as the answer is printed; `overviews` names a table of them", request.out)
     if request.overviews or overview is None and request.posters is None:
         raise SettingError("out", "a file to write, or else a single poster or `overview`", "neither")
-    films = [Entry("overview")]
-    if request.posters is not None:
-        with _listed(request.posters) as posters:
-            films = list(itertools.islice(_films(request, posters), 2))
-        if len(films) > 1:
-            raise SettingError("out", "a file to write, as there are several posters", "none")
-    predictor = Predictor.load(request.models, **vars(request.run))
-    return predictor, predictor.score([films[0]._replace(overview=overview)], request.naming, caps=request.caps)[0]
+    films = first_films(request, 2) if request.posters is not None else [Entry("overview")]
+    if len(films) > 1:
+        raise SettingError("out", "a file to write, as there are several posters", "none")
+    return films[0]._replace(overview=overview)
+
+
+def first_films(request: Request, most: int) -> list[Entry]:
+    """The first films that are asked for, up to so many."""
+    with _listed(request.posters) as posters:
+        return list(itertools.islice(_films(request, posters), most))
 
 
 def _check(request: Request, is_folder: bool) -> None:

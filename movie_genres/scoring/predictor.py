@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import os
@@ -19,13 +20,17 @@ from movie_genres.ensemble.decisions import choose_models
 from movie_genres.ensemble.folder import model_name, models_folder
 from movie_genres.ensemble.naming import Naming
 from movie_genres.ensemble.scorer import Models
+from movie_genres.explaining.asking import Film
+from movie_genres.explaining.explain import explain
+from movie_genres.explaining.explanation import Explanation
 from movie_genres.inputs.caps import Caps
 from movie_genres.inputs.modality import BOTH, OVERVIEW, POSTER, Modality
+from movie_genres.inputs.posters import PosterError
 from movie_genres.models.network import resolve_device
 from movie_genres.models.run_options import RunOptions
 from movie_genres.scoring.catalogue import Entry
 from movie_genres.scoring.chunks import chunks_of, score
-from movie_genres.scoring.poster_sources import FailedPoster, LoadedPoster, Picture, PosterSource, poster_at
+from movie_genres.scoring.poster_sources import FailedPoster, LoadedPoster, Picture, PosterSource, held, pixels_of, poster_at
 from movie_genres.scoring.rows import Cell, Row, RowFormat, expected_precision
 from movie_genres.scoring.slots import Slot, to_score
 
@@ -182,9 +187,37 @@ class Predictor:
         """
         found = self.predict(None if poster is None else [poster], None if overview is None else [overview],
                              precision=precision, recall=recall, threshold=threshold, max_genres=max_genres)[0]
-        if not found.probabilities:
-            raise UserError(f"{found.id}: {found.status}, {found.error}.")
-        return found
+        return _answered(found)
+
+    def explain(self, poster: Poster | None = None, overview: str | None = None, genres: Iterable[str] | None = None
+                ) -> dict[str, Explanation]:
+        """Tells why a film has its genres: where on the poster, by which words, how much from each; see `Explanation`.
+
+        It takes about a hundred times as long as to score the film: the poster is looked at with each of its parts hidden.
+
+        Args:
+            genres: to explain, by name; by default those that are named.
+
+        Raises:
+            SettingError: a genre that the models do not know.
+            UserError: nothing of it can be scored; the models do not say how frequent genres are; and as `predict`.
+        """
+        film, = self._films(None if poster is None else [poster], None if overview is None else [overview], None)
+        found, explanations = self.explain_film(film, None if genres is None else list(genres))
+        _answered(found)
+        return explanations
+
+    def explain_film(self, film: Entry, genres: Sequence[str] | None = None, naming: Naming = Naming(), caps: Caps = Caps()
+                     ) -> tuple[Prediction, dict[str, Explanation]]:
+        """As `explain`, of a film as the rest of scoring has it, and what is said of it; nothing of one that fails."""
+        models = self._models.naming(naming)
+        film = film._replace(poster=film.poster and held(film.poster, caps))
+        (_, (row,)), = score([(0, [film])], models, 1, caps)
+        pixels = None
+        if film.poster:
+            with contextlib.suppress(PosterError):  # the row says so
+                pixels = dict(zip(models.sizes, pixels_of(film.poster, models.sizes, caps)))
+        return _prediction(row, RowFormat(self.genres)), explain(models, Film(pixels, film.overview or ""), genres)
 
     def _films(self, posters: Iterable[Poster | None] | None, overviews: Iterable[str | None] | None,
                ids: Iterable[str] | None) -> Iterator[Entry]:
@@ -229,6 +262,12 @@ def _source(poster: Poster, number: int) -> PosterSource | Picture:
         raise SettingError(name, "an array of uint8 of shape (height, width), (height, width, 3) or (height, width, 4)",
                            f"{poster.dtype} of shape {poster.shape}")
     return Picture(name, Image.fromarray(poster))
+
+
+def _answered(found: Prediction) -> Prediction:
+    if not found.probabilities:
+        raise UserError(f"{found.id}: {found.status}, {found.error}.")
+    return found
 
 
 def _prediction(row: Row, layout: RowFormat) -> Prediction:

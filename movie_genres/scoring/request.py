@@ -48,6 +48,9 @@ class Request:
     expected_precision: Annotated[bool, Option("Output", "Add a column `expected_precision`: the share of the row's genres "
                                                "that is right, as far as the models know.")] = False
     model_column: Annotated[bool, Option("Output", "Add a column `model`: name and version of the models.")] = False
+    explain: Annotated[str | None, Option("Output", "New folder for why films have their genres: posters with heat laid "
+                                          "over them, and explanations.jsonl. For up to 200 films, with `out` or without.",
+                                          metavar="DIR")] = None
     overwrite: Annotated[bool, Option("Output", "Replace an output, or a job begun with other settings.")] = False
     strict: Annotated[bool, Option("Failures", "Stop at the first film that cannot be scored.")] = False
     max_failure_rate: Annotated[float | None, Option("Failures", "Stop when more than this share of all films has failed.",
