@@ -48,6 +48,8 @@ class Request:
     expected_precision: Annotated[bool, Option("Output", "Add a column `expected_precision`: the share of the row's genres "
                                                "that is right, as far as the models know.")] = False
     model_column: Annotated[bool, Option("Output", "Add a column `model`: name and version of the models.")] = False
+    summary: Annotated[str | None, Option("Output", "Write, as JSON, what the films are like, beside those that the models "
+                                          "were trained on, and warn where they differ.", metavar="FILE")] = None
     overwrite: Annotated[bool, Option("Output", "Replace an output, or a job begun with other settings.")] = False
     strict: Annotated[bool, Option("Failures", "Stop at the first film that cannot be scored.")] = False
     max_failure_rate: Annotated[float | None, Option("Failures", "Stop when more than this share of all films has failed.",
