@@ -152,7 +152,7 @@ def _of_values(name: str, words: _Words, found: Histogram, known: Histogram, bes
         sentence = f"{how}: {words.value(mean)}{words.unit} on average, {beside} {words.value(expected)}"
     else:
         edge = words.value(MEASURES[name].edges[at])
-        sentence = (f"{words.other}: {below[0][at]:.0%} have less than {edge}{words.unit}, of {beside} {below[1][at]:.0%}")
+        sentence = (f"{words.other}: {below[0][at]:.0%} are below {edge}{words.unit}, of {beside} {below[1][at]:.0%}")
     return Drift(name, sentence, False, distance, chance, beside, films, others, tuple(_range(name, bin) for bin in bins),
                  *(tuple(side[bins].tolist()) for side in shares))
 
