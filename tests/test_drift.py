@@ -50,7 +50,7 @@ def counted(count, seed, width=300, words=60, unknown=0.1, failing=0.02, alone=0
     facts[:, 2], facts[:, 3] = 1 / 1.5, widths * 100
     facts[:, 4] = np.maximum(1, rng.normal(words, words / 3, count)).round()
     facts[:, 5] = rng.beta(20 * unknown, 20 * (1 - unknown), count)
-    probabilities = np.column_stack([rng.beta(4 * p, 4 * (1 - p), count) for p in (drama, 0.3)])
+    probabilities = np.column_stack([rng.beta(p, 1 - p, count) for p in (drama, 0.1)])
     return count_films(rng.choice(["poster", "both"], count, p=[alone, 1 - alone]).tolist(),
                        rng.choice(["corrupt", "ok"], count, p=[failing, 1 - failing]).tolist(), facts,
                        {"both": count_answers(probabilities, np.ones(count, int))} if answered else {})
@@ -63,16 +63,16 @@ def summary_of(films, training=None, validation=None):
 
 @pytest.mark.parametrize("count", [1, 8, 60, 3000])
 def test_films_of_the_same_kind_raise_no_alarm(count):
-    training, validation = counted(4000, 0, answered=False), counted(500, 1)
-    alarms = [drift for seed in range(2, 102) for drift in compare(summary_of(counted(count, seed), training, validation))
-              if drift.differs]
-    assert alarms == []
+    training = counted(4000, 0, answered=False)
+    alarms = [drift for seed in range(1, 101)
+              for drift in compare(summary_of(counted(count, seed), training, counted(60, 1000 + seed))) if drift.differs]
+    assert len(alarms) <= 2  # of 100 jobs: one is to be expected at most
 
 
 @pytest.mark.parametrize("count", [60, 3000])
 @pytest.mark.parametrize("change, measure, sentence", [
     ({"width": 600}, "poster_width", "posters are wider: "),
-    ({"width": 150}, "poster_bytes", "files of posters are smaller: "),
+    ({"width": 150}, "poster_bytes", "poster files are smaller: "),
     ({"words": 15}, "overview_words", "overviews are shorter: 15 words on average, training films 6"),
     ({"unknown": 0.5}, "unknown_words", "more words of overviews are unknown: "),
     ({"alone": 0.9}, "kinds", "films come with other inputs: "),

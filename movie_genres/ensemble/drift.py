@@ -6,7 +6,8 @@ A measure differs where such a difference by chance is less likely than `CHANCE`
 - values: the Kolmogorov-Smirnov test. The distance `d` is the largest difference of cumulative shares at the edges of bins;
   its chance is about `2 exp(-2 d² n m / (n + m))` for `n` and `m` films, less where values are in bins or films are few;
 - shares of films: Fisher's exact test, times the number of shares;
-- mean probabilities: Welch's test, with the normal distribution, times the number of genres.
+- mean probabilities: the two-sample z-test, with the variance of all films together, times the number of genres. (That of
+  each side alone would be too small where a small side lacks, by chance, the few films with a high probability.)
 """
 
 import math
@@ -14,7 +15,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from movie_genres.ensemble.decisions import IN_WORDS
 from movie_genres.ensemble.film_counts import MEASURES, PROBABILITY, AnswerCounts, FilmCounts, Histogram
@@ -60,8 +60,9 @@ class Drift(NamedTuple):
 
 
 class _Words(NamedTuple):
-    """How to say that values are smaller or larger, or lie elsewhere; and what a value is, and a range."""
+    """What values are, how to say that they are smaller or larger or lie elsewhere, and how to write one."""
 
+    noun: str
     smaller: str
     larger: str
     other: str
@@ -74,16 +75,20 @@ def _number(value: float) -> str:
 
 
 WORDS = {
-    "poster_width": _Words("posters are narrower", "posters are wider", "posters have other widths", _number, " pixels"),
-    "poster_height": _Words("posters are lower", "posters are higher", "posters have other heights", _number, " pixels"),
-    "poster_aspect": _Words("posters are more upright", "posters are broader for their height",
-                            "posters have other proportions", lambda value: f"{value:.2f}", " of the height"),
-    "poster_bytes": _Words("files of posters are smaller", "files of posters are larger",
-                           "files of posters have other sizes", lambda value: f"{value / 1000:,.0f}", " KB"),
-    "overview_words": _Words("overviews are shorter", "overviews are longer", "overviews have other lengths", _number,
-                             " words"),
-    "unknown_words": _Words("fewer words of overviews are unknown", "more words of overviews are unknown",
-                            "other shares of overviews are unknown", lambda value: f"{100 * value:.0f}", " %"),
+    "poster_width": _Words("the width of posters", "posters are narrower", "posters are wider", "posters have other widths",
+                           _number, " pixels"),
+    "poster_height": _Words("the height of posters", "posters are lower", "posters are higher", "posters have other heights",
+                            _number, " pixels"),
+    "poster_aspect": _Words("width by height of posters", "posters are narrower for their height",
+                            "posters are broader for their height", "posters have other proportions",
+                            lambda value: f"{value:.2f}"),
+    "poster_bytes": _Words("the size of poster files", "poster files are smaller", "poster files are larger",
+                           "poster files have other sizes", lambda value: f"{_number(value / 1000)} KB"),
+    "overview_words": _Words("the length of overviews", "overviews are shorter", "overviews are longer",
+                             "overviews have other lengths", _number, " words"),
+    "unknown_words": _Words("unknown words of overviews", "fewer words of overviews are unknown",
+                            "more words of overviews are unknown", "other shares of overviews are unknown",
+                            lambda value: f"{value:.0%}"),
 }
 
 
@@ -147,19 +152,19 @@ def _of_values(name: str, words: _Words, found: Histogram, known: Histogram, bes
     there = np.flatnonzero(np.sum(shares, axis=0))
     bins = range(there[0], there[-1] + 1)
     mean, expected = (side.sum * MEASURES[name].unit / side.films for side in (found, known))
-    if abs(mean - expected) >= 0.1 * expected or at >= len(MEASURES[name].edges):
-        how = words.larger if mean > expected else words.smaller
+    if distance < MATTERS or abs(mean - expected) >= 0.1 * expected:
+        how = words.noun if distance < MATTERS else words.larger if mean > expected else words.smaller
         sentence = f"{how}: {words.value(mean)}{words.unit} on average, {beside} {words.value(expected)}"
     else:
         edge = words.value(MEASURES[name].edges[at])
-        sentence = (f"{words.other}: {below[0][at]:.0%} are below {edge}{words.unit}, of {beside} {below[1][at]:.0%}")
+        sentence = f"{words.other}: {below[0][at]:.0%} are below {edge}{words.unit}, of {beside} {below[1][at]:.0%}"
     return Drift(name, sentence, False, distance, chance, beside, films, others, tuple(_range(name, bin) for bin in bins),
                  *(tuple(side[bins].tolist()) for side in shares))
 
 
 def _range(name: str, bin: int) -> str:
     """The values in a bin, in words."""
-    edges, (_, _, _, value, unit) = MEASURES[name].edges, WORDS[name]
+    edges, value, unit = MEASURES[name].edges, WORDS[name].value, WORDS[name].unit
     if not bin:
         return f"below {value(edges[0])}{unit}"
     return f"{value(edges[bin - 1])}" + (f" to {value(edges[bin])}{unit}" if bin < len(edges) else f"{unit} or more")
@@ -194,25 +199,17 @@ def _failures(films: FilmCounts, training: FilmCounts) -> Iterator[Drift]:
 
 
 def _answers(kind: str, found: AnswerCounts, known: AnswerCounts, genres: Sequence[str]) -> Drift:
-    sides = [_moments(side) for side in (found, known)]
-    (mean, noise), (expected, other_noise) = sides
-    off, noise = mean - expected, np.sqrt(noise + other_noise)
-    enough = min(found.films, known.films) >= FEWEST
+    mean, expected, all_films = (np.array(side.sums) * PROBABILITY / side.films for side in (found, known, found + known))
+    variance = np.array((found + known).squares) * PROBABILITY**2 / (found.films + known.films) - all_films**2
+    noise = np.sqrt(np.maximum(variance, 0) * (1 / found.films + 1 / known.films))
+    off, enough = mean - expected, min(found.films, known.films) >= FEWEST
     chances = np.array([math.erfc(abs(of_one) / of_noise / math.sqrt(2)) if enough and of_noise else 1.0
                         for of_one, of_noise in zip(off, noise)])
     large = np.abs(off) >= MATTERS_OF_SHARES
     chance = min(1.0, len(genres) * float(chances[large].min() if large.any() else chances.min()))
-    order = sorted(range(len(genres)), key=lambda genre: -abs(off[genre]))
+    order = np.argsort(-np.abs(off)).tolist()
     told = [f"{genres[genre]} is {'more' if off[genre] > 0 else 'less'} probable, {mean[genre]:.0%} on average, of "
             f"{VALIDATION} {expected[genre]:.0%}" for genre in order[:3] if large[genre] or genre == order[0]]
     return Drift(f"answers:{kind}", f"answers to films with {IN_WORDS.get(kind, kind)}: " + "; ".join(told), False,
                  float(np.abs(off).max()), chance, VALIDATION, found.films, known.films, tuple(genres), tuple(mean.tolist()),
                  tuple(expected.tolist()))
-
-
-def _moments(answers: AnswerCounts) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Mean probabilities and the squares of their standard errors, of shape (genres,)."""
-    films = answers.films
-    mean = np.array(answers.sums, float) * PROBABILITY / films
-    spread = np.array(answers.squares, float) * PROBABILITY**2 / films - mean**2
-    return mean, np.maximum(spread, 0) / max(films - 1, 1)

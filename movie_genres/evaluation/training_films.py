@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
+from movie_genres.base.errors import InputError, Remedy
 from movie_genres.ensemble.decisions import Decisions
 from movie_genres.ensemble.film_counts import (
     MEASURES,
@@ -22,7 +23,7 @@ from movie_genres.evaluation.tuning import present_of
 from movie_genres.inputs.caps import Caps
 from movie_genres.inputs.features import Overviews
 from movie_genres.inputs.modality import BOTH, OVERVIEW, POSTER, Tokenizer
-from movie_genres.inputs.posters import picture_size, read_file
+from movie_genres.inputs.posters import PosterError, picture_size, read_file
 from movie_genres.inputs.prepared import Prepared
 from movie_genres.models.answers import Answers
 
@@ -36,14 +37,20 @@ def count_training_films(prepared: Prepared, unreadable: Mapping[str, str], voca
     Args:
         unreadable: from the path of each poster that does not decode to the kind of failure, and more after a colon.
         encoded: the token ids of all overviews by the vocabulary.
-        decisions: what was decided for these answers, as it was written to its file.
+        decisions: what was decided for these answers, as it was read from its file.
+
+    Raises:
+        InputError: a poster is no longer there.
     """
     facts = np.full((len(prepared.films), len(MEASURES)), np.nan)
     facts[:, POSTER_MEASURES:] = measure_overviews(prepared.films["overview"].tolist(), vocabulary, encoded)
     failures = [unreadable.get(path, "").partition(":")[0] for path in prepared.films["poster"]]
 
     def measured(row: int) -> None:
-        data = read_file(paths[row], Caps().bytes)
+        try:
+            data = read_file(paths[row], Caps().bytes)
+        except PosterError as error:
+            raise InputError(paths[row], "a poster as it was decoded", str(error), remedy=Remedy.VECTORIZE) from None
         facts[row, :POSTER_MEASURES] = measure_poster(*picture_size(data), len(data))
 
     paths = prepared.films["poster"].tolist()
