@@ -42,6 +42,7 @@ def main() -> None:
 @click.option("--text-column", help="Column with the overview.")
 @click.option("--genres-column", help="Column with the genres.")
 @click.option("--genre-separator", help="What stands between genres; by default a bar, semicolon or comma.")
+@click.option("--corrections", type=PATH, help="Table with columns id and genres: labels that replace those in SOURCE.")
 @click.option("--track", is_flag=True, help="Run `dvc add` on the data folder as well.")
 def import_command(source: Path, data: Path, layout: str | None, track: bool, **options: Any) -> None:
     """Builds the data folder from SOURCE: a folder, a zip archive or a table.
@@ -49,6 +50,9 @@ def import_command(source: Path, data: Path, layout: str | None, track: bool, **
     Known layouts: the Multimodal_IMDB_dataset folder or zip; an MM-IMDb folder of JSON and JPEG files; a TMDB table with
     a poster folder; any table with an id, a text and a genre column. The data folder is replaced whole, or not at all, and
     only where it was made by an import and not changed since.
+
+    With --corrections, as a review of scored films gives them, SOURCE may also be what was scored: a table without genres,
+    or the folder of the posters.
     """
     if track and importlib.util.find_spec("dvc") is None:
         raise MissingPackageError("--track", "dvc", "train")

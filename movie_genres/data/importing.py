@@ -17,6 +17,7 @@ from movie_genres.base.errors import InputError, LockedError
 from movie_genres.base.files import StrPath, file_digest, is_below, locked, open_regular, reason_of, replacing, sync_folder
 from movie_genres.base.progress import track
 from movie_genres.data.checking import Summary, check
+from movie_genres.data.corrections import correct
 from movie_genres.data.films import write_films
 from movie_genres.data.layouts import ImportOptions, Source, read_source
 from movie_genres.data.places import Place, left_out
@@ -66,11 +67,13 @@ def import_films(source: StrPath, target: StrPath, layout: str | None = None, op
     if os.path.lexists(_staging(folder)):
         with _held(folder):
             pass
-    for place in (source, options.posters):
+    for place in (source, options.posters, options.corrections):
         _refuse_overlap(target, folder, place)
     _refuse_foreign(target, folder)
     name, content = read_source(source, layout, options)
     _refuse_overlap(target, folder, content.origin)
+    if options.corrections:
+        content = correct(content, options.corrections)
     if not content.films:
         raise InputError(source, "at least one film", "none", "; ".join(content.notes))
     for film in content.films:
@@ -81,8 +84,8 @@ def import_films(source: StrPath, target: StrPath, layout: str | None = None, op
         summary = check(staging / "fresh")
         _refuse_foreign(target, folder)  # once more: it took a while
         _swap(staging, folder)
-    if content.unused_posters:
-        summary.notes.append(f"{content.unused_posters:,} posters belong to no row and were not imported")
+    if content.spare:
+        summary.notes.append(f"{len(content.spare):,} posters belong to no row and were not imported")
     summary.notes += content.notes + notes
     return name, summary
 

@@ -16,10 +16,8 @@ from movie_genres.base.errors import InputError, SettingError
 from movie_genres.base.files import StrPath, reason_of
 from movie_genres.data.films import Film
 from movie_genres.data.genres import UNKNOWN_GENRES, Genres
-from movie_genres.data.places import IMPORTED_SUFFIXES, Place, folder_place, left_out, open_source
+from movie_genres.data.places import IMPORTED_SUFFIXES, Place, folder_place, left_out, open_source, posters_in
 from movie_genres.data.tables import GENRES_COLUMNS, ID_COLUMNS, TEXT_COLUMNS, Table
-from movie_genres.inputs.caps import Caps
-from movie_genres.inputs.posters import SUFFIXES
 
 POSTER_FOLDERS = ("posters", "images", "poster", "image")
 MAX_JSON = 10_000_000  # bytes of the JSON file of one film
@@ -31,20 +29,25 @@ class Source:
 
     films: list[Film]
     posters: dict[str, Place]  # by film id
-    unused_posters: int  # files that belong to no film
+    spare: dict[str, Place]  # posters that belong to no film, by their names without suffix
     notes: list[str]  # sentences on what was skipped or is peculiar
     origin: Path | None = None  # where the layout was found; None in an archive
 
 
 @dataclasses.dataclass(frozen=True)
 class ImportOptions:
-    """How to read a plain table, and the folder with the posters; None means: find out."""
+    """How to read a plain table, and the folder with the posters; None means: find out.
+
+    With a table of `corrections`, see `corrections.read_corrections`, a source needs no genres, and posters are looked for
+    in subfolders too, where their names are their paths below the folder, as scoring has them.
+    """
 
     id_column: str | None = None
     text_column: str | None = None
     genres_column: str | None = None
     genre_separator: str | None = None
     posters: Path | None = None
+    corrections: Path | None = None
 
 
 class Layout(NamedTuple):
@@ -96,30 +99,17 @@ def _poster_folder(place: Place, options: ImportOptions, usual: Iterable[str]) -
     return found
 
 
-def _posters_in(folder: Place, notes: list[str]) -> dict[str, Place]:
-    """The posters in a folder by stem; the first by name where a stem repeats."""
-    posters: dict[str, Place] = {}
-    reasons = []
-    for file in folder.children():
-        if file.suffix in SUFFIXES:
-            try:
-                file.check(Caps().bytes)
-                posters.setdefault(file.stem, file)
-            except OSError as error:
-                reasons.append((file.name, reason_of(error)))
-    notes += left_out("posters", reasons)
-    return posters
-
-
-def _assemble(films: list[Film], folder: Place | None, notes: list[str], names: Mapping[str, Sequence[str]] = {}) -> Source:
+def _assemble(films: list[Film], folder: Place | None, notes: list[str], options: ImportOptions,
+              names: Mapping[str, Sequence[str]] = {}) -> Source:
     """From films, the folder of posters, and the stems under which each film's poster may be found, if not its id."""
-    posters = _posters_in(folder, notes) if folder else {}
+    posters = posters_in(folder, notes, options.corrections is not None) if folder else {}
     found: dict[str, Place] = {}
     for film in films:
         for name in names.get(film.id, (film.id,)):
             if name in posters:
                 found.setdefault(film.id, posters[name])
-    return Source(films, found, len(posters) - len({file.name for file in found.values()}), notes)
+    used = {str(file.path) for file in found.values()}
+    return Source(films, found, {name: file for name, file in posters.items() if str(file.path) not in used}, notes)
 
 
 def _well_formed(table: Table, notes: list[str]) -> Iterator[tuple[int, list[str]]]:
@@ -161,7 +151,7 @@ def _read_one_hot(place: Place, options: ImportOptions) -> Source | None:
     notes += [f"{counts[name]:,} films have {name}, which says that the genre is unknown: it is not a genre to learn"
               for name in labels if name.lower() in UNKNOWN_GENRES and counts[name]]
     notes += genres.notes(table.path)
-    return _assemble(films, _poster_folder(place, options, ("images",)), notes)
+    return _assemble(films, _poster_folder(place, options, ("images",)), notes, options)
 
 
 # --- MM-IMDb: a JSON file and a JPEG for each film ------------------------------------------------------------------
@@ -216,7 +206,7 @@ def _read_mm_imdb(place: Place, options: ImportOptions) -> Source | None:
             names = genres.parse(record.genres) if isinstance(record.genres, str) else genres.known(record.genres or ())
             films.append(Film(file.stem, str(record.title or ""), str(record.year or ""), record.text(), names))
     notes = left_out("JSON files", reasons) + genres.notes(place.path)
-    return _assemble(films, _poster_folder(place, options, ()) or place, notes)
+    return _assemble(films, _poster_folder(place, options, ()) or place, notes, options)
 
 
 # --- Tables: TMDB, "The Movies Dataset", and any other --------------------------------------------------------------
@@ -240,7 +230,7 @@ def _read_tmdb(place: Place, options: ImportOptions) -> Source | None:
         films.append(Film(row["id"], row.get("title", ""), year, row["overview"], genres_of_film))
         names[row["id"]] = (row["id"], row.get("imdb_id", ""), PurePosixPath(row["poster_path"]).stem)
     notes += genres.notes(table.path)
-    return _assemble(films, _poster_folder(place, options, POSTER_FOLDERS), notes, names)
+    return _assemble(films, _poster_folder(place, options, POSTER_FOLDERS), notes, options, names)
 
 
 def _read_table(place: Place, options: ImportOptions) -> Source | None:
@@ -251,12 +241,22 @@ def _read_table(place: Place, options: ImportOptions) -> Source | None:
     table, genres = tables[0], Genres(options.genre_separator)
     ids = table.find(options.id_column, ID_COLUMNS, "id_column")
     texts = table.find(options.text_column, TEXT_COLUMNS, "text_column")
-    labels = table.find(options.genres_column, GENRES_COLUMNS, "genres_column")
+    labels = _labels_of(table, options)
     title, year = (_optional(table, name) for name in ("title", "year"))
-    films = [Film(cells[ids].strip(), title(cells), year(cells), cells[texts].strip(), genres.parse(cells[labels]))
+    films = [Film(cells[ids].strip(), title(cells), year(cells), cells[texts].strip(),
+                  () if labels is None else genres.parse(cells[labels]))
              for _, cells in _well_formed(table, notes)]
     notes += genres.notes(table.path)
-    return _assemble(films, _poster_folder(place, options, POSTER_FOLDERS), notes)
+    return _assemble(films, _poster_folder(place, options, POSTER_FOLDERS), notes, options)
+
+
+def _labels_of(table: Table, options: ImportOptions) -> int | None:
+    try:
+        return table.find(options.genres_column, GENRES_COLUMNS, "genres_column")
+    except InputError:
+        if options.corrections is None or options.genres_column:
+            raise
+        return None
 
 
 def _optional(table: Table, name: str) -> Callable[[list[str]], str]:
@@ -264,9 +264,18 @@ def _optional(table: Table, name: str) -> Callable[[list[str]], str]:
     return (lambda cells: cells[lower.index(name)].strip()) if name in lower else lambda cells: ""
 
 
+# --- Posters alone, whose labels are corrections ---------------------------------------------------------------------
+
+def _read_posters(place: Place, options: ImportOptions) -> Source | None:
+    notes: list[str] = []
+    posters = posters_in(place, notes, deep=True) if options.corrections and place.is_dir() else {}
+    return Source([], {}, posters, notes) if posters else None
+
+
 LAYOUTS = {
     "multimodal-imdb": Layout(_read_one_hot, f"{ONE_HOT_TABLE} beside Images/ (Multimodal_IMDB_dataset)"),
     "mm-imdb": Layout(_read_mm_imdb, "<id>.json files with a plot beside <id>.jpeg (MM-IMDb)"),
     "tmdb": Layout(_read_tmdb, "a table with the columns id, overview, genres and poster_path (TMDB)"),
     "table": Layout(_read_table, "exactly one table (.csv, .tsv, .txt) with an id, a text and a genre column"),
+    "posters": Layout(_read_posters, "with corrections, a folder of posters"),
 }

@@ -19,6 +19,8 @@ from movie_genres.base.errors import InputError
 from movie_genres.base.files import StrPath, is_below, open_regular, read_capped, reason_of
 from movie_genres.data.access import is_special, open_binary
 from movie_genres.data.tables import Table
+from movie_genres.inputs.caps import Caps
+from movie_genres.inputs.posters import SUFFIXES
 
 Result = TypeVar("Result")
 
@@ -90,6 +92,10 @@ class Place:
     def is_dir(self) -> bool:
         return self.path.is_dir() if isinstance(self.path, Member) else os.path.isdir(self.path)
 
+    def is_own_folder(self) -> bool:
+        """Whether it is a folder of this machine, and no link to one."""
+        return isinstance(self.path, Path) and os.path.isdir(self.path) and not os.path.islink(self.path)
+
     def leads_out(self) -> bool:
         """Whether it lies outside the root, when all links are followed."""
         return isinstance(self.path, Path) and self.root is not None and not is_below(self.path, self.root)
@@ -154,6 +160,28 @@ def left_out(kind: str, reasons: Iterable[tuple[str, str]]) -> list[str]:
     for name, reason in sorted(reasons):
         names.setdefault(reason, []).append(name)
     return [f"left out {len(found):,} {kind}: {reason} (first: {found[0]})" for reason, found in names.items()]
+
+
+def posters_in(folder: Place, notes: list[str], deep: bool = False) -> dict[str, Place]:
+    """The posters in a folder by stem, if `deep` also those in its subfolders, by path without suffix; of several the first.
+
+    Notes how many files with the name of a picture cannot be one, and why.
+    """
+    posters: dict[str, Place] = {}
+    reasons, pending = [], [("", folder)]
+    while pending:
+        above, place = pending.pop()
+        for file in place.children():
+            if deep and file.is_own_folder():
+                pending.append((f"{above}{file.name}/", file))
+            elif file.suffix in SUFFIXES:
+                try:
+                    file.check(Caps().bytes)
+                    posters.setdefault(above + file.stem, file)
+                except OSError as error:
+                    reasons.append((file.name, reason_of(error)))
+    notes += left_out("posters", reasons)
+    return posters
 
 
 def folder_place(path: StrPath) -> Place:

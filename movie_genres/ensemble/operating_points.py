@@ -104,3 +104,9 @@ def number_named(point: OperatingPoint, probabilities: Floats, naming: Naming) -
     """As `OperatingPoint.number`, at most as many as are wanted."""
     number = point.number(probabilities)
     return number if naming.max_genres is None else np.minimum(number, naming.max_genres)
+
+
+def likeliest(probabilities: Floats, count: NDArray[np.int_]) -> NDArray[np.bool_]:
+    """Which genres are the likeliest `count` of each film; arrays are of shape (films, genres) and (films,)."""
+    places = np.argsort(np.argsort(-probabilities, axis=1, kind="stable"), axis=1)
+    return places < count[:, None]

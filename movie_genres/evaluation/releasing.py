@@ -12,7 +12,9 @@ import pandas as pd
 from movie_genres.base.errors import SettingError
 from movie_genres.base.files import file_digest
 from movie_genres.data.splits import SPLITS
+from movie_genres.ensemble import film_summaries
 from movie_genres.ensemble.decisions import FILE_NAME, IN_WORDS, Decisions, read_decisions, write_decisions
+from movie_genres.ensemble.film_summaries import read_training_films, write_training_films
 from movie_genres.ensemble.folder import find_models, modalities_of, needed_models, read_release, write_release
 from movie_genres.evaluation.figures import EvaluateOptions
 from movie_genres.inputs.prepared import Prepared
@@ -40,11 +42,11 @@ class Facts(NamedTuple):
 def release(folder: Path, out: Path, bits: int, **about: Any) -> Decisions:
     """Writes what scoring needs of the models of a folder, with weights of 16 or 8 bits; returns their decisions.
 
-    These are the models that answer, and those below them; their copies for computing in 8 bits stay as they are. `about`
-    has the fields of `folder.Release`.
+    These are the models that answer, and those below them; their copies for computing in 8 bits stay as they are. What is
+    known of the films that they were trained on goes with them. `about` has the fields of `folder.Release`.
 
     Raises:
-        InputError: as `find_models` and `read_decisions`.
+        InputError: as `find_models`, `read_decisions` and `read_training_films`.
         SettingError: as `write_release`; or the folder to write holds more than models.
     """
     files, digests = find_models(folder), dict[str, str]()
@@ -66,6 +68,9 @@ def release(folder: Path, out: Path, bits: int, **about: Any) -> Decisions:
         ranking = {kind: [name for name in names if name in digests] for kind, names in decisions.ranking.items()}
         decisions = decisions._replace(ranking=ranking)
         write_decisions(decisions, digests, made / FILE_NAME, files[0].genres)
+        if films := read_training_films(folder, decisions.digest, files[0].genres):
+            films = films.model_copy(update={"decisions": file_digest(made / FILE_NAME)})
+            write_training_films(films, made / film_summaries.FILE_NAME)
         shutil.rmtree(out, ignore_errors=True)
         shutil.copytree(made, out)
     return decisions

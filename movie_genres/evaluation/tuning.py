@@ -12,7 +12,7 @@ from sklearn.metrics import precision_recall_curve
 
 from movie_genres.base.options import STRICT
 from movie_genres.ensemble.decisions import Calibration, Decision, Decisions
-from movie_genres.ensemble.operating_points import Choice, Curve, Measured, OperatingPoint
+from movie_genres.ensemble.operating_points import Choice, Curve, Measured, OperatingPoint, likeliest
 from movie_genres.evaluation import measures
 from movie_genres.inputs.modality import BOTH, MODALITIES
 from movie_genres.models.answers import Answers
@@ -81,12 +81,6 @@ def measure(labels: Floats, probabilities: Floats, count: NDArray[np.int_]) -> M
     figures = measures.of_decisions(labels, named)
     precision, recall, f1 = (figures[name] or 0.0 for name in ("precision", "recall", "sample_f1"))
     return Measured(precision, recall, float(named.sum(axis=1).mean()), f1)
-
-
-def likeliest(probabilities: Floats, count: NDArray[np.int_]) -> NDArray[np.bool_]:
-    """Which genres are the likeliest `count` of each film; arrays are of shape (films, genres) and (films,)."""
-    places = np.argsort(np.argsort(-probabilities, axis=1, kind="stable"), axis=1)
-    return places < count[:, None]
 
 
 def fit_choice(labels: Floats, probabilities: Floats, genres_per_film: float, options: TuneOptions) -> Choice:

@@ -107,6 +107,15 @@ def decode_poster(data: bytes, size: tuple[int, int], max_pixels: int = Caps().p
         raise PosterError("corrupt", f"damaged or cut short ({type(error).__name__})") from None
 
 
+def picture_size(data: bytes) -> tuple[int, int]:
+    """Width and height in pixels of an image file that decodes, as it stores them: before EXIF turns it."""
+    found = _jpeg_size(data) if data.startswith(b"\xff\xd8") else None
+    if found is None:
+        with Image.open(io.BytesIO(data), formats=PICTURE_FORMATS) as image:
+            found = image.size
+    return found
+
+
 def _plain_jpeg(data: bytes, size: tuple[int, int], max_pixels: int) -> Image.Image | None:
     """A whole JPEG in RGB at a reduced scale, without Python's lock meanwhile; None for whatever Pillow should look at."""
     found = _jpeg_size(data)

@@ -9,18 +9,21 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from movie_genres.ensemble.film_counts import MEASURES, POSTER_MEASURES, measure_overviews, measure_poster
 from movie_genres.ensemble.scorer import Encoded, Models, joined
 from movie_genres.inputs.caps import Caps
+from movie_genres.inputs.features import Overviews
 from movie_genres.inputs.modality import MODALITIES, Modality
 from movie_genres.inputs.posters import PosterError
 from movie_genres.inputs.text import normalise
+from movie_genres.inputs.vocabulary import Vocabulary
 from movie_genres.scoring.catalogue import Entry
-from movie_genres.scoring.poster_sources import pixels_of
+from movie_genres.scoring.poster_sources import look_at
 from movie_genres.scoring.rows import OK, Row
 from movie_genres.scoring.slots import Slot
 
 Key = TypeVar("Key")
-Part = tuple[Sequence[PosterError | None], Encoded]
+Part = tuple[Sequence[PosterError | None], Encoded, NDArray[np.floating]]  # the last: facts, see `film_counts.MEASURES`
 Started = list[tuple[int, Future[Part]]]  # by the number of the first film
 Parts = tuple[Started, Started]  # of posters and of overviews
 
@@ -104,38 +107,48 @@ def _poster_part(films: Sequence[Entry], models: Models, caps: Caps) -> Part:
     pixels = {size: np.zeros((len(films), *size, 3), np.uint8) for size in sizes}
     present = np.zeros(len(films), bool)
     failures: list[PosterError | None] = [None] * len(films)
+    facts = np.full((len(films), POSTER_MEASURES), np.nan)
     for line, film in enumerate(films):
         if film.poster:
             try:
-                for size, decoded in zip(sizes, pixels_of(film.poster, sizes, caps)):
+                look = look_at(film.poster, sizes, caps)
+                for size, decoded in zip(sizes, look.pixels):
                     pixels[size][line] = decoded
-                present[line] = True
+                present[line], facts[line] = True, measure_poster(*look[1:])
             except PosterError as error:
                 failures[line] = error
     found = models.of_posters(pixels, present, models.read(pixels, present))
     seen = np.any([of_one.present for of_one in found.values()], axis=0)
     for line in np.flatnonzero(present & ~seen).tolist():
         failures[line] = PosterError("no_text", "nothing was read on it, and the models look at nothing else")
-    return failures, models.encode(found)
+    return failures, models.encode(found), facts
 
 
 def _text_part(films: Sequence[Entry], models: Models) -> Part:
     """The overviews of some films, by all networks that look at overviews."""
-    encoded = models.encode(models.of_overviews([film.overview or "" for film in films]))
-    return [None] * len(films), encoded
+    texts = [film.overview or "" for film in films]
+    encoded = models.of_overviews(texts)
+    words, ids = next(((network.vocabulary, of_network) for name, network in models.of(Modality.OVERVIEW).items()
+                       if isinstance(network.vocabulary, Vocabulary) and isinstance(of_network := encoded[name], Overviews)),
+                      (None, None))
+    return [None] * len(films), models.encode(encoded), measure_overviews(texts, words, ids)
 
 
 def _rows(films: Sequence[Entry], parts: Parts, models: Models) -> list[Row]:
     of_posters, of_texts = ([(first, future.result()) for first, future in of_kind] for of_kind in parts)
-    encoded = joined((first, encoded) for first, (_, encoded) in (*of_posters, *of_texts))
-    failures = [failure for _, (of_part, _) in of_posters for failure in of_part] or [None] * len(films)
+    encoded = joined((first, encoded) for first, (_, encoded, _) in (*of_posters, *of_texts))
+    failures = [failure for _, (of_part, _, _) in of_posters for failure in of_part] or [None] * len(films)
+    facts = np.full((len(films), len(MEASURES)), np.nan)
+    for columns, of_kind in ((slice(POSTER_MEASURES), of_posters), (slice(POSTER_MEASURES, None), of_texts)):
+        for first, (_, _, of_part) in of_kind:
+            facts[first:first + len(of_part), columns] = of_part
     probabilities, named = models.decide(len(films), encoded)
     shown, nothing = models.shown(len(films), encoded), np.zeros(len(films), bool)
     readable, known = (shown.get(modality, nothing) for modality in MODALITIES)
-    return [_row(*of_film) for of_film in zip(films, failures, readable, known, probabilities, named.tolist())]
+    return [_row(*of_film) for of_film in zip(films, failures, readable, known, facts, probabilities, named.tolist())]
 
 
-def _row(film: Entry, failure: PosterError | None, poster_ok: np.bool_, text_ok: np.bool_,
+def _row(film: Entry, failure: PosterError | None, poster_ok: np.bool_, text_ok: np.bool_, facts: NDArray[np.floating],
          probabilities: NDArray[np.floating], named: int) -> Row:
     if film.error:
         return Row(film.id, "overview", *film.error)
@@ -151,8 +164,8 @@ def _row(film: Entry, failure: PosterError | None, poster_ok: np.bool_, text_ok:
     message = "; ".join(message for _, message in failures)
     file = film.poster.name if film.poster else ""
     if poster_ok or text_ok:
-        return Row(film.id, _source(bool(poster_ok), bool(text_ok)), status, message, file, probabilities, named)
-    return Row(film.id, _source(film.poster is not None, film.overview is not None), status, message, file)
+        return Row(film.id, _source(bool(poster_ok), bool(text_ok)), status, message, file, probabilities, named, facts)
+    return Row(film.id, _source(film.poster is not None, film.overview is not None), status, message, file, facts=facts)
 
 
 def _source(poster: bool, overview: bool) -> str:

@@ -15,7 +15,7 @@ from movie_genres.base.progress import track
 from movie_genres.explaining.explanation import ExplainedFilm, Explanation, explanation_line
 from movie_genres.explaining.pictures import SIZE, heat_picture
 from movie_genres.scoring.catalogue import Entry
-from movie_genres.scoring.poster_sources import Picture, PosterSource, held, pixels_of
+from movie_genres.scoring.poster_sources import Picture, PosterSource, held, look_at
 from movie_genres.scoring.predict import first_films, single_film
 from movie_genres.scoring.predictor import Prediction, Predictor
 from movie_genres.scoring.request import Request
@@ -102,7 +102,7 @@ def write_pictures(folder: Path, number: int, film: str, poster: PosterSource | 
     """Writes the poster of the film of that number with the heat of each of its genres; see `picture_name`."""
     grids = {genre: why.poster for genre, why in explanations.items() if why.poster is not None}
     if grids:
-        pixels, = pixels_of(poster, [SIZE], request.caps)
+        pixels, = look_at(poster, [SIZE], request.caps).pixels
         for rank, (genre, grid) in enumerate(grids.items(), start=1):
             with replacing(folder / picture_name(number, film, rank, genre)) as partial:
                 heat_picture(pixels, grid).save(partial, "PNG")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from movie_genres.base.errors import InputError, Remedy, UserError
+from movie_genres.ensemble.film_counts import FilmCounts
 from movie_genres.scoring.catalogue import Entry, Survey, survey
 from movie_genres.scoring.job_files import GUARD, JobFiles
 from movie_genres.scoring.records import Record
@@ -64,7 +65,7 @@ class Job(NamedTuple):
                 return 0  # another machine, as ready as this one, has made the output visible
             shards = list(filter(None, map(self.files.done, self.shards)))
             if len(shards) == len(self.shards):
-                self.files.commit(shards)
+                self.files.commit(shards, self.earlier.counts.ok if self.earlier else FilmCounts())
             return len(self.shards) - len(shards)
 
 

@@ -1,7 +1,8 @@
 """The files of a scoring job: shards that are staged, and an output that is whole or not there.
 
-Each shard is written to a temporary file, which reaches the disk, is renamed, and only then is marked as done. When all are
-there, the output is made visible, and a record of what it was made from with it.
+Each shard is written to a temporary file, which reaches the disk, is renamed, and only then is marked as done; with it are
+counts of its films. When all are there, the output is made visible, and a record of what it was made from with it; and a
+summary of the films, if one is wanted.
 """
 
 import contextlib
@@ -17,21 +18,24 @@ from typing import Any, NamedTuple
 
 from movie_genres.base.errors import InputError, Remedy, UserError
 from movie_genres.base.files import StrPath, file_digest, locked, replacing, sync_folder
-from movie_genres.scoring.records import Binding, Record, Shard, Tally, read_record
-from movie_genres.scoring.rows import FORMATS, Cells, RowFormat, merge_parts, write_part
+from movie_genres.ensemble.film_counts import FilmCounts
+from movie_genres.ensemble.film_summaries import SummaryFile
+from movie_genres.scoring.records import Binding, Counts, Record, Shard, Tally, read_record
+from movie_genres.scoring.rows import FORMATS, Cells, Row, RowFormat, merge_parts, write_part
 
 SETTINGS, COMMIT, GUARD = "job.json", "commit.json", "guard"
-OWN = re.compile(r"guard|lock(-\d+)?|job\.json|commit\.json|merged|\d{5,}\.done|part-\d{5,}\..+|\.partial-.+")
+OWN = re.compile(r"guard|lock(-\d+)?|job\.json|commit\.json|merged|\d{5,}\.(done|counts)|part-\d{5,}\..+|\.partial-.+")
 PART = re.compile(rf"part-(\d{{5,}})\.({'|'.join(map(re.escape, FORMATS))})")
 GUARD_SECONDS = 60  # what another machine may need to begin a job or to make an output visible
 
 
 class Line(NamedTuple):
-    """A row as it is written. `identity`: see `catalogue.Entry`."""
+    """A row as it is written. `identity`: see `catalogue.Entry`; `row`: what its cells were made of, if it was scored."""
 
     status: str
     identity: bytes
     cells: Cells
+    row: Row | None = None
 
 
 def write_lines(lines: Iterable[Line], path: Path, layout: RowFormat) -> Tally:
@@ -40,10 +44,11 @@ def write_lines(lines: Iterable[Line], path: Path, layout: RowFormat) -> Tally:
 
     def counted() -> Iterator[Cells]:
         for line in lines:
-            tally.add(line.status, line.identity)
+            tally.add(line.status, line.identity, line.row)
             yield line.cells
 
     write_part(counted(), path, layout)
+    tally.flush()
     return tally
 
 
@@ -51,9 +56,12 @@ class JobFiles:
     """Where the files of a job are, and what is in them.
 
     `is_folder`: whether `out` is a folder for parts, `part-00000.csv` and so on, a part for each shard.
+    `summary`: what is written of the films when the output is made visible; None: nothing.
     """
 
-    def __init__(self, out: StrPath, layout: RowFormat, shard_size: int, is_folder: bool = False) -> None:
+    def __init__(self, out: StrPath, layout: RowFormat, shard_size: int, is_folder: bool = False,
+                 summary: SummaryFile | None = None) -> None:
+        self.summary = summary
         self.out, self.layout, self.shard_size, self.is_folder = Path(os.path.realpath(out)), layout, shard_size, is_folder
         self.state = self.out / ".job" if is_folder else Path(f"{self.out}.job")
         self._over = Path(f"{self.state}.over")
@@ -62,11 +70,14 @@ class JobFiles:
     def owns(self, path: str) -> bool:
         """Whether a path belongs to the output or to what the job keeps beside it."""
         name = os.path.basename(path)
-        if not (".job" in path or name in (self.out.name, self._success.name) or PART.fullmatch(name)):
+        summary = self.summary.path if self.summary else self.out
+        if not (".job" in path or name in (self.out.name, self._success.name, summary.name)
+                or PART.fullmatch(name)):
             return False  # most paths, without looking at the disk
         real = Path(os.path.realpath(os.path.dirname(path))) / name
         inside = {self.state, self._over} & {real, *real.parents}
-        return bool(inside) or real == self._success or (self._is_part(real) if self.is_folder else real == self.out)
+        return bool(inside or real in (self._success, summary)
+                    or (self._is_part(real) if self.is_folder else real == self.out))
 
     def _is_part(self, path: Path) -> bool:
         return path.parent == self.out and PART.fullmatch(path.name) is not None
@@ -117,7 +128,7 @@ class JobFiles:
         """Throws away what is staged, and begins a job."""
         (self.state / SETTINGS).unlink(missing_ok=True)
         for path in self.state.iterdir():
-            if path.suffix == ".done" or PART.fullmatch(path.name) or path.name.startswith(".partial-"):
+            if path.suffix in (".done", ".counts") or PART.fullmatch(path.name) or path.name.startswith(".partial-"):
                 path.unlink()
         self._save(self.state / SETTINGS, json.dumps(binding, indent=2) + "\n")
 
@@ -144,10 +155,14 @@ class JobFiles:
     def _marker(self, number: int) -> Path:
         return self.state / f"{number:05}.done"
 
+    def _counts(self, number: int) -> Path:
+        return self.state / f"{number:05}.counts"
+
     def done(self, number: int) -> Shard | None:
         """None while a shard is not done, or where what was done is damaged."""
         try:
             shard = read_record(self._marker(number), Shard)
+            read_record(self._counts(number), Counts)
             return shard if self._part(number).stat().st_size == shard.bytes else None
         except (InputError, FileNotFoundError):
             return None
@@ -158,6 +173,7 @@ class JobFiles:
             tally = write_lines(lines, partial, self.layout)
             shard = Shard(statuses=tally.statuses, films=tally.films.hexdigest(), kept=tally.kept.hexdigest(),
                           digest=file_digest(partial), bytes=partial.stat().st_size)
+        self._save(self._counts(number), tally.counts.model_dump_json())
         self._save(self._marker(number), shard.model_dump_json())
         return tally.statuses
 
@@ -175,8 +191,8 @@ class JobFiles:
                     return record
         return None
 
-    def commit(self, shards: list[Shard]) -> None:
-        """Makes the output of all shards visible, and removes the job."""
+    def commit(self, shards: list[Shard], kept: FilmCounts) -> None:
+        """Makes the output of all shards visible, and removes the job; `kept` are the films whose rows were not scored."""
         parts = [self._part(number) for number in range(len(shards))]
         if self.is_folder:
             files = {part.name: shard.digest for part, shard in zip(parts, shards)}
@@ -186,7 +202,11 @@ class JobFiles:
                 merge_parts(parts, partial, self.layout)
             files = {self.out.name: file_digest(merged)}
         statuses = sum((Counter(shard.statuses) for shard in shards), Counter[str]())
-        record = Record(binding=self.binding(), statuses=statuses, kept=[shard.kept for shard in shards], files=files)
+        counts = Counts(ok=kept)
+        for number in range(len(shards)):
+            counts += read_record(self._counts(number), Counts)
+        record = Record(binding=self.binding(), statuses=statuses, counts=counts, kept=[shard.kept for shard in shards],
+                        files=files)
         self._save(self.state / COMMIT, record.model_dump_json(indent=2) + "\n")
         self._publish(record)
 
@@ -203,6 +223,8 @@ class JobFiles:
             if path.name not in record.files:
                 path.unlink()
         sync_folder(self._success.parent)
+        if self.summary:
+            self.summary.write(record.counts.all)
         self._save(self._success, record.model_dump_json(indent=2) + "\n")
         shutil.rmtree(self._over, ignore_errors=True)  # of a job that was killed in its very last step
         os.replace(self.state, self._over)  # all at once: a job half removed could not go on

@@ -1,5 +1,6 @@
 """Where a poster's bytes come from: a file, a URL, or memory. Those in archives stand in `archives`."""
 
+import math
 import os
 import zlib
 from collections.abc import Iterable, Sequence
@@ -13,7 +14,15 @@ from movie_genres.base.files import is_below, is_of_machine
 from movie_genres.data.access import NotAllowedError, describe, fetch, is_url
 from movie_genres.data.reading import Access
 from movie_genres.inputs.caps import Caps
-from movie_genres.inputs.posters import PosterError, check_bytes, decode_poster, fit_picture, read_file, stamp_file
+from movie_genres.inputs.posters import (
+    PosterError,
+    check_bytes,
+    decode_poster,
+    fit_picture,
+    picture_size,
+    read_file,
+    stamp_file,
+)
 
 
 class PosterSource(Protocol):
@@ -130,12 +139,24 @@ def held(poster: PosterSource | Picture, caps: Caps) -> PosterSource | Picture:
     return LoadedPoster(poster.name, data, len(data))
 
 
-def pixels_of(poster: PosterSource | Picture, sizes: Sequence[tuple[int, int]], caps: Caps) -> list[NDArray[np.uint8]]:
-    """A poster as networks take it, in each of some sizes (height, width); raises as `posters.decode_poster` and `read`."""
+class Look(NamedTuple):
+    """A poster as networks take it, in each of some sizes, and as its file has it: pixels and bytes.
+
+    `size`: the bytes, NaN of a picture that is not from a file.
+    """
+
+    pixels: list[NDArray[np.uint8]]
+    width: int
+    height: int
+    size: float
+
+
+def look_at(poster: PosterSource | Picture, sizes: Sequence[tuple[int, int]], caps: Caps) -> Look:
+    """Decodes a poster to some sizes (height, width); raises as `posters.decode_poster` and `read`."""
     if isinstance(poster, Picture):
-        return [fit_picture(poster.image, size) for size in sizes]
+        return Look([fit_picture(poster.image, size) for size in sizes], *poster.image.size, math.nan)
     data = poster.read(caps.bytes)
-    return [decode_poster(data, size, caps.pixels) for size in sizes]
+    return Look([decode_poster(data, size, caps.pixels) for size in sizes], *picture_size(data), len(data))
 
 
 def poster_at(path: str, access: Access = Access()) -> LocalPoster | RemotePoster | FailedPoster:

@@ -17,6 +17,8 @@ from typing import Any
 
 from movie_genres.base.errors import MissingPackageError, SettingError, UserError
 from movie_genres.ensemble.decisions import Decisions, choose_models
+from movie_genres.ensemble.drift import compare
+from movie_genres.ensemble.film_summaries import SummaryFile, read_summary, read_training_films
 from movie_genres.ensemble.folder import ModelFile, model_name, models_folder
 from movie_genres.ensemble.scorer import Models
 from movie_genres.inputs.modality import BOTH, OVERVIEW, POSTER
@@ -51,7 +53,8 @@ def predict(request: Request) -> Counter[str]:
     decisions.check(request.naming, [file.name for file in models])
     name = model_name(folder, models)
     layout = _layout(request, models[0].genres, name, is_folder)
-    files = JobFiles(request.out, layout, request.shard_size, is_folder)
+    summary = _summary(request, folder, decisions, layout)
+    files = JobFiles(request.out, layout, request.shard_size, is_folder, summary)
     with (_listed(request.posters) as posters,
           open_job(files, _films(request, posters, files), _settings(request, layout, models, decisions, device),
                    Share(request.num_shards, request.shard_index), request.overwrite, request.retry_failed) as job):
@@ -67,6 +70,8 @@ def predict(request: Request) -> Counter[str]:
             outcome = run(job, engine, Tolerance(0 if request.strict else allowed))
             seconds = time.monotonic() - started
     _report(request.out, outcome, outcome.scored / seconds if outcome.scored else 0.0, name, models)
+    if summary and not outcome.missing:
+        _say_what_drifted(summary)
     return outcome.statuses
 
 
@@ -85,6 +90,8 @@ def single_film(request: Request, overview: str | None) -> Entry:
     """The film of an overview, of the one poster that is asked for, or of both; raises as `predict_single`."""
     if request.out:
         raise SettingError("overview", "no `out`, as the answer is printed; `overviews` names a table of them", request.out)
+    if request.summary:
+        raise SettingError("summary", "`out` as well, as it is of the films of an output", "none")
     if request.overviews or overview is None and request.posters is None:
         raise SettingError("out", "a file to write, or else a single poster or `overview`", "neither")
     films = first_films(request, 2) if request.posters is not None else [Entry("overview")]
@@ -136,6 +143,20 @@ def _layout(request: Request, genres: tuple[str, ...], name: str, is_folder: boo
     return dataclasses.replace(layout, columns=(*layout.shown, *(name for name in asked if name not in layout.shown)))
 
 
+def _summary(request: Request, folder: Path, decisions: Decisions, layout: RowFormat) -> SummaryFile | None:
+    if not request.summary:
+        return None
+    path = Path(os.path.realpath(request.summary))
+    if not path.parent.is_dir():
+        raise UserError(f"{request.summary}: expected an existing folder to write to; found no folder {path.parent}.")
+    if path == Path(os.path.realpath(request.out)):
+        raise SettingError("summary", "another file than `out`", request.summary)
+    summary = SummaryFile(path, layout.genres, layout.model, vars(request.naming),
+                          read_training_films(folder, decisions.digest, layout.genres))
+    summary.check()
+    return summary
+
+
 @contextlib.contextmanager
 def _listed(posters: str | None) -> Iterator[str | None]:
     """Where the posters are; a list on standard input is put into a file, since it is read twice."""
@@ -174,6 +195,14 @@ def _say_what_was_found(request: Request, found: Survey) -> None:
     elif found.posters and found.overviews and not found.both:
         logger.warning("%s posters and %s overviews have not a single id in common, and each is scored alone; a poster's id "
                        "is its path without extension", f"{found.posters:,}", f"{found.overviews:,}")
+
+
+def _say_what_drifted(summary: SummaryFile) -> None:
+    if summary.training_films is None:
+        logger.info("%s: nothing is known of the films that the models were trained on, to compare with", summary.path)
+    for drift in compare(read_summary(summary.path)):
+        if drift.differs:
+            logger.warning("unlike the films of the training: %s", drift.sentence)
 
 
 def _kinds(found: Survey) -> list[str]:

@@ -30,7 +30,7 @@ from movie_genres.models.network import resolve_device
 from movie_genres.models.run_options import RunOptions
 from movie_genres.scoring.catalogue import Entry
 from movie_genres.scoring.chunks import chunks_of, score
-from movie_genres.scoring.poster_sources import FailedPoster, LoadedPoster, Picture, PosterSource, held, pixels_of, poster_at
+from movie_genres.scoring.poster_sources import FailedPoster, LoadedPoster, Picture, PosterSource, held, look_at, poster_at
 from movie_genres.scoring.rows import Cell, Row, RowFormat, expected_precision
 from movie_genres.scoring.slots import Slot, to_score
 
@@ -216,7 +216,7 @@ class Predictor:
         pixels = None
         if film.poster:
             with contextlib.suppress(PosterError):  # the row says so
-                pixels = dict(zip(models.sizes, pixels_of(film.poster, models.sizes, caps)))
+                pixels = dict(zip(models.sizes, look_at(film.poster, models.sizes, caps).pixels))
         return _prediction(row, RowFormat(self.genres)), explain(models, Film(pixels, film.overview or ""), genres)
 
     def _films(self, posters: Iterable[Poster | None] | None, overviews: Iterable[str | None] | None,

@@ -51,6 +51,8 @@ class Request:
     explain: Annotated[str | None, Option("Output", "New folder for why films have their genres: posters with heat laid "
                                           "over them, and explanations.jsonl. For up to 200 films, with `out` or without.",
                                           metavar="DIR")] = None
+    summary: Annotated[str | None, Option("Output", "Write, as JSON, what the films are like, beside those that the models "
+                                          "were trained on, and warn where they differ.", metavar="FILE")] = None
     overwrite: Annotated[bool, Option("Output", "Replace an output, or a job begun with other settings.")] = False
     strict: Annotated[bool, Option("Failures", "Stop at the first film that cannot be scored.")] = False
     max_failure_rate: Annotated[float | None, Option("Failures", "Stop when more than this share of all films has failed.",

@@ -38,6 +38,7 @@ class Row(NamedTuple):
         file: the poster's path, empty if there is none.
         probabilities: of shape (genres,), or None if nothing could be scored.
         named: how many genres the film is said to have, the most probable ones.
+        facts: of shape (measures,), NaN where not known; see `film_counts.MEASURES`. None: none is.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Row(NamedTuple):
     file: str = ""
     probabilities: NDArray[np.floating] | None = None
     named: int = 0
+    facts: NDArray[np.floating] | None = None
 
 
 @dataclass(frozen=True)

@@ -66,4 +66,4 @@ def merged(slots: Iterable[Slot], rows: Iterable[Row], layout: RowFormat) -> Ite
             yield Line(OK, slot.entry.identity, slot.kept)
         else:
             row = next(rows)
-            yield Line(row.status, slot.entry.identity, layout.cells(row))
+            yield Line(row.status, slot.entry.identity, layout.cells(row), row)
