@@ -1,10 +1,10 @@
 """Writes a site: pages by templates, and what they load; static files that open from the disk, without a network.
 
-A page is a `Page`: the file that it becomes, its template in `templates/`, which extends `base.html.j2` (blocks `title`, `main`,
-`scripts`), and what the template is given. Pages stand in the site's own folder, so that all links are plain file names. A
-chart is `<canvas data-chart="ID">` with its Chart.js settings in `<script type="application/json" id="ID">{{ x|tojson }}</script>`;
-`static/charts.js`, which the page loads in its block `scripts` after `chart.umd.min.js`, draws them. Nothing in a page may be
-a script by itself: the pages' content security policy runs files alone.
+A page is a `Page`: the file that it becomes, its template in `templates/`, which extends `base.html.j2` (blocks `title`,
+`main`, `scripts`), and what the template is given. Pages stand in the site's own folder: all links are plain file
+names. A chart is `<canvas data-chart="ID">` with its Chart.js settings in `<script type="application/json" id="ID">`, written with
+`|tojson`; `static/charts.js`, which the page loads in its block `scripts` after `chart.umd.min.js`, draws them. Nothing in a
+page may be a script by itself: the pages' content security policy runs files alone.
 """
 
 import shutil
@@ -41,11 +41,12 @@ class Page:
     in_menu: bool = True
 
 
-def write_site(out: Path, title: str, pages: Sequence[Page], fill: Callable[[Path], object] = lambda folder: None) -> None:
+def write_site(out: Path, title: str, build: Callable[[Path], Sequence[Page]]) -> None:
     """Writes a site to a folder, whole or not at all; an older site there is replaced.
 
     Args:
-        fill: writes what belongs to the site beside pages and static files, such as pictures, to the folder it is given.
+        build: gives the pages, after it has written what else belongs to the site, such as pictures, to the folder it is
+            given.
 
     Raises `InputError` where `out` is a file, or a folder with other things in it.
     """
@@ -53,18 +54,16 @@ def write_site(out: Path, title: str, pages: Sequence[Page], fill: Callable[[Pat
     new, old = (out.parent / f".{kind}-{out.name}" for kind in ("partial", "replaced"))
     for leftover in (new, old):  # of a process that was killed
         shutil.rmtree(leftover, ignore_errors=True)
-    out.parent.mkdir(parents=True, exist_ok=True)
     try:
         shutil.copytree(HERE / "static", new / "static")
         (new / MARK).write_text(MARKED)
-        _render(pages, title, new)
-        fill(new)
+        _render(build(new), title, new)
         if out.exists():
             out.rename(old)
         new.rename(out)
     finally:
-        shutil.rmtree(new, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+        for leftover in (new, old):
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def check_target(out: Path) -> None:
