@@ -186,7 +186,7 @@ function topOf(films, model, number) {
   const line = make("li", {}, films.models.length > 1 ? make("span", {class: "model"}, model.name) : null);
   for (const genre of films.ranked(model, number).slice(0, 3)) {
     const right = films.truth !== null && films.truth.at(number, genre);
-    line.append(make("span", {class: right ? "top right" : "top"}, make("bdi", {}, films.genres[genre]), " ",
+    line.append(make("span", {class: right ? "guess right" : "guess"}, make("bdi", {}, films.genres[genre]), " ",
       make("span", {class: "share"}, percent(films.probability(model, number, genre)))));
   }
   return line;
