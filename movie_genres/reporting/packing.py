@@ -32,12 +32,17 @@ def write_films(films: Films, pictured: Bools, folder: Path, most_bytes: int) ->
     left = most_bytes - len(index)
     (folder / "data").mkdir(parents=True)
     (folder / "data" / "index.js").write_text(index)
-    for cut in (None, *LONGEST_CUTS):
-        if cut is not None and cut >= max(map(len, films.overviews), default=0):
+    lengths = np.array(list(map(len, films.overviews)))
+    longest, share = int(lengths.max(initial=0)), 0.0  # share: bytes of a file for a character of an overview
+    for cut in (None, *(cut for cut in LONGEST_CUTS if cut < longest)):
+        characters = np.minimum(lengths, longest if cut is None else cut).sum()
+        if 0.9 * characters * share > left:  # far too much: not worth the time
             continue
         shards = [_script({f"films-{number:03}": shard}) for number, shard in enumerate(_shards(films, cut))]
-        if sum(map(len, shards)) <= left:
+        size = sum(map(len, shards))
+        if size <= left:
             break
+        share = size / max(characters, 1)
     for number, shard in enumerate(shards):
         (folder / "data" / f"films-{number:03}.js").write_text(shard)
     return cut

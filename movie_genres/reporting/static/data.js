@@ -7,12 +7,19 @@ function siteData(name, text) {
   packed.set(name, text);
 }
 
+/* The bytes of a text in base64; by hand where the browser cannot yet. */
+function bytesOf(text) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
+  const characters = atob(text);
+  const bytes = new Uint8Array(characters.length);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = characters.charCodeAt(at);
+  return bytes;
+}
+
 async function unpacked(name) {
   const text = packed.get(name);
   packed.delete(name);
-  if (text === undefined) return null;
-  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  const stream = new Blob([bytesOf(text)]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
@@ -42,33 +49,45 @@ class Bits {
 
 class Films {
   static async load() {
-    const films = Object.assign(new Films(), await unpackedJson("index"));
-    const count = films.ids.length;
-    films.count = count;
-    films.numbers = Array.from({length: count}, (_, number) => number);
-    films.pictured = new Bits(await unpacked("pictured"), count);
-    const truth = await unpacked("truth");
-    films.truth = truth && new Bits(truth, films.genres.length);
-    for (const [number, model] of films.models.entries()) {
-      model.probabilities = await unpacked(`probabilities-${number}`);
-      model.named = new Bits(await unpacked(`named-${number}`), films.genres.length);
-      model.doubt = await films.measure(`doubt-${number}`);
-      model.loss = await films.measure(`loss-${number}`);
+    const {index, ...parts} = Object.fromEntries(await Promise.all([...packed.keys()].map(async (name) =>
+      [name, await (name === "index" ? unpackedJson(name) : unpacked(name))])));
+    return Object.assign(new Films(), index).complete(parts);
+  }
+
+  complete(parts) {
+    const {count, genres} = this;
+    const bits = (name, columns) => (parts[name] ? new Bits(parts[name], columns) : null);
+    this.numbers = Array.from({length: count}, (_, number) => number);
+    this.pictured = bits("pictured", count);
+    this.truth = bits("truth", genres.length);
+    this.disagreement = this.measure(parts, "disagreement");
+    for (const [number, model] of this.models.entries()) {
+      Object.assign(model, {probabilities: parts[`probabilities-${number}`], named: bits(`named-${number}`, genres.length),
+        doubt: this.measure(parts, `doubt-${number}`), loss: this.measure(parts, `loss-${number}`)});
     }
-    films.disagreement = await films.measure("disagreement");
-    films.shards = new Map();
-    films.byId = new Map();
-    for (let number = count - 1; number >= 0; number--) films.byId.set(films.ids[number], number);
-    films.searched = films.ids.map((id, number) => `${id}\n${films.titles[number] ?? ""}`.toLowerCase());
-    return films;
+    this.byId = new Map();
+    for (let number = count - 1; number >= 0; number--) this.byId.set(this.ids[number], number);  // the first of an id stays
+    this.shards = new Map();
+    return this;
+  }
+
+  get count() {
+    return this.ids.length;
+  }
+
+  /* Ids and titles in small letters, made when they are first searched. */
+  get searched() {
+    this.small ??= this.numbers.map((number) => `${this.ids[number]}\n${this.titles[number] ?? ""}`.toLowerCase());
+    return this.small;
   }
 
   /* A measure of each film, NaN where it is not known; null where it is known of none. */
-  async measure(name) {
-    const bytes = await unpacked(name);
-    if (!bytes) return null;
-    const levels = new Uint16Array(bytes.buffer);
-    return Float32Array.from(levels, (level) => (level === 65535 ? NaN : level / 65534 * this.largest[name]));
+  measure(parts, name) {
+    if (!parts[name]) return null;
+    const levels = new Uint16Array(parts[name].buffer);
+    const values = new Float32Array(levels.length);
+    for (let at = 0; at < values.length; at++) values[at] = levels[at] === 65535 ? NaN : levels[at] / 65534 * this.largest[name];
+    return values;
   }
 
   coded(column, number) {
