@@ -11,7 +11,7 @@ from movie_genres.reporting.words import NONE, label
 
 PERCENT = {"style": "percent", "minimumFractionDigits": 0, "maximumFractionDigits": 0}
 PLAIN = "--series-6"  # of base rates and other naive answers
-DASHES = ([], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4])
+DASHES: tuple[list[int], ...] = ([], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4])
 MARKS = ("circle", "rect", "triangle", "rectRot", "star")
 
 Value = float | str | None
@@ -47,6 +47,9 @@ class Series(NamedTuple):
     dash: Sequence[int] = ()
     mark: str | None = None  # of its points; None: none
     line: bool = True
+    width: float = 2
+    quiet: bool = False  # not in the legend
+    sizes: Sequence[float] = ()  # radii of the points, if they differ
 
 
 class Axis(NamedTuple):
@@ -81,11 +84,15 @@ def dashes(names: Iterable[str]) -> dict[str, list[int]]:
 def line_chart(id: str, title: str, about: str, x: Axis, y: Axis, series: Sequence[Series], digits: int = 3) -> Chart:
     """Lines over a common axis of numbers; where all have the same `x`, the table has one line for each of them."""
     data = [{"label": each.name, "data": [{"x": a, "y": b} for a, b in each.points], "borderColor": each.color,
-             "backgroundColor": each.color, "borderDash": list(each.dash), "showLine": each.line, "borderWidth": 2,
-             "pointStyle": each.mark or "circle", "pointRadius": 4 if each.mark else 0, "pointHoverRadius": 6, "tension": 0}
+             "backgroundColor": each.color, "borderDash": list(each.dash), "showLine": each.line, "borderWidth": each.width,
+             "pointStyle": each.mark or "line", "quiet": each.quiet,
+             "pointRadius": list(each.sizes) or (5 if each.mark else 0)}
             for each in series]
-    options = {"scales": {"x": {"type": "linear", **x.settings()}, "y": y.settings()},
+    options: dict[str, Any] = {"scales": {"x": {"type": "linear", **x.settings()}, "y": y.settings()},
                "interaction": {"mode": "nearest", "intersect": False}}
+    told = [each for each in series if not each.quiet]
+    if sum(each.mark is None for each in told) > len(told) / 2:  # so that the legend shows their dashes
+        options["plugins"] = {"legend": {"labels": {"pointStyleWidth": 26}}}
     by_x = [dict(each.points) for each in series]
     places = sorted({place for points in by_x for place in points})
     lines = [[_rounded(place, digits), *(_rounded(points.get(place), digits) for points in by_x)] for place in places]
@@ -93,31 +100,33 @@ def line_chart(id: str, title: str, about: str, x: Axis, y: Axis, series: Sequen
                  columns=[x.title, *(each.name for each in series)], lines=lines)
 
 
-def bar_chart(id: str, title: str, about: str, names: Sequence[str], y: Axis, series: Mapping[str, tuple[str, Sequence[float]]],
-              wide: bool = False) -> Chart:
-    """Bars for each of some names, by the name of a series its colour and values; `wide`: they lie, one name below another."""
+def bar_chart(id: str, title: str, about: str, names: Sequence[str], y: Axis,
+              series: Mapping[str, tuple[str, Sequence[float]]], wide: bool = False) -> Chart:
+    """Bars for each of some names; `series` has colour and values by its name. `wide`: bars lie, one name below another."""
     data = [{"label": name, "data": [float(value) for value in values], "backgroundColor": color, "borderRadius": 2}
             for name, (color, values) in series.items()]
     along, across = ("y", "x") if wide else ("x", "y")
-    options: dict[str, Any] = {"indexAxis": along, "scales": {across: y.settings(), along: {"ticks": {"autoSkip": not wide}}}}
-    return Chart(id=id, title=title, about=about, columns=["", *series], settings={
-        "type": "bar", "data": {"labels": list(names), "datasets": data}, "options": options},
-        lines=[[name, *(_rounded(values[place], 4) for _, values in series.values())] for place, name in enumerate(names)])
+    options = {"indexAxis": along, "scales": {across: y.settings(), along: {"ticks": {"autoSkip": not wide}}}}
+    lines = [[name, *(_rounded(values[place], 4) for _, values in series.values())] for place, name in enumerate(names)]
+    return Chart(id=id, title=title, about=about, columns=["", *series], lines=lines, settings={
+        "type": "bar", "data": {"labels": list(names), "datasets": data}, "options": options})
 
 
-def interval_chart(id: str, title: str, about: str, found: Mapping[str, Mapping[str, float]], of_name: Mapping[str, str]) -> Chart:
-    """A value of each name with its interval, all shares; `found` has `value`, `low` and `high` by the name."""
-    tint = [of_name[name] for name in found]
+def interval_chart(id: str, title: str, about: str, found: Mapping[str, Mapping[str, float]], tints: Mapping[str, str]
+                   ) -> Chart:
+    """A value of each model with its interval, all shares; `found` has `value`, `low` and `high` by its name."""
+    names, tint = [label(name) for name in found], [tints[name] for name in found]
     ranges = {"type": "bar", "label": "95 % interval", "data": [[each["low"], each["high"]] for each in found.values()],
-              "backgroundColor": [f"{color}/.35" for color in tint], "barThickness": 8, "borderRadius": 4, "borderSkipped": False}
-    values = {"type": "scatter", "label": "value", "data": [{"x": each["value"], "y": label(name)} for name, each in found.items()],
-              "backgroundColor": tint, "borderColor": tint, "pointRadius": 5}
+              "backgroundColor": [f"{color}/.35" for color in tint], "barThickness": 8, "borderRadius": 4,
+              "borderSkipped": False}
+    values = {"type": "scatter", "label": "value", "pointRadius": 5, "backgroundColor": tint, "borderColor": tint,
+              "data": [{"x": each["value"], "y": name} for name, each in zip(names, found.values())]}
     options = {"indexAxis": "y", "plugins": {"legend": {"display": False}}, "scales": {
-        "x": Axis("", percent=True).settings() | {"title": {"display": False}},
-        "y": {"type": "category", "labels": [label(name) for name in found]}}}
-    return Chart(id=id, title=title, about=about, columns=["", "value", "low", "high"], settings={
-        "type": "bar", "data": {"labels": [label(name) for name in found], "datasets": [values, ranges]}, "options": options},
-        lines=[[label(name), *(_rounded(each[part], 4) for part in ("value", "low", "high"))] for name, each in found.items()])
+        "x": {**Axis("", percent=True).settings(), "title": {"display": False}}, "y": {"type": "category", "labels": names}}}
+    columns = ["value", "low", "high"]
+    lines = [[name, *(_rounded(each[column], 4) for column in columns)] for name, each in zip(names, found.values())]
+    return Chart(id=id, title=title, about=about, columns=["", *columns], lines=lines, settings={
+        "type": "bar", "data": {"labels": names, "datasets": [values, ranges]}, "options": options})
 
 
 def _rounded(value: float | None, digits: int) -> Value:

@@ -131,7 +131,7 @@ def _outcome(genre: str, there: Flags, probabilities: Floats, named: Flags, thre
     average = float(average_precision_score(there, probabilities)) if support else None
     return Outcome(genre, len(there), support, right, wrong, support - right, len(there) - support - wrong,
                    *precision_recall_f1(right, right + wrong, support), average,
-                   expected_calibration_error(there, probabilities), threshold, _points(there, probabilities))
+                   expected_calibration_error(there.astype(float), probabilities), threshold, _points(there, probabilities))
 
 
 def _points(there: Flags, probabilities: Floats) -> list[Point]:
@@ -176,7 +176,7 @@ def _confusions(genres: Sequence[str], flags: Flags, among: Flags, but: int) -> 
 
 
 def films_of(run: Run, view: View, genre: int) -> dict[str, list[Told]]:
-    """Films to look at: rightly named with the highest probability, wrongly named with the highest, missed with the lowest."""
+    """Films to look at: rightly and wrongly named, with the highest probability, and missed, with the lowest."""
     there, named, given = run.comparison.labels[:, genre] > 0, view.named[:, genre], view.probabilities[:, genre]
 
     def told(flags: Flags, sign: int) -> list[Told]:

@@ -1,19 +1,20 @@
 """The pages about genres: one of all, with heat maps, and one of each."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from movie_genres.reporting import words
+from movie_genres.evaluation.figures import BASE_RATE
+from movie_genres.reporting import genre_figures, words
 from movie_genres.reporting.charts import MARKS, PLAIN, PRECISION, RECALL, Axis, Chart, Series, colors, dashes, line_chart
-from movie_genres.reporting.genre_figures import (Outcome, View, co_occurrence, films_of, named_instead, outcomes_of,
-                                                  reliability_of, true_instead, views_of)
+from movie_genres.reporting.genre_figures import Outcome, View, co_occurrence, outcomes_of, views_of
 from movie_genres.reporting.run import Run
 from movie_genres.reporting.site import Page
 
-ANSWERS = "--accent"  # the colour of what users get
+ANSWERS = "--ink/.35"  # the colour of what users get
 
 
 class Matrix(NamedTuple):
@@ -60,47 +61,57 @@ def _by_line(counts: NDArray[np.int_]) -> NDArray[np.floating]:
 
 
 def _about_genre(run: Run, views: Sequence[View], outcomes: Mapping[str, Outcome], place: int) -> dict[str, Any]:
-    genre = run.genres[place]
-    of_view = {view.id: {"outcome": outcomes[view.id], "films": films_of(run, view, place),
-                         "instead": named_instead(run, view, place), "true": true_instead(run, view, place),
-                         "points": [point._asdict() for point in outcomes[view.id].points]} for view in views}
-    tints = _tints(run, views)
-    return {"genre": genre, "films": run.summary["films_by_genre"][genre], "of_view": of_view, "place": place,
-            "curve": _curve(genre, views, outcomes, tints), "calibration": _calibration(run, genre, views, place, tints)}
+    genre, tints = run.genres[place], _tints(run, views)
+    of_view = {view.id: {"outcome": outcomes[view.id], "films": genre_figures.films_of(run, view, place),
+                         "instead": genre_figures.named_instead(run, view, place),
+                         "true": genre_figures.true_instead(run, view, place),
+                         "points": [point._asdict() for point in outcomes[view.id].points],
+                         "calibration": _calibration(run, view, place, tints[view.id].color)} for view in views}
+    return {"genre": genre, "films": run.summary["films_by_genre"][genre], "of_view": of_view,
+            "curve": _curve(genre, views, outcomes, tints)}
 
 
-def _tints(run: Run, views: Sequence[View]) -> dict[str, tuple[str, list[int]]]:
-    """Colour and dash of each view's line."""
-    by_name, dash = colors(run.answers, run.baselines), dashes(view.id for view in views)
-    names = (None, *run.answers, *run.baselines, "base_rate")
-    return {view.id: (by_name[name] if name else ANSWERS, dash[view.id]) for view, name in zip(views, names)}
+class Tint(NamedTuple):
+    """How the line of a view is drawn."""
+
+    color: str
+    dash: list[int]
+    width: float = 2
 
 
-def _curve(genre: str, views: Sequence[View], outcomes: Mapping[str, Outcome],
-           tints: Mapping[str, tuple[str, list[int]]]) -> Chart:
+def _tints(run: Run, views: Sequence[View]) -> dict[str, Tint]:
+    by_name, dash = colors(run.answers, run.baselines), dashes(view.id for view in views[1:])
+    names = (*run.answers, *run.baselines, BASE_RATE)
+    of_others = {view.id: Tint(by_name[name], dash[view.id]) for view, name in zip(views[1:], names)}
+    return {views[0].id: Tint(ANSWERS, [], 6), **of_others}
+
+
+def _curve(genre: str, views: Sequence[View], outcomes: Mapping[str, Outcome], tints: Mapping[str, Tint]) -> Chart:
     """Precision by recall, the chosen points, and an empty series for the point that is picked on the page."""
-    series = [Series(view.title, tints[view.id][0], [
-        (point.right / outcome.support, point.right / (point.right + point.wrong)) for point in outcome.points],
-        tints[view.id][1], None if len(outcome.points) > 1 else "circle")
-        for view in views if (outcome := outcomes[view.id]).points]
-    chosen = [Series(f"{view.title}: chosen", tints[view.id][0], [(outcome.recall, outcome.precision)], (),
-                     MARKS[place % len(MARKS)], False)
-              for place, view in enumerate(views)
-              if (outcome := outcomes[view.id]).precision is not None and outcome.recall is not None]
-    chart = line_chart("curve", "Precision by recall", f"Precision by recall of {genre}, a line for each model, and the chosen "
-                       "points", RECALL, PRECISION, [*series, *chosen])
-    picked = {"label": "picked below", "data": [], "borderColor": "--ink", "backgroundColor": "--ink", "pointRadius": 7,
-              "pointStyle": "crossRot", "borderWidth": 3, "showLine": False}
-    chart.settings["data"]["datasets"].append(picked)
-    return chart
+    series, chosen = [], []
+    for place, view in enumerate(views):
+        outcome, tint = outcomes[view.id], tints[view.id]
+        points = [(point.right / outcome.support, point.right / (point.right + point.wrong)) for point in outcome.points]
+        if points:
+            alone = len(points) == 1
+            series.append(Series(view.title, tint.color, points, tint.dash, "rectRot" if alone else None, width=tint.width))
+        if outcome.precision is not None and outcome.recall is not None:
+            chosen.append(Series(f"{view.title}: chosen", tint.color, [(outcome.recall, outcome.precision)], (),
+                                 MARKS[place % len(MARKS)], False, quiet=True))
+    picked = Series("picked below", "--ink", [], (), "crossRot", False, 3)
+    about = f"Precision by recall of {genre}, a line for each model, with the chosen points"
+    return line_chart("curve", "Precision by recall", about, RECALL, PRECISION, [*series, *chosen, picked])
 
 
-def _calibration(run: Run, genre: str, views: Sequence[View], place: int, tints: Mapping[str, tuple[str, list[int]]]
-                 ) -> Chart:
-    series = [Series("as often as they say", PLAIN, [(0, 0), (1, 1)], (2, 2))]
-    for number, view in enumerate(views[:-1]):  # the last are base rates: a single point
-        sizes, means, shares = reliability_of(run, view, place)
-        series.append(Series(view.title, tints[view.id][0], list(zip(means.tolist(), shares.tolist())), tints[view.id][1],
-                             MARKS[number % len(MARKS)]))
-    return line_chart("calibration", "Calibration", f"How often {genre} is there by the probability it was given, a line for each "
-                      "model", Axis("probability", 0, 1, True), Axis("share of films that have it", 0, 1, True), series)
+def _calibration(run: Run, view: View, place: int, color: str) -> Chart:
+    """How often a genre is there by the probability that a view gives it: the more films, the larger the point."""
+    sizes, means, shares = genre_figures.reliability_of(run, view, place)
+    radii = (3 + 9 * np.sqrt(sizes / sizes.max())).tolist()
+    line = Series("as often as it says", PLAIN, [(0, 0), (1, 1)], (2, 2))
+    of_view = Series(view.title, color, list(zip(means.tolist(), shares.tolist())), (), "circle", sizes=radii)
+    about = f"How often {run.genres[place]} is there by the probability it was given, {view.title}"
+    chart = line_chart(f"calibration-{view.id}", f"Calibration: {view.title}", about, Axis("probability", 0, 1, True),
+                       Axis("share that has it", 0, 1, True), [line, of_view])
+    lines = [[round(mean, 3), round(share, 3), count] for mean, share, count in zip(means.tolist(), shares.tolist(),
+                                                                                    sizes.tolist())]
+    return replace(chart, columns=["mean probability", "share that has it", "films"], lines=lines)

@@ -1,15 +1,16 @@
 """The first page of a pipeline run: what the models can and cannot do, beside base rates and TF-IDF."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
+
+import pandas as pd
 
 from movie_genres.ensemble.decisions import IN_WORDS
 from movie_genres.evaluation.figures import BASE_RATE
 from movie_genres.evaluation.plots import WITH_INTERVALS
 from movie_genres.inputs.modality import MODALITIES
-from movie_genres.reporting import words
-from movie_genres.reporting.charts import (DASHES, MARKS, PLAIN, PRECISION, RECALL, Axis, Chart, Series, colors, dashes,
-                                           interval_chart, line_chart)
+from movie_genres.reporting import charts, words
+from movie_genres.reporting.charts import DASHES, MARKS, PLAIN, PRECISION, RECALL, Axis, Chart, Series, line_chart
 from movie_genres.reporting.genre_figures import Outcome, outcomes_of, views_of
 from movie_genres.reporting.run import Run
 from movie_genres.reporting.site import Page
@@ -91,10 +92,11 @@ def changes(run: Run) -> Iterator[Change]:
     gone = [(name, metric) for name, _, metric in map(lambda key: key.partition("."), before)
             if metric in HEADLINES and name not in run.comparison.candidates]
     for name, metric in of_models + gone:
-        found = run.interval(name, metric.removeprefix("tuned_"))
+        short = metric.removeprefix("tuned_")
+        found = run.interval(name, short)
         margin = None if found is None else (found["high"] - found["low"]) / 2
         key = f"{name}.{metric}"
-        yield Change(words.label(name), words.METRICS[metric], run.figures.get(key), before.get(key), margin)
+        yield Change(words.label(name), words.METRICS[short], run.figures.get(key), before.get(key), margin)
     for kind, in_words in IN_WORDS.items():
         for metric, name in OF_ANSWERS.items():
             now, then = (figures.get(f"answers_to_{kind}.{metric}") for figures in (run.figures, before))
@@ -116,21 +118,21 @@ def _overlap(run: Run) -> list[str]:
 
 
 def _interval_charts(run: Run) -> Iterator[Chart]:
-    of_name = colors(run.answers, run.baselines)
+    of_name = charts.colors(run.answers, run.baselines)
     for metric in WITH_INTERVALS:
         found = {name: measured for name in run.comparison.candidates if (measured := run.interval(name, metric))}
-        title = words.METRICS.get(metric) or words.METRICS[f"tuned_{metric}"]
-        yield interval_chart(f"interval-{metric.replace('_', '-')}", title, f"{title} of each model on the test films, with "
-                             "95 % bootstrap intervals", found, of_name)
+        title = words.METRICS[metric]
+        about = f"{title} of each model on the test films, with 95 % bootstrap intervals"
+        yield charts.interval_chart(f"interval-{metric.replace('_', '-')}", title, about, found, of_name)
 
 
 def precision_recall_chart(run: Run) -> Chart:
     """Precision by recall over all genres, of all models and baselines."""
-    table, of_name, of_dash = run.tables["pr_curves"], colors(run.answers, run.baselines), dashes(run.comparison.candidates)
-    series = [Series(words.label(name), of_name[name], list(zip(table["recall"], table[name])), of_dash[name])
-              for name in run.comparison.candidates]
-    return line_chart("precision-recall", "Precision by recall, over all films and genres", "Precision at each recall, a line "
-                      "for each model; base rates are the lowest line", RECALL, PRECISION, series)
+    table, names, of_name = run.tables["pr_curves"], run.comparison.candidates, charts.colors(run.answers, run.baselines)
+    series = [Series(words.label(name), of_name[name], list(zip(table["recall"], table[name])), dash)
+              for name, dash in charts.dashes(names).items()]
+    return line_chart("precision-recall", "Precision by recall, over all films and genres",
+                      "Precision at each recall, a line for each model and baseline", RECALL, PRECISION, series)
 
 
 def _points_chart(run: Run) -> Chart:
@@ -139,28 +141,31 @@ def _points_chart(run: Run) -> Chart:
         found = sorted((line["recall"], line["precision"]) for line in points(run)
                        if line["kind"] == kind and line["asked"] != "single threshold")
         if found:
-            series.append(Series(f"films with {IN_WORDS[kind]}", f"--series-{place + 1}", found, DASHES[place], MARKS[place]))
+            color = f"--series-{place + 1}"
+            series.append(Series(f"films with {IN_WORDS[kind]}", color, found, DASHES[place], MARKS[place]))
     naive = always(run)
     series.append(Series("most frequent genres, always", PLAIN, [(naive["recall"], naive["precision"])], (), "star", False))
-    return line_chart("points", "What asking for a precision or a recall comes to", "Precision and recall on test films of all "
-                      "operating points, a line for each kind of input", RECALL, PRECISION, series)
+    about = "Precision and recall on test films of all operating points, a line for each kind of input"
+    return line_chart("points", "What asking for a precision or a recall comes to", about, RECALL, PRECISION, series)
 
 
 def _training_charts(run: Run) -> Iterator[tuple[str, list[Chart]]]:
     """By model: the losses, then precision and recall on validation films, by epoch."""
+    of_name = charts.colors(run.answers, run.baselines)
     for place, (name, history) in enumerate(run.histories.items()):
-        epoch, last = Axis("epoch", 1, int(history["epoch"].max())), place % 5 + 1
-
-        def series(column: str, title: str, color: str, dash: list[int] = DASHES[0]) -> Series:
-            values = [None if value != value else float(value) for value in history[column]]
-            return Series(title, color, list(zip(history["epoch"].astype(int).tolist(), values)), dash)
-
-        color = f"--series-{last}"
+        epoch, color = Axis("epoch", 1, int(history["epoch"].max())), of_name[name]
+        losses = [_epochs(history, "loss", "training", color, DASHES[1]), _epochs(history, "val_loss", "validation", color),
+                  _epochs(history, "base_rate_loss", "base rates, validation", PLAIN, DASHES[2])]
+        found = [_epochs(history, "val_precision", "precision", color),
+                 _epochs(history, "val_recall", "recall", color, DASHES[1])]
+        about = f"of {name} by epoch"
         yield name, [
-            line_chart(f"loss-{place}", f"{name}: loss", f"Loss of {name} by epoch on training and validation films, and that "
-                       "of the base rates", epoch, Axis("binary cross-entropy"), [
-                           series("loss", "training", color, DASHES[1]), series("val_loss", "validation", color),
-                           series("base_rate_loss", "base rates, validation", PLAIN, DASHES[2])], 5),
-            line_chart(f"found-{place}", f"{name}: precision and recall", f"Precision and recall of {name} by epoch on validation "
-                       "films, at 0.5", epoch, Axis("share", 0, 1, True), [
-                           series("val_precision", "precision", color), series("val_recall", "recall", color, DASHES[1])], 5)]
+            line_chart(f"loss-{place}", f"{name}: loss", f"Loss {about}, training and validation films, and base rates",
+                       epoch, Axis("binary cross-entropy"), losses, 5),
+            line_chart(f"found-{place}", f"{name}: precision and recall", f"Precision and recall {about}, validation films",
+                       epoch, Axis("share", 0, 1, True), found, 5)]
+
+
+def _epochs(history: pd.DataFrame, column: str, title: str, color: str, dash: Sequence[int] = ()) -> Series:
+    values = [None if value != value else float(value) for value in history[column]]
+    return Series(title, color, list(zip(history["epoch"].astype(int).tolist(), values)), dash)

@@ -103,7 +103,9 @@ class Run:
         """Value, low and high of a metric of a model, if it was measured."""
         table = self.tables["intervals"]
         found = table[(table["model"] == model) & (table["metric"] == metric)]
-        return None if found.empty or found["value"].isna().any() else found.iloc[0][["value", "low", "high"]].to_dict()
+        if found.empty or found["value"].isna().any():
+            return None
+        return {part: float(found[part].iloc[0]) for part in ("value", "low", "high")}
 
 
 def read_run(prepared: Path, answers: Path, decisions: Path, baselines: Mapping[str, Path], figures: Path, plots: Path,

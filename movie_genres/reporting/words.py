@@ -7,10 +7,7 @@ from collections.abc import Iterable, Mapping
 
 NONE = "–"  # of a figure that is not defined
 THIN = "\N{NO-BREAK SPACE}"
-METRICS = {  # from a figure's name in the metrics to words, and whether more is better
-    "skill": "skill", "tuned_f1": "F1", "tuned_macro_f1": "macro F1", "map": "mAP", "recall_at_precision": "recall at precision",
-    "tuned_precision": "precision", "tuned_recall": "recall", "calibration_error": "calibration error", "loss": "loss",
-}
+METRICS = {"skill": "skill", "f1": "F1", "macro_f1": "macro F1", "map": "mAP", "recall_at_precision": "recall at precision"}
 LABELS = {"base_rate": "base rates", "tfidf": "TF-IDF"}
 ESCAPED = {ord(mark): f"\\{mark}" for mark in string.punctuation if mark not in "-,'/%"}
 
@@ -59,7 +56,7 @@ def markdown(text: object) -> str:
 
 
 def slugs(names: Iterable[str]) -> dict[str, str]:
-    """A different name for each of some names that is safe as part of a file name and of an address: a-z, 0-9 and hyphens."""
+    """For each name another one that is safe in a file name and in an address, of a-z, 0-9 and hyphens; no two alike."""
     found: dict[str, str] = {}
     for name in names:
         plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()

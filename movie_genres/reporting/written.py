@@ -8,8 +8,8 @@ import jinja2
 import markdown_it
 from markupsafe import Markup
 
-from movie_genres.evaluation.figures import BASE_RATE
 from movie_genres.ensemble.decisions import IN_WORDS
+from movie_genres.evaluation.figures import BASE_RATE
 from movie_genres.models.metrics import binary_cross_entropy
 from movie_genres.reporting import words
 from movie_genres.reporting.genre_figures import SHOWN, Told, outcomes_of, told_film, views_of
@@ -27,7 +27,7 @@ def written_report(run: Run) -> str:
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE / "templates"), undefined=jinja2.StrictUndefined,
                                      trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
                                      finalize=lambda value: words.NONE if value is None else value)
-    answers, *others = views_of(run)
+    answers, *_ = views_of(run)
     outcomes = outcomes_of(run, answers)
     judged = [outcome for outcome in outcomes if outcome.support >= FEW]
     return environment.get_template("report.md.j2").render(

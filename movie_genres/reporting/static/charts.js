@@ -22,8 +22,8 @@
     Object.assign(Chart.defaults, {color: color("--muted"), borderColor: color("--line"), maintainAspectRatio: false});
     Chart.defaults.animation = false;
     Chart.defaults.font.family = style.fontFamily || getComputedStyle(document.body).fontFamily;
-    Chart.defaults.plugins.legend.labels.usePointStyle = true;
-    Chart.defaults.plugins.legend.labels.boxHeight = 6;
+    Object.assign(Chart.defaults.plugins.legend.labels, {usePointStyle: true, boxHeight: 7,
+      filter: (item, data) => !data.datasets[item.datasetIndex].quiet});
     Object.assign(Chart.defaults.plugins.tooltip, {backgroundColor: color("--ink"), titleColor: color("--surface"),
       bodyColor: color("--surface")});
   }
