@@ -52,15 +52,18 @@ def read_scored(path: Path, most_films: int, format: str | None = None) -> Score
     parts = _parts_of(path)
     format = format_of(str(parts[0]), format)
     layouts = [layout_of(part, format) for part in parts]
-    layout = max(layouts, key=lambda layout: len(layout.shown))  # a part of JSON Lines may have no row, and so no columns
-    columns = layout.shown
+    layout = max(layouts, key=lambda layout: len(layout.columns or ()))  # JSON Lines without a row have no columns
+    columns = layout.columns or ()
     if any(name not in columns for name in NEEDED) or not ("genres" in columns or layout.genres):
         raise InputError(parts[0], "the columns id, status and genres or probabilities of genres",
                          ", ".join(columns) or "no row")
     place = {name: number for number, name in enumerate(columns)}
-    rows = read_rows((part for part, found in zip(parts, layouts) if found == layout), layout)
+    rows = read_rows((part for part, found in zip(parts, layouts) if found.columns), layout)
     found = Scored(Films((), (), (), (), (), ()), has_probabilities=bool(layout.genres), has_genres="genres" in place)
-    kept = list(_counted(found, rows, place, layout.genres, most_films))
+    try:
+        kept = list(_counted(found, rows, place, layout.genres, most_films))
+    except (ValueError, TypeError) as error:  # of a cell
+        raise InputError(path, "probabilities as numbers", f"row {found.rows + 1}: {error}") from None
     if not kept:
         raise InputError(path, "at least one row", "none")
     genres = layout.genres or tuple(sorted({genre for row in kept for genre in row[2]}))
