@@ -102,11 +102,11 @@ def counted(shown):
     return shown.locator("#count").inner_text()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme, width", [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)])
 @pytest.mark.parametrize("page", PAGES)
-def test_no_page_has_a_serious_hindrance(catalogue, tab, page, scheme):
+def test_no_page_has_a_serious_hindrance(catalogue, tab, page, scheme, width):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs the extra test")
-    shown = tab(catalogue, page, color_scheme=scheme)
+    shown = tab(catalogue, page, color_scheme=scheme, viewport={"width": width, "height": 900})
     if "film=" in page:
         shown.wait_for_selector("#film-title")
     found = axe.Axe().run(shown, options={"preload": False}).response["violations"]

@@ -176,9 +176,9 @@ function cardOf(films, number, settings, address) {
         films.years[number] ? make("span", {class: "year"}, ` ${films.years[number]}`) : null),
       status && status !== "ok" ? make("p", {class: "badge"}, status) : null,
       chips(films, chosen, number),
-      make("ul", {class: "tops"}, ...films.models.filter((model) => films.probability(model, number, 0) !== null)
-        .map((model) => topOf(films, model, number))),
-      overview));
+      overview),
+    make("ul", {class: "tops", "aria-label": "Most probable genres"}, ...films.models
+      .filter((model) => films.probability(model, number, 0) !== null).map((model) => topOf(films, model, number))));
 }
 
 /* A model's three most probable genres, in a line. */
@@ -186,8 +186,8 @@ function topOf(films, model, number) {
   const line = make("li", {}, films.models.length > 1 ? make("span", {class: "model"}, model.name) : null);
   for (const genre of films.ranked(model, number).slice(0, 3)) {
     const right = films.truth !== null && films.truth.at(number, genre);
-    line.append(make("span", {class: right ? "guess right" : "guess"}, make("bdi", {}, films.genres[genre]), " ",
-      make("span", {class: "share"}, percent(films.probability(model, number, genre)))));
+    line.append(make("span", {class: right ? "guess right" : "guess"}, make("bdi", {}, films.genres[genre]),
+      make("span", {class: "share"}, ` ${Math.round(100 * films.probability(model, number, genre))}%`)));
   }
   return line;
 }
