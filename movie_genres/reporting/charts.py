@@ -48,7 +48,7 @@ class Series(NamedTuple):
     mark: str | None = None  # of its points; None: none
     line: bool = True
     width: float = 2
-    quiet: bool = False  # not in the legend
+    quiet: bool = False  # neither in the legend nor in the table
     sizes: Sequence[float] = ()  # radii of the points, if they differ
 
 
@@ -83,7 +83,7 @@ def dashes(names: Iterable[str]) -> dict[str, list[int]]:
 
 def line_chart(id: str, title: str, about: str, x: Axis, y: Axis, series: Sequence[Series], digits: int = 3) -> Chart:
     """Lines over a common axis of numbers; where all have the same `x`, the table has one line for each of them."""
-    data = [{"label": each.name, "data": [{"x": a, "y": b} for a, b in each.points], "borderColor": each.color,
+    data = [{"label": each.name, "data": [_point(*point) for point in each.points], "borderColor": each.color,
              "backgroundColor": each.color, "borderDash": list(each.dash), "showLine": each.line, "borderWidth": each.width,
              "pointStyle": each.mark or "line", "quiet": each.quiet,
              "pointRadius": list(each.sizes) or (5 if each.mark else 0)}
@@ -93,11 +93,12 @@ def line_chart(id: str, title: str, about: str, x: Axis, y: Axis, series: Sequen
     told = [each for each in series if not each.quiet]
     if sum(each.mark is None for each in told) > len(told) / 2:  # so that the legend shows their dashes
         options["plugins"] = {"legend": {"labels": {"pointStyleWidth": 26}}}
-    by_x = [dict(each.points) for each in series]
+    tabled = [each for each in told if each.points]
+    by_x = [dict(each.points) for each in tabled]
     places = sorted({place for points in by_x for place in points})
     lines = [[_rounded(place, digits), *(_rounded(points.get(place), digits) for points in by_x)] for place in places]
     return Chart(id=id, title=title, about=about, settings={"type": "line", "data": {"datasets": data}, "options": options},
-                 columns=[x.title, *(each.name for each in series)], lines=lines)
+                 columns=[x.title, *(each.name for each in tabled)], lines=lines)
 
 
 def bar_chart(id: str, title: str, about: str, names: Sequence[str], y: Axis,
@@ -127,6 +128,10 @@ def interval_chart(id: str, title: str, about: str, found: Mapping[str, Mapping[
     lines = [[name, *(_rounded(each[column], 4) for column in columns)] for name, each in zip(names, found.values())]
     return Chart(id=id, title=title, about=about, columns=["", *columns], lines=lines, settings={
         "type": "bar", "data": {"labels": names, "datasets": [values, ranges]}, "options": options})
+
+
+def _point(x: float, y: float | None) -> dict[str, float | None]:
+    return {"x": round(float(x), 5), "y": None if y is None else round(float(y), 5)}
 
 
 def _rounded(value: float | None, digits: int) -> Value:

@@ -15,8 +15,8 @@ from movie_genres.models.metrics import precision_recall_f1
 from movie_genres.reporting import words
 from movie_genres.reporting.run import Run
 
-POINTS = 60  # at most, to pick of a genre
-SHOWN = 6  # genres and films in a list, at most
+POINTS = 50  # at most, to pick of a genre
+SHOWN = 5  # genres and films in a list, at most
 Flags = NDArray[np.bool_]
 
 
@@ -135,11 +135,10 @@ def _outcome(genre: str, there: Flags, probabilities: Floats, named: Flags, thre
 
 
 def _points(there: Flags, probabilities: Floats) -> list[Point]:
-    levels = np.unique(probabilities[there])[::-1]
-    if len(levels) > POINTS:
-        levels = levels[np.linspace(0, len(levels) - 1, POINTS).astype(int)]
-    return [Point(float(level), int((probabilities[there] >= level).sum()), int((probabilities[~there] >= level).sum()))
-            for level in levels]
+    found = np.sort(probabilities[there])[::-1]
+    places = np.linspace(0, len(found) - 1, min(POINTS, len(found))).round().astype(int)
+    return [Point(float(level), int((found >= level).sum()), int((probabilities[~there] >= level).sum()))
+            for level in np.unique(found[places])[::-1]]
 
 
 def _wilson(successes: int, trials: int) -> dict[str, float] | None:

@@ -38,13 +38,18 @@ def genre_pages(run: Run) -> list[Page]:
     views, slugs = views_of(run), words.slugs(run.genres)
     outcomes = {view.id: outcomes_of(run, view) for view in views}
     context = {"w": words, "run": run, "views": views, "slugs": slugs, "outcomes": outcomes,
-               "view_options": [(view.id, view.title) for view in views]}
+               "view_options": _options(views)}
     matrices = _matrices(run)
     return [Page("genres.html", "Genres", "genres.html.j2", {
-        **context, "matrices": matrices, "matrix_options": [(matrix.id, matrix.title) for matrix in matrices]}),
+        **context, "matrices": matrices, "matrix_options": _options(matrices)}),
             *(Page(f"genre-{slugs[genre]}.html", genre, "genre.html.j2", {
                 **context, **_about_genre(run, views, {id: found[place] for id, found in outcomes.items()}, place)},
                 in_menu=False) for place, genre in enumerate(run.genres))]
+
+
+def _options(of: Sequence[View] | Sequence[Matrix]) -> list[tuple[str, str]]:
+    """What a switch between these has to choose from."""
+    return [(each.id, each.title) for each in of]
 
 
 def _matrices(run: Run) -> list[Matrix]:
@@ -62,13 +67,14 @@ def _by_line(counts: NDArray[np.int_]) -> NDArray[np.floating]:
 
 def _about_genre(run: Run, views: Sequence[View], outcomes: Mapping[str, Outcome], place: int) -> dict[str, Any]:
     genre, tints = run.genres[place], _tints(run, views)
+    # Of the base rates, the last of the views, there is nothing to look at: they say the same of all films.
     of_view = {view.id: {"outcome": outcomes[view.id], "films": genre_figures.films_of(run, view, place),
                          "instead": genre_figures.named_instead(run, view, place),
                          "true": genre_figures.true_instead(run, view, place),
-                         "points": [point._asdict() for point in outcomes[view.id].points],
-                         "calibration": _calibration(run, view, place, tints[view.id].color)} for view in views}
-    return {"genre": genre, "films": run.summary["films_by_genre"][genre], "of_view": of_view,
-            "curve": _curve(genre, views, outcomes, tints)}
+                         "points": [(round(threshold, 5), *counts) for threshold, *counts in outcomes[view.id].points],
+                         "calibration": _calibration(run, view, place, tints[view.id].color)} for view in views[:-1]}
+    return {"genre": genre, "films": run.summary["films_by_genre"][genre], "outcomes": outcomes, "of_view": of_view,
+            "view_options": _options(views[:-1]), "curve": _curve(genre, views, outcomes, tints)}
 
 
 class Tint(NamedTuple):

@@ -2,7 +2,7 @@
 // the name of a variable of site.css, with or without a share of it ("--series-1/.3"); all are drawn anew when light turns dark.
 "use strict";
 (() => {
-  const style = getComputedStyle(document.documentElement);
+  const style = getComputedStyle(document.documentElement), {generateLabels} = Chart.defaults.plugins.legend.labels;
 
   function color(name) {
     const [variable, part] = name.split("/");
@@ -23,7 +23,8 @@
     Chart.defaults.animation = false;
     Chart.defaults.font.family = style.fontFamily || getComputedStyle(document.body).fontFamily;
     Object.assign(Chart.defaults.plugins.legend.labels, {usePointStyle: true, boxHeight: 7,
-      filter: (item, data) => !data.datasets[item.datasetIndex].quiet});
+      filter: (item, data) => !data.datasets[item.datasetIndex].quiet,
+      generateLabels: chart => generateLabels(chart).map(item => ({...item, lineDash: chart.data.datasets[item.datasetIndex].borderDash}))});
     Object.assign(Chart.defaults.plugins.tooltip, {backgroundColor: color("--ink"), titleColor: color("--surface"),
       bodyColor: color("--surface")});
   }

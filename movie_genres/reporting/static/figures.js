@@ -43,12 +43,12 @@
     const points = JSON.parse(document.getElementById(box.dataset.points).textContent);
     const support = +box.dataset.support, films = +box.dataset.films, slider = box.querySelector("input");
     const chosen = parseFloat(box.dataset.chosen);
-    const distance = ({right}) => Math.abs(right / support - chosen);
+    const distance = ([, right]) => Math.abs(right / support - chosen);
     if (!isNaN(chosen))
       slider.value = points.reduce((best, point, place) => distance(point) < distance(points[best]) ? place : best, 0);
 
     function show() {
-      const {threshold, right, wrong} = points[slider.value];
+      const [threshold, right, wrong] = points[slider.value];
       const precision = right / (right + wrong), recall = right / support;
       const values = {"threshold": threshold.toFixed(3), "precision": percent(precision), "recall": percent(recall),
         "F1": percent(2 * right / (right + wrong + support)), "true positives": right, "false positives": wrong,
