@@ -1,5 +1,4 @@
-"""The site of a catalogue of 20,000 films: how large it is, how long its gallery takes to be there and to filter; and how long
-thumbnails of 5,000 posters take.
+"""The site of 20,000 films: its size, the time its gallery takes to be there and to filter, and that of 5,000 thumbnails.
 
 The films are made up; the posters are noise of the size of the demo's, or those of a folder.
 """
@@ -24,10 +23,15 @@ from movie_genres.scoring.listing import list_posters
 
 GENRES = ("Action", "Adventure", "Animation", "Biography", "Comedy", "Crime", "Documentary", "Drama", "Family", "Fantasy",
           "History", "Horror", "Music", "Musical", "Mystery", "Romance", "Sci-Fi", "Sport", "Thriller", "War", "Western")
+ACTS = (("genre", "Drama"), ("outcome", "wrong"), ("sort", "doubt"), ("split", "test"), ("q", "tt001"))
 # Milliseconds from an act to the picture after it: of the next two frames, the first has begun before it.
 PAINTED = """act => new Promise(done => {
     const started = performance.now();
-    act && document.querySelector(act[0]).dispatchEvent((document.querySelector(act[0]).value = act[1], new Event("input", {bubbles: true})));
+    const control = act && document.querySelector(act[0]);
+    if (control) {
+        control.value = act[1];
+        control.dispatchEvent(new Event("input", {bubbles: true}));
+    }
     requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now() - started)));
 })"""
 
@@ -35,7 +39,8 @@ PAINTED = """act => new Promise(done => {
 def made_up(count: int, seed: int = 0) -> Films:
     """Films with overviews of about 90 words, as long as those of real films."""
     random = np.random.default_rng(seed)
-    words = np.array(["".join(random.choice(list("etaoinshrdlucmfwypvbgkjqxz"), length)) for length in random.integers(2, 10, 6000)])
+    words = np.array(["".join(random.choice(list("etaoinshrdlucmfwypvbgkjqxz"), length))
+                      for length in random.integers(2, 10, 6000)])
     rates = np.linspace(0.02, 0.5, len(GENRES))
     frequencies = 1 / np.arange(1, len(words) + 1)
     overviews = [" ".join(random.choice(words, length, p=frequencies / frequencies.sum())).capitalize() + "."
@@ -66,7 +71,7 @@ def painted(tab: Tab, control: str | None = None, value: str = "") -> float:
 @click.command(help=__doc__.split("\n")[0])
 @click.option("--films", type=int, default=20_000, show_default=True, help="Films of the site.")
 @click.option("--posters", help="Folder with posters; by default noise.")
-@click.option("--thumbnails", type=int, default=5_000, show_default=True, help="Posters, of noise, or as many of the folder.")
+@click.option("--thumbnails", type=int, default=5_000, show_default=True, help="Posters, of noise or of the folder.")
 @click.option("--rounds", type=int, default=5, show_default=True, help="How often each view is shown.")
 def main(films: int, posters: str | None, thumbnails: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as place:
@@ -93,12 +98,13 @@ def main(films: int, posters: str | None, thumbnails: int, rounds: int) -> None:
                 tab.wait_for_selector(".card")
                 painted(tab)
                 seconds.setdefault("first picture of the gallery", []).append(time.perf_counter() - started)
-                for name, value in (("genre", "Drama"), ("outcome", "wrong"), ("sort", "doubt"), ("split", "test"), ("q", "tt001")):
+                for name, value in ACTS:
                     seconds.setdefault(f"{name}: {value}", []).append(painted(tab, f"[name={name}]", value))
                 tab.close()
             browser.close()
         for name, times in seconds.items():
-            click.echo(f"{name:<30} median {statistics.median(times):.2f} s, all {' '.join(f'{each:.2f}' for each in times)}")
+            shown = " ".join(f"{each:.2f}" for each in times)
+            click.echo(f"{name:<30} median {statistics.median(times):.2f} s, all {shown}")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def main(prepared: Path, answers: Path, decisions: Path, histories: Path, baseli
         options = read_options(params, "report", ReportOptions)
         settings = yaml.safe_load(params.read_text(encoding="utf-8"))
         run = read_run(prepared, answers, decisions, dict(baseline), metrics, plots, histories, settings,
-                       options.against and _earlier(options.against, metrics))
+                       None if options.against is None else _earlier(options.against, metrics))
         write_run_site(run, options, out, audit)
         click.echo(f"Open {out / 'index.html'}")
 

@@ -9,7 +9,7 @@ from movie_genres.scoring.rows import Row, RowFormat, write_part
 
 GENRES = ("Comedy", "Drama", "<i>Noir</i>", "Ärger & Co")
 HOSTILE = {
-    "<img src=x onerror=alert(1)>": "<script>document.title = 'taken'</script> A film about </script><script>alert(2)</script>",
+    "<img src=x onerror=alert(1)>": "<script>document.title = 'taken'</script> Of </script><script>alert(2)</script>",
     "\"'><svg onload=alert(3)>": "{{ 7 * 7 }} ${alert(4)} &lt;b&gt; javascript:alert(5)",
     "مرحبا بالعالم": "\u202eTxet taht sdaer morf eht rehto edis\u202c قصة عن البحر",
     "=HYPERLINK(\"http://x\")": "A cell, \"quoted\",\nover two lines",

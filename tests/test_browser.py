@@ -17,14 +17,15 @@ from movie_genres.reporting.request import SiteRequest
 from movie_genres.reporting.site import write_site
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-PAGES = ("index.html", "gallery.html", "gallery.html#film=film003", "review.html", "failures.html")
+PAGES = ("index.html", "answers.html", "gallery.html", "gallery.html#film=film003", "review.html", "failures.html")
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra test")
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: make test-browser")]
 
 EXPLANATION = {"genres": {
-    "Drama": {"probability": 0.9, "poster": [[0.5, -0.2], [0, 0.1]], "words": [["Film", 0.1], ["<b>sea</b>", 0.7], ["is", -0.2]],
-              "shares": {"poster": 0.25, "overview": 0.75}}, "<i>Noir</i>": {"probability": 0.1}}}
+    "Drama": {"probability": 0.9, "poster": [[0.5, -0.2], [0, 0.1]],
+              "words": [["Film", 0.1], ["<b>sea</b>", 0.7], ["is", -0.2]], "shares": {"poster": 0.25, "overview": 0.75}},
+    "<i>Noir</i>": {"probability": 0.1}}}
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +52,9 @@ def judged(tmp_path_factory):
     poster = np.linspace(0.1, 0.9, count)[:, None] * np.ones(4)
     said = [Said("answer", "both", probabilities, probabilities > 0.4), Said("cnn", "poster", poster, poster > 0.4),
             Said("lstm", "overview", np.full((count, 4), 0.1), np.zeros((count, 4), bool))]
-    films = Films(GENRES, [f"tt{number}" for number in range(count)], said, ["ok"] * count, ["both"] * count, ["text"] * count,
-                  titles=[f"Title {number}" for number in range(count)], years=[str(1900 + number) for number in range(count)],
+    films = Films(GENRES, [f"tt{number}" for number in range(count)], said, ["ok"] * count, ["both"] * count,
+                  ["text"] * count, titles=[f"Title {number}" for number in range(count)],
+                  years=[str(1900 + number) for number in range(count)],
                   splits=["test" if number < 30 else "train" for number in range(count)], truth=truth)
     out = tmp_path_factory.mktemp("judged") / "site"
     write_site(out, "Judged", lambda folder: film_pages(films, np.zeros(count, bool), folder))
@@ -260,7 +262,8 @@ def test_a_review_is_kept_and_exported(catalogue, tab):
     shown.evaluate("hash => { location.hash = hash; }", f"#sort=order&film={hostile}")
     shown.wait_for_function("film => document.querySelector('#reviewed-film h2').textContent === film", arg=hostile)
     shown.locator("#done").click()
-    expected = [["id", "genres"], ["film001", "<i>Noir</i>|Comedy"], ["film002", "Drama"], [hostile, "<i>Noir</i>|Ärger & Co"]]
+    expected = [["id", "genres"], ["film001", "<i>Noir</i>|Comedy"], ["film002", "Drama"],
+                [hostile, "<i>Noir</i>|Ärger & Co"]]
     assert exported(shown) == expected
     shown.reload()
     shown.wait_for_selector("#marks li")

@@ -9,6 +9,7 @@ from pathlib import Path
 from movie_genres.base.errors import InputError
 from movie_genres.base.files import StrPath
 from movie_genres.base.progress import track
+from movie_genres.reporting.answers_page import pages_of_catalogue
 from movie_genres.reporting.explanations import read_explanations
 from movie_genres.reporting.failures import failures_of
 from movie_genres.reporting.gallery import film_pages
@@ -38,6 +39,8 @@ def write_catalogue_site(predictions: StrPath, request: SiteRequest) -> Scored:
         explanations = read_explanations(Path(request.explanations), set(scored.films.ids))
         scored.films = replace(scored.films, explanations=explanations)
 
+    answers = pages_of_catalogue(scored, None if request.models is None else Path(request.models))
+
     def build(folder: Path) -> list[Page]:
         overviews = [""] * len(scored.films.ids)
         pictured = write_thumbnails(_joined(scored, overviews, request), len(overviews), folder, request.caps)
@@ -46,7 +49,7 @@ def write_catalogue_site(predictions: StrPath, request: SiteRequest) -> Scored:
                   "an explanation": len(films.explanations)}
         context = {"scored": scored, "failures": failures_of(scored), "ok": scored.statuses[OK], "having": having,
                    "shown": len(overviews)}
-        return [Page("index.html", "Overview", "catalogue.html.j2", context), *film_pages(films, pictured, folder),
+        return [Page("index.html", "Overview", "catalogue.html.j2", context), *answers, *film_pages(films, pictured, folder),
                 Page("failures.html", "Failures", "failures.html.j2", context)]
 
     write_site(out, request.title or Path(predictions).name, build)

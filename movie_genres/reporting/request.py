@@ -15,6 +15,8 @@ class SiteRequest:
     posters: Annotated[str | None, Option("Input", "The posters that were scored: folder, glob, archive, table, list, URL.",
                                           metavar="WHERE")] = None
     overviews: Annotated[str | None, Option("Input", "The table of overviews that was scored.", metavar="TABLE")] = None
+    models: Annotated[str | None, Option("Input", "Folder of the models that scored them, which tells what to expect.",
+                                         is_folder=True)] = None
     explanations: Annotated[str | None, Option("Input", "Why films got their genres: `explanations.jsonl`, or a folder with "
                                                "it.", metavar="PLACE")] = None
     format: Annotated[str | None, Option("Input", "csv, csv.gz, jsonl, jsonl.gz or parquet.", metavar="NAME",

@@ -1,9 +1,9 @@
 """Writes a site: pages by templates, and what they load; static files that open from the disk, without a network.
 
 A page is a `Page`: the file that it becomes, its template in `templates/`, which extends `base.html.j2` (blocks `title`,
-`main`, `scripts`), and what the template is given. Pages stand in the site's own folder: all links are plain file
-names. A chart is `<canvas data-chart="ID">` with its Chart.js settings in `<script type="application/json" id="ID">`, written
-with `|tojson`; `static/charts.js`, which the page loads in its block `scripts` after `chart.umd.min.js`, draws them. Nothing in a
+`main`, `scripts`), and what the template is given. Pages stand in the site's own folder: all links are plain file names. A
+chart is `<canvas data-chart="ID">` with its Chart.js settings in `<script type="application/json" id="ID">`, written with
+`|tojson`; `static/charts.js`, which the page loads in its block `scripts` after `chart.umd.min.js`, draws them. Nothing in a
 page may be a script by itself: the pages' content security policy runs files alone.
 """
 
