@@ -178,12 +178,14 @@ def test_second_looks(tmp_path):
                            "poster,a,c,train,train,2,False"],
             "unusual": ["rank,id,title,split,distance", *(f"{n},u{n},T,train,0.5" for n in range(300))]}.items():
         (tmp_path / f"{name}.csv").write_text("\n".join(lines) + "\n")
-    (tmp_path / "summary.json").write_text(json.dumps({"films": 9, "suspects": {"missing": 1}}))
-    write_site(tmp_path / "site", "Films", lambda folder: [audit_page(tmp_path)])
+    (tmp_path / "summary.json").write_text(json.dumps({
+        "films": 9, "labels_judged": 50, "suspects": 1, "suspects_missing": 1, "suspects_wrong": 0,
+        "suspects_by_genre": {"Drama": 1}}))
+    write_site(tmp_path / "site", "Films", lambda folder: [audit_page(tmp_path, {"f/1": BAD, "b": "A film"})])
     page = (tmp_path / "site" / "audit.html").read_text()
     assert BAD not in page and "&lt;script&gt;" in page and "gallery.html#film=f%2F1" in page
-    assert "1 of 2 pairs stand in two splits" in page and "The first 200 of 300" in page and "suspects: missing" in page
-    assert page.count("gallery.html#film=u") == 200
+    assert "1 of 2 pairs stand in two splits" in page and "The first 200 of 300" in page and "<b>1</b> (2.0" in page
+    assert page.count("gallery.html#film=u") == 200 and '#film=b"><bdi>A film' in page and '#film=c"><bdi>c' in page
 
 
 CATALOGUE = """

@@ -15,7 +15,9 @@ def pages_of_run(run: Run, audit: Path | None = None) -> list[Page]:
 
     Films link to `gallery.html#film=ID`, the report to `report.md`, which `write_markdown` writes.
     """
-    return [overview(run), *genre_pages(run), *([audit_page(audit)] if audit and audit.is_dir() else []), report_page(run)]
+    titles = dict(zip(run.prepared.films["id"], run.prepared.films["title"]))
+    audited = [audit_page(audit, titles)] if audit and audit.is_dir() else []
+    return [overview(run), *genre_pages(run), *audited, report_page(run)]
 
 
 def write_markdown(run: Run, folder: Path) -> None:
