@@ -27,7 +27,8 @@ LIBRARY = sorted({*(REPOSITORY / "movie_genres").rglob("*.py")} - {REPOSITORY / 
 SECTIONS = {"prepare": PrepareOptions, "vectorize": VectorizeOptions, "cnn": CnnOptions, "lstm": LstmOptions,
             "fusion": FusionOptions, "baselines": BaselinesOptions, "tune": TuneOptions, "evaluate": EvaluateOptions,
             "report": ReportOptions, "predict": PredictOptions}
-COMMANDS = re.compile(r"--[a-z]|\bdvc (repro|add|exp)|\bgenre-(data|predict)|\bpip install|params\.yaml|python -m")
+# Options and commands; colours of a site, such as --series-1, are none.
+COMMANDS = re.compile(r"--(?!series-|ink\b)[a-z]|\bdvc (repro|add|exp)|\bgenre-(data|predict)|\bpip install|params\.yaml|python -m")
 
 
 def texts(tree):
