@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 IMAGE_PRESET ?= efficientnet_lite0_ra_imagenet
 TEXT_PRESET ?= hf://sentence-transformers/all-MiniLM-L6-v2
 
-.PHONY: repro encoders check test quick-test benchmark constraints wheel
+.PHONY: repro encoders check test quick-test test-browser chromium benchmark constraints wheel
 
 repro: .venv/ready data
 	dvc repro
@@ -32,6 +32,16 @@ test: check
 quick-test: check
 	python -m pytest --numprocesses 2 --dist loadfile -m "not slow"
 
+# The sites in Chromium. Without it, these tests are skipped wherever else they are.
+test-browser: .venv/ready chromium
+	python -m pytest -m browser
+
+# From Debian's packages, where it is missing and may be installed.
+chromium:
+	@command -v chromium || command -v chromium-browser || command -v google-chrome || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+		apt-get update --quiet && apt-get install --quiet --yes --no-install-recommends chromium fonts-dejavu-core; } || \
+		echo "There is no Chromium, and it cannot be installed here: tests in a browser will be skipped."
+
 benchmark: .venv/ready data released
 	dvc repro train_cnn train_lstm train_fusion tune
 	python -m benchmarks.lstm_epoch
@@ -40,6 +50,7 @@ benchmark: .venv/ready data released
 	python -m benchmarks.score_posters --large 300
 	python -m benchmarks.score_overviews
 	python -m benchmarks.start_up
+	python -m benchmarks.gallery
 
 # Only where there is no data yet: films of your own are never replaced by the demo.
 data: | .venv/ready

@@ -20,13 +20,15 @@ from movie_genres.evaluation.tuning import TuneOptions
 from movie_genres.networks.cnn import CnnOptions
 from movie_genres.networks.fusion import FusionOptions
 from movie_genres.networks.lstm import LstmOptions
+from movie_genres.reporting.run_films import ReportOptions
 from stages.predict import PredictOptions
 
 LIBRARY = sorted({*(REPOSITORY / "movie_genres").rglob("*.py")} - {REPOSITORY / "movie_genres" / "__main__.py"})
 SECTIONS = {"prepare": PrepareOptions, "vectorize": VectorizeOptions, "cnn": CnnOptions, "lstm": LstmOptions,
             "fusion": FusionOptions, "baselines": BaselinesOptions, "tune": TuneOptions, "evaluate": EvaluateOptions,
-            "predict": PredictOptions}
-COMMANDS = re.compile(r"--[a-z]|\bdvc (repro|add|exp)|\bgenre-(data|predict)|\bpip install|params\.yaml|python -m")
+            "report": ReportOptions, "predict": PredictOptions}
+# Options and commands; colours of a site, such as --series-1, are none.
+COMMANDS = re.compile(r"--(?!series-|ink\b)[a-z]|\bdvc (repro|add|exp)|\bgenre-(data|predict)|\bpip install|params\.yaml|python -m")
 
 
 def texts(tree):

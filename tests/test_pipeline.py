@@ -15,6 +15,7 @@ from demo.generate import FILMS, SEED, make_films, write_demo
 from demo.show import main as show
 from genre_cli.data import main as genre_data
 from genre_cli.predict import main as genre_predict
+from genre_cli.report import main as genre_report
 from movie_genres.data.films import poster_files, read_films
 
 PIPELINE = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())
@@ -118,7 +119,7 @@ def test_show_prints_the_committed_figures_and_scored_films(tmp_path, run):
         assert word in result.output
 
 
-@pytest.mark.parametrize("name, command", [("genre-predict", genre_predict),
+@pytest.mark.parametrize("name, command", [("genre-predict", genre_predict), ("genre-report", genre_report),
                                            *((f"genre-data {name}", command)
                                              for name, command in genre_data.commands.items())])
 def test_the_docs_name_every_command_and_option(name, command):

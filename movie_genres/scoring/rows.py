@@ -195,6 +195,27 @@ def read_rows(paths: Iterable[Path], layout: RowFormat) -> Iterator[tuple[Any, .
             raise InputError(path, f"{layout.format} as it was written", str(error)) from None
 
 
+def layout_of(path: Path, format: str) -> RowFormat:
+    """The layout of a file by `write_part` or `merge_parts`: its columns, and the genres that these name.
+
+    Raises `InputError` where the file cannot be read; of JSON Lines without a row the columns are not known, and none.
+    """
+    layout = RowFormat(genres=(), format=format)
+    try:
+        if format == "parquet":
+            from pyarrow import parquet
+
+            columns = parquet.read_schema(path).names
+        else:
+            with _open(path, layout) as file, io.TextIOWrapper(file, "utf-8", newline="") as text:
+                columns = next(csv.reader(text, strict=True), []) if format.startswith("csv") else list(
+                    json.loads(text.readline() or "{}"))
+    except (OSError, EOFError, ValueError, csv.Error) as error:
+        raise InputError(path, f"{format} as it was written", str(error)) from None
+    return RowFormat(genres=tuple(name[2:] for name in columns if name.startswith("p_")), format=format,
+                     columns=tuple(columns))
+
+
 def _read(path: Path, layout: RowFormat) -> Iterator[tuple[Any, ...]]:
     if layout.format == "parquet":
         from pyarrow import parquet

@@ -1,0 +1,55 @@
+"""Writes the site of the run: overview, gallery, genres, a page for reviewing, the written report."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import yaml
+
+from stages.common import EXISTING_FILE, answers_option, params_option, path_option, prepared_option, read_options, running
+
+if TYPE_CHECKING:
+    from movie_genres.reporting.run import Earlier
+
+
+@click.command(help=__doc__)
+@prepared_option
+@answers_option
+@path_option("--decisions", "models/decisions.json", "Output of tune.", exists=True)
+@path_option("--histories", "history", "Folder with the models' trainings, for the curves.", folder=True, exists=True)
+@click.option("--baseline", type=(str, EXISTING_FILE), multiple=True, metavar="NAME FILE",
+              help="A baseline's name and its probabilities of all films. Repeat it.")
+@path_option("--metrics", "metrics/evaluate.json", "Output of evaluate: figures.", exists=True)
+@path_option("--plots", "plots", "Output of evaluate: tables.", folder=True, exists=True)
+@path_option("--audit", "audit", "Output of audit.", folder=True)
+@path_option("--out", "report", "Folder for the site.", folder=True)
+@params_option
+def main(prepared: Path, answers: Path, decisions: Path, histories: Path, baseline: tuple[tuple[str, Path], ...],
+         metrics: Path, plots: Path, audit: Path, out: Path, params: Path) -> None:
+    with running():
+        from movie_genres.reporting.run import read_run
+        from movie_genres.reporting.run_films import ReportOptions, write_run_site
+
+        options = read_options(params, "report", ReportOptions)
+        settings = yaml.safe_load(params.read_text(encoding="utf-8"))
+        run = read_run(prepared, answers, decisions, dict(baseline), metrics, plots, histories, settings,
+                       None if options.against is None else _earlier(options.against, metrics))
+        write_run_site(run, options, out, audit)
+        click.echo(f"Open {out / 'index.html'}")
+
+
+def _earlier(revision: str, metrics: Path) -> "Earlier":
+    """The figures of another revision, as Git keeps them."""
+    from movie_genres.reporting.run import Earlier
+
+    try:
+        found = subprocess.run(["git", "show", f"{revision}:./{metrics.as_posix()}"], capture_output=True, check=True)
+        return Earlier(revision, json.loads(found.stdout))
+    except (OSError, subprocess.CalledProcessError, ValueError):
+        return Earlier(revision, None, f"Git has no figures of {revision}.")
+
+
+if __name__ == "__main__":
+    main()
