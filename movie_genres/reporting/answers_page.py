@@ -5,11 +5,11 @@ Needs neither pandas nor scikit-learn.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from movie_genres.ensemble.decisions import IN_WORDS, Decisions, choose_models
+from movie_genres.ensemble.drift import Drift
 from movie_genres.models import onnx_files
 from movie_genres.models.metrics import rounded
 from movie_genres.reporting import words
@@ -22,35 +22,7 @@ FILE = "answers.html"
 BINS = 10
 
 
-class Drifted(Protocol):
-    """A measure of scored films beside that of films that the models know.
-
-    Attributes:
-        measure: its name.
-        sentence: what it is on both sides.
-        differs: whether it does beyond chance.
-        beside: which films these are, such as `training films`.
-        labels: of bins, kinds or genres.
-        found, expected: for each of these, a share or a probability, here and there.
-    """
-
-    @property
-    def measure(self) -> str: ...
-    @property
-    def sentence(self) -> str: ...
-    @property
-    def differs(self) -> bool: ...
-    @property
-    def beside(self) -> str: ...
-    @property
-    def labels(self) -> Sequence[str]: ...
-    @property
-    def found(self) -> Sequence[float]: ...
-    @property
-    def expected(self) -> Sequence[float]: ...
-
-
-def pages_of_catalogue(scored: Scored, models: Path | None = None, drifts: Sequence[Drifted] = ()) -> list[Page]:
+def pages_of_catalogue(scored: Scored, models: Path | None = None, drifts: Sequence[Drift] = ()) -> list[Page]:
     """The page `answers.html` of a scored catalogue.
 
     Args:
@@ -129,7 +101,7 @@ def _expectations(decisions: Decisions | None, films: Films) -> list[dict[str, o
     return [{"kind": IN_WORDS[kind], "model": model, **choice.measured._asdict()} for kind, (model, choice) in found.items()]
 
 
-def _drift_chart(place: int, drift: Drifted) -> Chart:
+def _drift_chart(place: int, drift: Drift) -> Chart:
     axis = Axis("mean probability" if drift.measure.startswith("answers") else "share of films", 0, percent=True)
     return bar_chart(f"drift-{place}", drift.sentence, f"{drift.sentence}: bars for films here and for {drift.beside}",
                      drift.labels, axis, {"here": ("--series-1", drift.found), drift.beside: (PLAIN, drift.expected)})

@@ -9,6 +9,8 @@ from pathlib import Path
 from movie_genres.base.errors import InputError
 from movie_genres.base.files import StrPath
 from movie_genres.base.progress import track
+from movie_genres.ensemble.drift import compare
+from movie_genres.ensemble.film_summaries import read_summary
 from movie_genres.reporting.answers_page import pages_of_catalogue
 from movie_genres.reporting.explanations import read_explanations
 from movie_genres.reporting.failures import failures_of
@@ -38,8 +40,8 @@ def write_catalogue_site(predictions: StrPath, request: SiteRequest) -> Scored:
     if request.explanations is not None:
         explanations = read_explanations(Path(request.explanations), set(scored.films.ids))
         scored.films = replace(scored.films, explanations=explanations)
-
-    answers = pages_of_catalogue(scored, None if request.models is None else Path(request.models))
+    drifts = compare(read_summary(Path(request.summary))) if request.summary is not None else []
+    answers = pages_of_catalogue(scored, None if request.models is None else Path(request.models), drifts)
 
     def build(folder: Path) -> list[Page]:
         overviews = [""] * len(scored.films.ids)

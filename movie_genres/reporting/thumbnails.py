@@ -12,7 +12,7 @@ from PIL import Image
 from movie_genres.inputs.caps import Caps
 from movie_genres.inputs.posters import PosterError
 from movie_genres.reporting.films import Bools
-from movie_genres.scoring.poster_sources import PosterSource, pixels_of
+from movie_genres.scoring.poster_sources import PosterSource, look_at
 
 SIZE = (180, 120)  # height, width in pixels
 QUALITY = 80
@@ -46,7 +46,7 @@ def write_thumbnails(posters: Iterable[tuple[int, PosterSource]], films: int, fo
 
 def _write(poster: PosterSource, path: Path, caps: Caps) -> bool:
     try:
-        pixels, = pixels_of(poster, [SIZE], caps)
+        pixels, = look_at(poster, [SIZE], caps).pixels
     except PosterError:
         return False
     Image.fromarray(pixels).save(path, "JPEG", quality=QUALITY)
