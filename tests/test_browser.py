@@ -24,7 +24,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="
 
 EXPLANATION = {"genres": {
     "Drama": {"probability": 0.9, "poster": [[0.5, -0.2], [0, 0.1]],
-              "words": [["Film", 0.1], ["<b>sea</b>", 0.7], ["is", -0.2]], "shares": {"poster": 0.25, "overview": 0.75}},
+              "words": [["Film", 0.1], [" ", 0], ["<b>sea</b>", 0.7], [" is", -0.2]],
+              "shares": {"poster": -0.25, "overview": 0.75}},
     "<i>Noir</i>": {"probability": 0.1}}}
 
 
@@ -227,8 +228,9 @@ def test_an_explanation_shades_poster_and_words(catalogue, tab):
     pixels = shown.evaluate("[...document.querySelector('.heat').getContext('2d').getImageData(10, 10, 1, 1).data]")
     assert pixels[0] > pixels[2] and pixels[3] > 100
     words = shown.locator("#film .word")
-    assert words.all_inner_texts() == ["Film", "<b>sea</b>", "is"]
-    assert "75 %" in shown.locator("#film .shares").inner_text()
+    assert shown.locator("#film .overview").evaluate("box => box.textContent") == "Film <b>sea</b> is"
+    assert words.nth(2).evaluate("word => getComputedStyle(word).backgroundColor") == "rgba(226, 88, 34, 0.62)"
+    assert shown.locator("#film .shares").inner_text().split() == ["poster", "−0.25", "overview", "+0.75"]
     shown.locator("#film .why button").nth(1).click()
     assert shown.locator("#film .heat").count() == 0 and words.count() == 0
     assert shown.locator("#film .overview").inner_text().startswith("Film 3 is about")

@@ -28,7 +28,8 @@ SECTIONS = {"prepare": PrepareOptions, "vectorize": VectorizeOptions, "cnn": Cnn
             "fusion": FusionOptions, "baselines": BaselinesOptions, "tune": TuneOptions, "evaluate": EvaluateOptions,
             "report": ReportOptions, "predict": PredictOptions}
 # Options and commands; colours of a site, such as --series-1, are none.
-COMMANDS = re.compile(r"--(?!series-|ink\b)[a-z]|\bdvc (repro|add|exp)|\bgenre-(data|predict)|\bpip install|params\.yaml|python -m")
+COMMANDS = re.compile(r"--(?!series-|ink\b)[a-z]|\bdvc (repro|add|exp)|\bgenre-(data|predict|report)|\bpip install|"
+                      r"params\.yaml|python -m")
 
 
 def texts(tree):

@@ -215,7 +215,8 @@ EXPLAINED = {"genres": {"Drama": {"probability": 0.71234, "poster": [[0.5, -0.25
 
 def test_explanations_are_read_for_the_films_that_are_shown(tmp_path):
     path = tmp_path / "explanations.jsonl"
-    path.write_text("".join(json.dumps({"id": film, **EXPLAINED}) + "\n" for film in "abc"))
+    path.write_text("".join(json.dumps({"id": film, **EXPLAINED}) + "\n" for film in "abc")
+                    + '{"id": "d", "status": "corrupt", "error": "x", "genres": {}}\n')
     expected = {"genres": {"Drama": {**EXPLAINED["genres"]["Drama"], "probability": 0.712}, "War": {"probability": 0.1}}}
     assert read_explanations(tmp_path, {"a", "c", "d"}) == {"a": expected, "c": expected}
     assert read_explanations(path, {"b"}) == {"b": expected}

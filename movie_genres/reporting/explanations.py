@@ -20,8 +20,8 @@ class OfGenre(BaseModel):
     Attributes:
         probability: of the genre.
         poster: by how much its log-odds fall where a region of the poster is hidden: rows of a grid.
-        words: of the overview, in order, each with what it counted for.
-        shares: of each kind of input, by name.
+        words: the overview cut into words and what stands between them, each with what it counted for.
+        shares: what each kind of input, by name, adds to the log-odds.
     """
 
     model_config = ConfigDict(allow_inf_nan=False)  # which JSON has no words for
@@ -50,8 +50,8 @@ def read_explanations(place: Path, ids: Collection[str]) -> dict[str, Any]:
         with open(path, encoding="utf-8") as lines:
             for number, line in enumerate(lines, start=1):
                 film = str(json.loads(line)["id"])
-                if film in ids:
-                    found[film] = _rounded(Explained.model_validate_json(line).model_dump(exclude_none=True))
+                if film in ids and (explained := Explained.model_validate_json(line)).genres:
+                    found[film] = _rounded(explained.model_dump(exclude_none=True))
     except OSError as error:
         raise InputError(path, "explanations of films", reason_of(error)) from None
     except ValidationError as error:

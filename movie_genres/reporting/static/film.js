@@ -143,13 +143,17 @@ function explanationOf(films, explanation, picture, overview, text) {
 
 function noteOf(about) {
   const strongest = (about.words ?? []).filter(([, weight]) => weight > 0).sort((one, other) => other[1] - one[1]).slice(0, 5);
-  const shares = Object.entries(about.shares ?? {}).map(([kind, share]) =>
-    make("li", {}, make("span", {class: "kind"}, kind), bar(share, "plain"), make("span", {class: "share"}, percent(share))));
+  const given = Object.entries(about.shares ?? {});
+  const largest = Math.max(...given.map(([, share]) => Math.abs(share)));
+  const shares = given.map(([kind, share]) => make("li", {}, make("span", {class: "kind"}, kind),
+    bar(largest ? Math.abs(share) / largest : 0, share < 0 ? "cold" : "warm"),
+    make("span", {class: "share"}, `${share < 0 ? "−" : "+"}${Math.abs(share).toFixed(2)}`)));
   return [make("p", {class: "small muted"}, `Probability ${percent(about.probability)}. What is shaded warm speaks for the genre, `
     + "what is shaded cold against it."),
-  strongest.length ? make("p", {class: "small"}, "Words that count most: ", make("bdi", {}, strongest.map(([word]) => word).join(", ")))
+  strongest.length ? make("p", {class: "small"}, "Words that count most: ", make("bdi", {}, strongest.map(([word]) => word.trim()).join(", ")))
     : null,
-  shares.length ? make("ul", {class: "shares", "aria-label": "Share of each input"}, ...shares) : null].filter(Boolean);
+  shares.length ? make("div", {}, make("p", {class: "small"}, "What each input adds to the log-odds:"),
+    make("ul", {class: "shares"}, ...shares)) : null].filter(Boolean);
 }
 
 /* Warm or cold, the stronger the less transparent. */
@@ -170,11 +174,12 @@ function heatOf(grid, genre) {
   return canvas;
 }
 
+/* The overview, cut into words and what stands between them. */
 function shadedWords(words) {
   const largest = Math.max(...words.map(([, weight]) => Math.abs(weight)));
-  return words.flatMap(([word, weight]) => {
+  return words.map(([word, weight]) => {
     const mark = make("span", {class: "word", title: weight.toFixed(3)}, word);
     mark.style.backgroundColor = shade(weight, largest);
-    return [mark, " "];
+    return mark;
   });
 }
