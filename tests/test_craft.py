@@ -14,6 +14,7 @@ from genre_cli.advice import ADVICE, explain, install_command
 from movie_genres.base.errors import InputError, MissingPackageError, Remedy, SettingError, UserError
 from movie_genres.data.preparing import PrepareOptions
 from movie_genres.data.vectorizing import VectorizeOptions
+from movie_genres.evaluation.auditing import AuditOptions
 from movie_genres.evaluation.baselines import BaselinesOptions
 from movie_genres.evaluation.figures import EvaluateOptions
 from movie_genres.evaluation.tuning import TuneOptions
@@ -25,8 +26,8 @@ from stages.predict import PredictOptions
 
 LIBRARY = sorted({*(REPOSITORY / "movie_genres").rglob("*.py")} - {REPOSITORY / "movie_genres" / "__main__.py"})
 SECTIONS = {"prepare": PrepareOptions, "vectorize": VectorizeOptions, "cnn": CnnOptions, "lstm": LstmOptions,
-            "fusion": FusionOptions, "baselines": BaselinesOptions, "tune": TuneOptions, "evaluate": EvaluateOptions,
-            "report": ReportOptions, "predict": PredictOptions}
+            "fusion": FusionOptions, "baselines": BaselinesOptions, "audit": AuditOptions, "tune": TuneOptions,
+            "evaluate": EvaluateOptions, "report": ReportOptions, "predict": PredictOptions}
 # Options and commands; colours of a site, such as --series-1, are none.
 COMMANDS = re.compile(r"--(?!series-|ink\b)[a-z]|\bdvc (repro|add|exp)|\bgenre-(data|predict|report)|\bpip install|"
                       r"params\.yaml|python -m")
