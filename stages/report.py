@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 import click
 import yaml
 
-from stages.common import EXISTING_FILE, answers_option, params_option, path_option, prepared_option, read_options, running
+from stages.common import (
+    EXISTING_FILE,
+    answers_option,
+    models_option,
+    params_option,
+    path_option,
+    prepared_option,
+    read_options,
+    running,
+)
 
 if TYPE_CHECKING:
     from movie_genres.reporting.run import Earlier
@@ -23,20 +32,25 @@ if TYPE_CHECKING:
               help="A baseline's name and its probabilities of all films. Repeat it.")
 @path_option("--metrics", "metrics/evaluate.json", "Output of evaluate: figures.", exists=True)
 @path_option("--plots", "plots", "Output of evaluate: tables.", folder=True, exists=True)
-@path_option("--audit", "audit", "Output of audit.", folder=True)
+@path_option("--audit", "audit", "Output of audit.", folder=True, exists=True)
+@models_option
 @path_option("--out", "report", "Folder for the site.", folder=True)
 @params_option
 def main(prepared: Path, answers: Path, decisions: Path, histories: Path, baseline: tuple[tuple[str, Path], ...],
-         metrics: Path, plots: Path, audit: Path, out: Path, params: Path) -> None:
+         metrics: Path, plots: Path, audit: Path, models: Path, out: Path, params: Path) -> None:
     with running():
+        from movie_genres.evaluation.figures import EvaluateOptions
+        from movie_genres.evaluation.report import films_of_sheets
         from movie_genres.reporting.run import read_run
-        from movie_genres.reporting.run_films import ReportOptions, write_run_site
+        from movie_genres.reporting.run_films import ReportOptions, explain_films, write_run_site
 
         options = read_options(params, "report", ReportOptions)
         settings = yaml.safe_load(params.read_text(encoding="utf-8"))
         run = read_run(prepared, answers, decisions, dict(baseline), metrics, plots, histories, settings,
                        None if options.against is None else _earlier(options.against, metrics))
-        write_run_site(run, options, out, audit)
+        test = run.prepared.rows("test")
+        explained = test[films_of_sheets(len(test), read_options(params, "evaluate", EvaluateOptions))]
+        write_run_site(run, options, out, audit, explain_films(run, explained, models))
         click.echo(f"Open {out / 'index.html'}")
 
 

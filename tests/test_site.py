@@ -14,7 +14,7 @@ from sites import GENRES, HOSTILE, write_catalogue, write_overviews, write_score
 from genre_cli.report import main as genre_report
 from movie_genres.base.errors import InputError
 from movie_genres.reporting import packing
-from movie_genres.reporting.explanations import read_explanations
+from movie_genres.reporting.explanations import explanations_of
 from movie_genres.reporting.failures import MEANINGS
 from movie_genres.reporting.films import Films, Said
 from movie_genres.reporting.scored import read_scored
@@ -210,16 +210,16 @@ def test_thumbnails_are_named_by_number_and_broken_posters_have_none(tmp_path):
 
 
 EXPLAINED = {"genres": {"Drama": {"probability": 0.71234, "poster": [[0.5, -0.25]], "words": [["sea", 0.3]],
-                                  "shares": {"poster": 0.4, "overview": 0.6}}, "War": {"probability": 0.1}}}
+                                  "shares": {"poster": 0.4, "overview": 0.6}}}}
 
 
 def test_explanations_are_read_for_the_films_that_are_shown(tmp_path):
     path = tmp_path / "explanations.jsonl"
     path.write_text("".join(json.dumps({"id": film, **EXPLAINED}) + "\n" for film in "abc")
                     + '{"id": "d", "status": "corrupt", "error": "x", "genres": {}}\n')
-    expected = {"genres": {"Drama": {**EXPLAINED["genres"]["Drama"], "probability": 0.712}, "War": {"probability": 0.1}}}
-    assert read_explanations(tmp_path, {"a", "c", "d"}) == {"a": expected, "c": expected}
-    assert read_explanations(path, {"b"}) == {"b": expected}
+    expected = {"genres": {"Drama": {**EXPLAINED["genres"]["Drama"], "probability": 0.712}}}
+    assert explanations_of(tmp_path, {"a", "c", "d"}) == {"a": expected, "c": expected}
+    assert explanations_of(path, {"b"}) == {"b": expected}
 
 
 @pytest.mark.parametrize("line", ["{", "[]", '{"id": "a"}', '{"id": "a", "genres": {"B": {"probability": NaN}}}',
@@ -227,4 +227,4 @@ def test_explanations_are_read_for_the_films_that_are_shown(tmp_path):
 def test_explanations_that_are_none_are_refused(tmp_path, line):
     (tmp_path / "explanations.jsonl").write_text(line + "\n")
     with pytest.raises(InputError, match="line 1"):
-        read_explanations(tmp_path, {"a"})
+        explanations_of(tmp_path, {"a"})

@@ -43,7 +43,7 @@ def write_report(prepared: Prepared, comparison: Comparison, histories: Mapping[
 
 def _write_sheets(prepared: Prepared, rows: NDArray[np.intp], candidates: Mapping[str, Candidate], folder: Path,
                   options: EvaluateOptions) -> None:
-    shown = np.random.default_rng(options.seed).permutation(len(rows))[:options.sheet_films]
+    shown = films_of_sheets(len(rows), options)
     for sheet, start in enumerate(range(0, len(shown), FILMS_ON_A_SHEET), start=1):
         films = []
         for line in shown[start:start + FILMS_ON_A_SHEET]:
@@ -53,6 +53,11 @@ def _write_sheets(prepared: Prepared, rows: NDArray[np.intp], candidates: Mappin
             films.append(plots.SheetFilm(_picture(film["poster"]), film["title"] or film["id"], film["overview"],
                                          film["genres"].split("|"), ranked))
         plots.film_sheet(films, folder / f"films_{sheet}.png")
+
+
+def films_of_sheets(count: int, options: EvaluateOptions) -> NDArray[np.intp]:
+    """Which of `count` test films the sheets show, in this order."""
+    return np.random.default_rng(options.seed).permutation(count)[:options.sheet_films]
 
 
 def _likeliest(probabilities: Floats, genres: list[str]) -> list[tuple[str, float]]:

@@ -1,7 +1,7 @@
 """What an explanation is, and its form in files: JSON Lines, a film a line."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
@@ -48,16 +48,20 @@ class ExplainedFilm(NamedTuple):
     error: str = ""
 
 
+def as_json(genres: Mapping[str, Explanation], digits: int = DIGITS) -> dict[str, Any]:
+    """Explanations by genre as JSON has them, with rounded numbers."""
+    return {genre: {
+        "probability": round(why.probability, digits),
+        "poster": None if why.poster is None else why.poster.astype(np.float64).round(digits).tolist(),
+        "words": None if why.words is None else [[text, round(weight, digits)] for text, weight in why.words],
+        "shares": {str(modality): round(share, digits) for modality, share in why.shares.items()},
+    } for genre, why in genres.items()}
+
+
 def explanation_line(film: ExplainedFilm) -> str:
-    """A film as JSON, in one line, with numbers rounded to `DIGITS`; `status` and `error` are there where it is not ok."""
-    genres = {genre: {
-        "probability": round(why.probability, DIGITS),
-        "poster": None if why.poster is None else why.poster.astype(np.float64).round(DIGITS).tolist(),
-        "words": None if why.words is None else [[text, round(weight, DIGITS)] for text, weight in why.words],
-        "shares": {str(modality): round(share, DIGITS) for modality, share in why.shares.items()},
-    } for genre, why in film.genres.items()}
+    """A film as JSON, in one line; `status` and `error` are there where it is not ok."""
     problem = {} if film.status == OK else {"status": film.status, "error": film.error}
-    return json.dumps({"id": film.id, **problem, "genres": genres})
+    return json.dumps({"id": film.id, **problem, "genres": as_json(film.genres)})
 
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -91,11 +95,10 @@ def read_explanations(path: StrPath) -> Iterator[ExplainedFilm]:
     try:
         with open_regular(path) as file:
             for number, line in enumerate(file, start=1):
-                content: Any = json.loads(line)
-                film = _Film.model_validate(content)
+                film = _Film.model_validate_json(line)
                 genres = {genre: found.explanation(genre) for genre, found in film.genres.items()}
                 yield ExplainedFilm(film.id, genres, film.status, film.error)
     except ValidationError as error:
         raise InputError(path, expected, f"in line {number}: {first_problem(error)}") from None
-    except (OSError, ValueError) as error:  # ValueError: no JSON, or a grid that is none
+    except (OSError, ValueError) as error:  # ValueError: a grid that is none
         raise InputError(path, expected, reason_of(error)) from None

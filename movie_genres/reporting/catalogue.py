@@ -12,7 +12,7 @@ from movie_genres.base.progress import track
 from movie_genres.ensemble.drift import compare
 from movie_genres.ensemble.film_summaries import read_summary
 from movie_genres.reporting.answers_page import pages_of_catalogue
-from movie_genres.reporting.explanations import read_explanations
+from movie_genres.reporting.explanations import explanations_of
 from movie_genres.reporting.failures import failures_of
 from movie_genres.reporting.gallery import film_pages
 from movie_genres.reporting.request import SiteRequest
@@ -38,7 +38,7 @@ def write_catalogue_site(predictions: StrPath, request: SiteRequest) -> Scored:
     check_target(out)
     scored = read_scored(Path(predictions), request.films, request.format)
     if request.explanations is not None:
-        explanations = read_explanations(Path(request.explanations), set(scored.films.ids))
+        explanations = explanations_of(Path(request.explanations), set(scored.films.ids))
         scored.films = replace(scored.films, explanations=explanations)
     drifts = compare(read_summary(Path(request.summary))) if request.summary is not None else []
     answers = pages_of_catalogue(scored, None if request.models is None else Path(request.models), drifts)

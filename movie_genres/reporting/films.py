@@ -54,7 +54,7 @@ class Films:
         overviews: empty text for a film without.
         titles, years, splits: as of `inputs.prepared.Prepared`.
         truth: the films' own genres, of shape (films, genres); None: not known.
-        explanations: by id, each as `explanations` reads it.
+        explanations: by id, each as of `explanations.shown`.
     """
 
     genres: Sequence[str]

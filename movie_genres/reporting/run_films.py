@@ -14,13 +14,16 @@ from movie_genres.base.options import STRICT
 from movie_genres.ensemble.naming import Naming
 from movie_genres.evaluation.tuning import likeliest, present_of
 from movie_genres.inputs.modality import BOTH, MODALITIES
+from movie_genres.reporting.explanations import shown
 from movie_genres.reporting.films import Bools, Films, Said
 from movie_genres.reporting.gallery import film_pages
 from movie_genres.reporting.pages import pages_of_run, write_markdown
 from movie_genres.reporting.run import Run
 from movie_genres.reporting.site import Page, write_site
 from movie_genres.reporting.thumbnails import write_thumbnails
+from movie_genres.scoring.catalogue import Entry
 from movie_genres.scoring.poster_sources import LocalPoster
+from movie_genres.scoring.predictor import Predictor
 from movie_genres.scoring.rows import OK
 
 
@@ -43,7 +46,7 @@ def write_run_site(run: Run, options: ReportOptions, out: Path, audit: Path | No
                    explanations: Mapping[str, Any] = {}) -> None:
     """Writes the site of a pipeline run, with `report.md`.
 
-    `audit`: the folder of the audit, if there is one; `explanations`: of films, by id, as `explanations.Explained` has them.
+    `audit`: the folder of the audit, if there is one; `explanations`: of films, by id, as of `explanations.shown`.
 
     Raises `InputError` where `out` is a file, or a folder with other things in it.
     """
@@ -58,6 +61,19 @@ def write_run_site(run: Run, options: ReportOptions, out: Path, audit: Path | No
         return [first, *film_pages(replace(films_of_run(run, rows), explanations=explanations), pictured, folder), *others]
 
     write_site(out, "Genres of films", build)
+
+
+def explain_films(run: Run, rows: NDArray[np.intp], models: Path) -> dict[str, Any]:
+    """Why the models of a folder say what they say of some films, by id, as of `explanations.shown`.
+
+    Films of which nothing can be said are left out. Raises as `Predictor.load`.
+    """
+    predictor, found = Predictor.load(models), {}
+    for film, poster, overview in run.prepared.films[["id", "poster", "overview"]].iloc[rows].to_numpy().tolist():
+        _, explanations = predictor.explain_film(Entry(film, LocalPoster(poster) if poster else None, overview or None))
+        if explanations:
+            found[film] = shown(explanations)
+    return found
 
 
 def films_of_run(run: Run, rows: NDArray[np.intp]) -> Films:
