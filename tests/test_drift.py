@@ -15,7 +15,14 @@ from movie_genres.base.errors import InputError, StoppedError
 from movie_genres.base.files import file_digest
 from movie_genres.data.vectorizing import write_overviews, write_posters
 from movie_genres.ensemble.drift import compare, fisher
-from movie_genres.ensemble.film_counts import MEASURES, POSTER_MEASURES, FilmCounts, count_answers, count_films
+from movie_genres.ensemble.film_counts import (
+    MEASURES,
+    POSTER_MEASURES,
+    FilmCounts,
+    count_answers,
+    count_films,
+    measure_poster,
+)
 from movie_genres.ensemble.film_summaries import (
     Summary,
     SummaryFile,
@@ -115,6 +122,10 @@ def test_counts_of_parts_add_up_in_any_order():
     forth, back = sum(parts, FilmCounts()), sum(reversed(parts), FilmCounts())
     assert forth.model_dump() == {**back.model_dump(), "kinds": forth.kinds, "statuses": forth.statuses}
     assert forth.kinds == back.kinds and forth.films == 58 and forth.measures["overview_words"].films == 58
+
+
+def test_a_picture_without_pixels_has_no_proportions():
+    assert np.isnan(measure_poster(0, 0, np.nan)[2]) and measure_poster(30, 60, 5) == (30, 60, 0.5, 5)
 
 
 def test_what_is_not_known_is_not_compared():

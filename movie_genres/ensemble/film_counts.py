@@ -1,5 +1,6 @@
 """What films are like, in counts with fixed bins: those of shards, of machines and of several days can be summed."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Annotated, NamedTuple, Protocol, Self, TypeVar
@@ -158,8 +159,8 @@ def count_answers(probabilities: Floats, named: NDArray[np.int_]) -> AnswerCount
 
 
 def measure_poster(width: int, height: int, size: float) -> tuple[float, ...]:
-    """The facts of a poster: its width and height in pixels, above 0, and the bytes of its file, NaN without one."""
-    return width, height, width / height, size
+    """The facts of a poster: its width and height in pixels, and the bytes of its file, NaN without one."""
+    return width, height, width / height if height else math.nan, size
 
 
 def measure_overviews(texts: Sequence[str | None], vocabulary: Tokenizer | None = None, encoded: Overviews | None = None
