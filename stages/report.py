@@ -32,7 +32,7 @@ if TYPE_CHECKING:
               help="A baseline's name and its probabilities of all films. Repeat it.")
 @path_option("--metrics", "metrics/evaluate.json", "Output of evaluate: figures.", exists=True)
 @path_option("--plots", "plots", "Output of evaluate: tables.", folder=True, exists=True)
-@path_option("--audit", "audit", "Output of audit.", folder=True, exists=True)
+@path_option("--audit", "audit", "Output of audit.", folder=True)
 @models_option
 @path_option("--out", "report", "Folder for the site.", folder=True)
 @params_option

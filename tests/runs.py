@@ -50,7 +50,7 @@ def write_run(folder, genres, models=("cnn", "lstm", "fusion"), titles="Film", f
             np.save(_folder(folder / "answers" / name) / "features.npy", np.zeros((1, films, 1), np.float16))
         save_answers(folder / "answers" / name, modality, file, said[0],
                      {} if modality else dict(zip(MODALITIES, said[1:])))
-        (folder / "metrics" / f"{name}.json").write_text(json.dumps({"skill": 0.25, "parameters": 4321, "epoch": 2}))
+        (folder / "history" / f"{name}.json").write_text(json.dumps({"skill": 0.25, "parameters": 4321, "epoch": 2}))
         pd.DataFrame({"epoch": [1, 2], "loss": [0.6, 0.5], "val_loss": [0.6, 0.55], "val_precision": [None, 0.5],
                       "val_recall": [0.0, 0.25], "base_rate_loss": 0.6}).to_csv(folder / "history" / f"{name}.csv")
     np.save(folder / "tfidf.npy", np.clip(labels * 0.3 + rng.random(labels.shape) * 0.5, 0.01, 0.99))

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import yaml
 from conftest import REPOSITORY, image_bytes
+from onnx_models import posternetwork
 from runs import USUAL, run_of, write_run
 from test_site import texts_of, unpacked
 
+from movie_genres.explaining.hiding import GRID
 from movie_genres.reporting.run_films import films_of_run
 from stages.report import main as report
 
@@ -50,14 +52,21 @@ def test_the_stage_writes_the_site(folder, tmp_path, run, monkeypatch):
     prepared.write_text("\n".join(lines) + "\n")
     params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
     params["report"] = {"splits": ["test", "train"], "films": 100, "against": "no-such-revision"}
+    params["evaluate"]["sheet_films"] = 80
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "cnn.onnx").write_bytes(posternetwork().SerializeToString())
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     monkeypatch.chdir(folder)
     result = run(report, "--decisions", "decisions.json", "--histories", "history", "--baseline", "tfidf", "tfidf.npy",
-                 "--out", tmp_path / "report", "--params", tmp_path / "params.yaml")
+                 "--models", tmp_path / "models", "--out", tmp_path / "report", "--params", tmp_path / "params.yaml")
     assert result.exit_code == 0, (result.output, result.exception)
     assert f"Open {tmp_path / 'report' / 'index.html'}" in result.output
     index = json.loads(unpacked(tmp_path / "report" / "data" / "index.js")["index"])
     assert index["splits"]["names"] == ["test", "train"] and index["splits"]["of"] == [0] * 80 + [1] * 20
-    assert len(texts_of(tmp_path / "report")) == 100 and (tmp_path / "report" / "report.md").exists()
+    texts = texts_of(tmp_path / "report")
+    why, = [film["explanation"]["genres"] for film in texts if "explanation" in film]  # of the only film with a poster
+    assert why and all(np.shape(of_genre["poster"]) == GRID for of_genre in why.values())
+    assert len(texts) == 100
+    assert (tmp_path / "report" / "report.md").exists()
     assert [path.name for path in (tmp_path / "report" / "thumbs").rglob("*.jpg")] == ["0.jpg"]
     assert "Git has no figures of no-such-revision" in (tmp_path / "report" / "index.html").read_text()

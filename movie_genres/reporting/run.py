@@ -114,8 +114,8 @@ def read_run(prepared: Path, answers: Path, decisions: Path, baselines: Mapping[
 
     Args:
         baselines: by name, the files with the probabilities of all films.
-        figures: the file of `evaluate`; beside it, or in a folder `encoders` there, lie those of the trainings.
-        plots: the folder with the tables of `evaluate`.
+        figures: the file of `evaluate`.
+        plots: the folder with the tables of `evaluate`; histories: that with epochs and figures of the trainings.
 
     Raises `InputError` where decisions and answers are not of the same models.
     """
@@ -123,8 +123,7 @@ def read_run(prepared: Path, answers: Path, decisions: Path, baselines: Mapping[
     tuned = read_decisions(decisions, {name: of_model.digest for name, of_model in of_models.items()}, films.genres)
     comparison = compare(films, of_models, tuned, {name: np.load(path) for name, path in baselines.items()},
                          settings["evaluate"]["min_films"])
-    found = {name: [place / f"{name}.json" for place in (figures.parent, figures.parent / "encoders")] for name in of_models}
-    trained = {name: json.loads(path.read_text()) for name, paths in found.items() for path in paths if path.exists()}
+    trained = {path.stem: json.loads(path.read_text()) for path in histories.glob("**/*.json") if path.stem in of_models}
     epochs = {path.stem: pd.read_csv(path) for path in histories.glob("**/*.csv")}
     return Run(prepared=films, summary=load_summary(prepared), answers=of_models, decisions=tuned, comparison=comparison,
                figures=json.loads(figures.read_text()),

@@ -12,7 +12,8 @@ from pydantic.dataclasses import dataclass
 
 from movie_genres.base.options import STRICT
 from movie_genres.ensemble.naming import Naming
-from movie_genres.evaluation.tuning import likeliest, present_of
+from movie_genres.ensemble.operating_points import likeliest
+from movie_genres.evaluation.tuning import present_of
 from movie_genres.inputs.modality import BOTH, MODALITIES
 from movie_genres.reporting.explanations import shown
 from movie_genres.reporting.films import Bools, Films, Said
