@@ -12,6 +12,9 @@ repro: .venv/ready data
 	dvc repro
 	genre-predict --posters data/posters --out predictions/demo.csv --overwrite || [ $$? -eq 3 ]  # 3: some posters are damaged
 	python -m demo.show metrics/evaluate.json predictions/demo.csv
+	@echo "The report, to open in a browser:  file://$(CURDIR)/report/index.html"
+	@echo "Next, with posters of your own:    genre-predict --posters DIR --out preds.csv"
+	@echo "and to look at what came of it:    genre-report preds.csv --posters DIR --out site/"
 
 # The best configuration; writes it to params.yaml and runs it, on the films in data/.
 encoders: .venv/ready data
