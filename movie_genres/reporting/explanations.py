@@ -51,7 +51,7 @@ def read_explanations(place: Path, ids: Collection[str]) -> dict[str, Any]:
             for number, line in enumerate(lines, start=1):
                 film = str(json.loads(line)["id"])
                 if film in ids and (explained := Explained.model_validate_json(line)).genres:
-                    found[film] = _rounded(explained.model_dump(exclude_none=True))
+                    found[film] = explained.model_dump(exclude_none=True)
     except OSError as error:
         raise InputError(path, "explanations of films", reason_of(error)) from None
     except ValidationError as error:
@@ -59,12 +59,3 @@ def read_explanations(place: Path, ids: Collection[str]) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(path, "an explanation on each line", f"line {number}: {type(error).__name__}") from None
     return found
-
-
-def _rounded(content: Any) -> Any:
-    """The same content, its numbers with three decimals: more cannot be seen."""
-    if isinstance(content, dict):
-        return {key: _rounded(value) for key, value in content.items()}
-    if isinstance(content, (list, tuple)):
-        return [_rounded(value) for value in content]
-    return round(content, 3) if isinstance(content, float) else content
