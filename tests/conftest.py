@@ -22,6 +22,7 @@ from movie_genres.inputs.vocabulary import Vocabulary, load_vocabulary
 from movie_genres.models.answers import load_answers
 
 REPOSITORY = Path(__file__).parents[1]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 REAL_DATA = REPOSITORY.parent / "shared" / "data" / "Multimodal_IMDB_dataset"
 
 
@@ -199,3 +200,42 @@ def tuned(models, small_arrays, answers, tmp_path):
     write_decisions(decisions, {name: of_model.digest for name, of_model in answers.items()}, folder / "decisions.json",
                     prepared.genres)
     return folder
+
+
+@pytest.fixture(scope="module")  # no longer: while it is there, nothing else can run an event loop
+def browser():
+    """Chromium, by Playwright; tests with it are marked `browser`."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra test")
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium: make test-browser")
+    with playwright.sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def tab(browser):
+    """Opens a page of a site in a new window; at the end, nothing was complained of and nothing but files was asked for."""
+    opened, problems, requests = [], [], []
+
+    def open_page(site, page="gallery.html", **settings):
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **settings})
+        shown = context.new_page()
+        opened.append(context)
+        shown.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
+        shown.on("pageerror", lambda error: problems.append(str(error)))
+        shown.on("dialog", lambda dialog: (problems.append(f"dialog {dialog.message}"), dialog.dismiss()))
+        shown.on("request", lambda request: requests.append(request.url))
+        shown.goto(f"file://{site}/{page}")
+        if page.startswith("gallery"):
+            shown.wait_for_selector(".card, #nothing:not([hidden])")
+        elif page.startswith("review"):
+            shown.wait_for_selector("#marks li")
+        return shown
+
+    yield open_page
+    for context in opened:
+        context.close()
+    assert problems == []
+    assert [url for url in requests if not url.startswith(("file://", "data:image/", "blob:"))] == []

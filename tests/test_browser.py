@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -16,11 +15,9 @@ from movie_genres.reporting.gallery import film_pages
 from movie_genres.reporting.request import SiteRequest
 from movie_genres.reporting.site import write_site
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PAGES = ("index.html", "answers.html", "gallery.html", "gallery.html#film=film003", "review.html", "failures.html")
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra test")
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: make test-browser")]
+pytestmark = pytest.mark.browser
 
 EXPLANATION = {"genres": {
     "Drama": {"probability": 0.9, "poster": [[0.5, -0.2], [0, 0.1]],
@@ -60,41 +57,6 @@ def judged(tmp_path_factory):
     out = tmp_path_factory.mktemp("judged") / "site"
     write_site(out, "Judged", lambda folder: film_pages(films, np.zeros(count, bool), folder))
     return out
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def tab(browser):
-    """Opens a page of a site in a new window; at the end, nothing was complained of and nothing but files was asked for."""
-    opened, problems, requests = [], [], []
-
-    def open_page(site, page="gallery.html", **settings):
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **settings})
-        shown = context.new_page()
-        opened.append(context)
-        shown.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
-        shown.on("pageerror", lambda error: problems.append(str(error)))
-        shown.on("dialog", lambda dialog: (problems.append(f"dialog {dialog.message}"), dialog.dismiss()))
-        shown.on("request", lambda request: requests.append(request.url))
-        shown.goto(f"file://{site}/{page}")
-        if page.startswith("gallery"):
-            shown.wait_for_selector(".card, #nothing:not([hidden])")
-        elif page.startswith("review"):
-            shown.wait_for_selector("#marks li")
-        return shown
-
-    yield open_page
-    for context in opened:
-        context.close()
-    assert problems == []
-    assert [url for url in requests if not url.startswith(("file://", "data:image/", "blob:"))] == []
 
 
 def titles(shown):

@@ -2,8 +2,8 @@
 
 import pytest
 from runs import HOSTILE, run_of, site_of, write_run
-from test_browser import browser, pytestmark, tab  # noqa: F401  what opens pages, and where that is skipped
 
+pytestmark = pytest.mark.browser
 PAGES = ("index.html", "genres.html", "genre-sci-fi.html", "report.html")
 
 
@@ -17,7 +17,7 @@ def figures(tmp_path_factory):
 
 @pytest.mark.parametrize("scheme, width", [("light", 1280), ("dark", 390)])
 @pytest.mark.parametrize("page", PAGES)
-def test_all_can_be_read_by_everybody(figures, tab, page, scheme, width):  # noqa: F811
+def test_all_can_be_read_by_everybody(figures, tab, page, scheme, width):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs the extra test")
     shown = tab(figures, page, color_scheme=scheme, viewport={"width": width, "height": 900})
     shown.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
@@ -28,7 +28,7 @@ def test_all_can_be_read_by_everybody(figures, tab, page, scheme, width):  # noq
 
 
 @pytest.mark.parametrize("page", ["index.html", "genre-sci-fi.html"])
-def test_charts_are_drawn_when_they_come_into_view_and_anew_in_the_dark(figures, tab, page):  # noqa: F811
+def test_charts_are_drawn_when_they_come_into_view_and_anew_in_the_dark(figures, tab, page):
     shown = tab(figures, page)
     canvases = shown.locator("canvas:visible")
     for number in range(canvases.count()):
@@ -40,7 +40,7 @@ def test_charts_are_drawn_when_they_come_into_view_and_anew_in_the_dark(figures,
     shown.wait_for_function(f"before => {color} !== before", arg=light)
 
 
-def test_a_threshold_is_picked_by_keyboard(figures, tab):  # noqa: F811
+def test_a_threshold_is_picked_by_keyboard(figures, tab):
     shown = tab(figures, "genre-sci-fi.html")
     box = shown.locator("[data-points]:visible")
     slider, value = box.locator("input"), lambda name: box.locator(f'[data-value="{name}"]').inner_text()
@@ -56,7 +56,7 @@ def test_a_threshold_is_picked_by_keyboard(figures, tab):  # noqa: F811
     assert shown.locator("section[data-panel=model]:visible h2").inner_text() == "TF-IDF"
 
 
-def test_the_heat_map_sorts_and_shows_another_model(figures, tab):  # noqa: F811
+def test_the_heat_map_sorts_and_shows_another_model(figures, tab):
     shown = tab(figures, "genres.html")
     shown.locator("select[data-switch=heat]").select_option(label="lstm")
     table = shown.locator("section[data-panel=heat]:visible table")

@@ -48,13 +48,13 @@ class ExplainedFilm(NamedTuple):
     error: str = ""
 
 
-def as_json(genres: Mapping[str, Explanation], digits: int = DIGITS) -> dict[str, Any]:
-    """Explanations by genre as JSON has them, with rounded numbers."""
+def as_json(genres: Mapping[str, Explanation]) -> dict[str, Any]:
+    """Explanations by genre as JSON has them, with numbers rounded to `DIGITS`."""
     return {genre: {
-        "probability": round(why.probability, digits),
-        "poster": None if why.poster is None else why.poster.astype(np.float64).round(digits).tolist(),
-        "words": None if why.words is None else [[text, round(weight, digits)] for text, weight in why.words],
-        "shares": {str(modality): round(share, digits) for modality, share in why.shares.items()},
+        "probability": round(why.probability, DIGITS),
+        "poster": None if why.poster is None else why.poster.astype(np.float64).round(DIGITS).tolist(),
+        "words": None if why.words is None else [[text, round(weight, DIGITS)] for text, weight in why.words],
+        "shares": {str(modality): round(share, DIGITS) for modality, share in why.shares.items()},
     } for genre, why in genres.items()}
 
 

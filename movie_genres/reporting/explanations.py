@@ -7,12 +7,11 @@ from typing import Any
 from movie_genres.explaining.explanation import Explanation, as_json, read_explanations
 
 FILE = "explanations.jsonl"
-DIGITS = 3  # more cannot be seen
 
 
 def shown(genres: Mapping[str, Explanation]) -> dict[str, Any]:
     """A film's explanations as `static/film.js` takes them."""
-    return {"genres": as_json(genres, DIGITS)}
+    return {"genres": as_json(genres)}
 
 
 def explanations_of(place: Path, ids: Collection[str]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import numpy as np
 from movie_genres.reporting.films import Bools, Films, Floats
 
 SHARD = 500  # films
-STEPS = 250  # of a probability, which is a byte; 255: not known
+STEPS = 200  # of a probability, which is a byte: halves of a per cent, so that whole ones are right; 255: not known
 LEVELS = 65_534  # of a measure, of two bytes; 65,535: not known
 LONGEST_CUTS = (1_000, 700, 500, 400, 300, 220, 160, 100, 60, 0)  # characters of overviews, where all would be too much
 
@@ -74,7 +74,7 @@ def _index(films: Films, pictured: Bools) -> dict[str, bytes]:
     if films.truth is not None:
         parts["truth"] = np.packbits(films.truth, axis=1).tobytes()
     for number, said in enumerate(films.said):
-        known = np.where(np.isnan(said.probabilities), 255, np.round(said.probabilities * STEPS))
+        known = np.where(np.isnan(said.probabilities), 255, np.floor(said.probabilities * STEPS) + 1)
         parts |= {f"probabilities-{number}": known.astype(np.uint8).tobytes(),
                   f"named-{number}": np.packbits(said.named, axis=1).tobytes()}
         measures |= {f"doubt-{number}": said.doubt(),

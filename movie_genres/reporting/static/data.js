@@ -107,10 +107,10 @@ class Films {
     return `thumbs/${String(Math.floor(number / 1000)).padStart(3, "0")}/${number}.jpg`;
   }
 
-  /* 0 to 1, or null where it is not known. */
+  /* 0 to 1, or null where it is not known: the middle of the step that it is in. */
   probability(model, number, genre) {
     const level = model.probabilities[number * this.genres.length + genre];
-    return level === 255 ? null : level / this.steps;
+    return level === 255 ? null : Math.min(1, (level - 0.5) / this.steps);
   }
 
   /* Numbers of the genres, the most probable first. */
