@@ -19,7 +19,7 @@ from movie_genres.inputs.features import Posters
 from movie_genres.inputs.prepared import Prepared
 from movie_genres.models.metrics import EPSILON
 
-AGAINST = 1000.0  # the odds, before a film is looked at, that one of its labels is right
+AGAINST = 1000.0  # the odds that a label is right, before the film is looked at
 DIGITS = 6  # of probabilities and distances, as they are written
 
 
@@ -94,11 +94,11 @@ def audited_genres(prepared: Prepared, options: AuditOptions) -> NDArray[np.intp
 def find_suspects(prepared: Prepared, inputs: Inputs, options: AuditOptions) -> pd.DataFrame:
     """The labels that are most probably wrong, worst first, as in `Audit.suspects`; at most `options.suspects` of them.
 
-    A label's quality is cleanlab's self-confidence: how probable the label is, as it stands, by models that have not seen the
-    film (see `cross_fitting.cross_fit`). Its score is the probability that it is right, if at most one label of a film is
-    wrong: beside a genre too many the film's others look improbable, too, and they share the doubt. (Northcutt, Jiang and
-    Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", 2021; Thyagarajan et al., "Identifying Incorrect
-    Annotations in Multi-Label Classification Data", 2022.)
+    A label's quality is cleanlab's self-confidence: how probable the label is, as it stands, by models that have not seen
+    the film (see `cross_fitting.cross_fit`). Its score is the probability that it is right, if at most one label of a film
+    is wrong: beside a genre too many the film's others look improbable, too, and they share the doubt. (Northcutt, Jiang
+    and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", 2021; Thyagarajan et al., "Identifying
+    Incorrect Annotations in Multi-Label Classification Data", 2022.)
     """
     genres = audited_genres(prepared, options)
     labels = prepared.labels[:, genres]
