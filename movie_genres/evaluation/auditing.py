@@ -17,7 +17,9 @@ from movie_genres.evaluation.cross_fitting import Inputs, cross_fit, see_films
 from movie_genres.evaluation.likeness import Pair, like_overviews, like_posters, strangeness
 from movie_genres.inputs.features import Posters
 from movie_genres.inputs.prepared import Prepared
+from movie_genres.models.metrics import EPSILON
 
+AGAINST = 1000.0  # the odds that a label is right, before the film is looked at
 DIGITS = 6  # of probabilities and distances, as they are written
 
 
@@ -92,10 +94,11 @@ def audited_genres(prepared: Prepared, options: AuditOptions) -> NDArray[np.intp
 def find_suspects(prepared: Prepared, inputs: Inputs, options: AuditOptions) -> pd.DataFrame:
     """The labels that are most probably wrong, worst first, as in `Audit.suspects`; at most `options.suspects` of them.
 
-    A label's score is cleanlab's self-confidence: how probable the label is, as it stands, by models that have not seen the
-    film (see `cross_fitting.cross_fit`). Among labels flipped at random this order is that of the probability of having been
-    flipped. (Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", 2021; Thyagarajan
-    et al., "Identifying Incorrect Annotations in Multi-Label Classification Data", 2022.)
+    A label's quality is cleanlab's self-confidence: how probable the label is, as it stands, by models that have not seen
+    the film (see `cross_fitting.cross_fit`). Its score is the probability that it is right, if at most one label of a film
+    is wrong: beside a genre too many the film's others look improbable, too, and they share the doubt. (Northcutt, Jiang
+    and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", 2021; Thyagarajan et al., "Identifying
+    Incorrect Annotations in Multi-Label Classification Data", 2022.)
     """
     genres = audited_genres(prepared, options)
     labels = prepared.labels[:, genres]
@@ -103,7 +106,9 @@ def find_suspects(prepared: Prepared, inputs: Inputs, options: AuditOptions) -> 
     if len(genres):
         probabilities = cross_fit(inputs, prepared.labels, genres, options.folds, options.repeats, options.seed)
         given = [np.flatnonzero(of_film).tolist() for of_film in labels]
-        scores = get_label_quality_scores_per_class(given, probabilities, method="self_confidence")
+        quality = get_label_quality_scores_per_class(given, probabilities, method="self_confidence").clip(EPSILON)
+        odds = (1 - quality) / quality / AGAINST  # of being wrong rather than right, each label by itself
+        scores = 1 - odds / (1 + odds.sum(axis=1, keepdims=True))
     order = np.argsort(np.round(scores.ravel(), DIGITS), kind="stable")[:options.suspects]
     films, columns = np.unravel_index(order, labels.shape) if labels.size else (order, order)
     labelled = labels[films, columns].astype(int)

@@ -25,7 +25,7 @@ Matrix: TypeAlias = sparse.csr_matrix
 
 WORD = r"\b\w{1,6}"  # a word's first letters, so that its forms become one: overviews are short
 GRID, SHADES = 8, 4  # a poster's colours: the mean of 8 by 8 fields, and the share of each of 4 x 4 x 4 shades
-BATCH = 4096  # posters that are read at a time
+BATCH = 256  # posters that are read at a time
 WORDS_C, COLOURS_C, JOINT_C = 3.0, 0.001, 1.0  # inverse regularisation of the regressions
 
 
