@@ -11,7 +11,7 @@ from engines import RowEngine
 from scipy.stats import fisher_exact
 
 from genre_cli.predict import main as genre_predict
-from movie_genres.base.errors import InputError, StoppedError
+from movie_genres.base.errors import InputError, StoppedError, UserError
 from movie_genres.base.files import file_digest
 from movie_genres.data.vectorizing import write_overviews, write_posters
 from movie_genres.ensemble.drift import compare, fisher
@@ -40,7 +40,7 @@ from movie_genres.models.answers import features_on_disk, save_answers
 from movie_genres.models.network import Network
 from movie_genres.scoring.catalogue import Entry
 from movie_genres.scoring.engine import Tolerance, run
-from movie_genres.scoring.job import Share, open_job
+from movie_genres.scoring.job import Job, Share, open_job
 from movie_genres.scoring.job_files import JobFiles
 from movie_genres.scoring.rows import Row, RowFormat
 from stages.tune import main as tune
@@ -151,10 +151,12 @@ def engine(bad=()):
     return RowEngine(row)
 
 
-def score(out, bad=(), allowed=None, share=Share(), retry=False, shard_size=4):
-    summary = SummaryFile(out.parent / f"{out.name}.json", LAYOUT.genres, "m 1", {}, None)
+def score(out, bad=(), allowed=None, share=Share(), retry=False, shard_size=4, genres=LAYOUT.genres, overwrite=False):
+    layout = RowFormat(genres)
+    summary = SummaryFile(out.parent / f"{out.name}.json", genres, "m 1", {}, None)
     summary.check()
-    with open_job(JobFiles(out, LAYOUT, shard_size, share.count > 1, summary), FILMS, {}, share, False, retry) as job:
+    files = JobFiles(out, layout, shard_size, share.count > 1, summary)
+    with open_job(files, FILMS, {"genres": genres}, share, overwrite, retry) as job:
         run(job, engine(bad), Tolerance(allowed))
     return read_summary(summary.path).films if summary.path.exists() else None
 
@@ -202,6 +204,19 @@ def test_a_summary_is_written_also_by_whoever_finishes_a_killed_job(tmp_path, mo
         patch.setattr(SummaryFile, "write", killed)
         score(tmp_path / "a.csv")
     assert alike(score(tmp_path / "a.csv"), score(tmp_path / "b.csv"))
+
+
+def test_a_summary_is_never_of_another_job_that_was_killed(tmp_path, monkeypatch):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(SummaryFile, "write", killed)
+        score(tmp_path / "a.csv")
+    with pytest.raises(UserError, match="there is an output already"):
+        score(tmp_path / "a.csv", genres=("A", "C"))
+    assert (tmp_path / "a.csv").exists() and not (tmp_path / "a.csv.json").exists()
+    assert score(tmp_path / "a.csv", genres=("A", "C"), overwrite=True).films == 10
 
 
 # --- From a training to a warning -----------------------------------------------------------------------------------
@@ -286,6 +301,21 @@ def test_films_that_are_unlike_those_of_the_training_are_told(tuned, tmp_path, r
     assert any("overviews are shorter: 2 words on average, training films 12" in line for line in lines), result.stderr
     assert any("posters are wider: 90 pixels on average, training films 30" in line for line in lines)
     assert not any("lower" in line or "higher" in line for line in lines)
+
+
+def test_a_machine_before_which_another_has_finished_leaves_the_summary_to_that(tuned, tmp_path, run, monkeypatch):
+    def finish(job):
+        other = job._replace(files=JobFiles(job.files.out, job.files.layout, job.files.shard_size, job.files.is_folder))
+        assert by_itself(other) == 0
+        return by_itself(job)
+
+    by_itself = Job.finish
+    monkeypatch.setattr(Job, "finish", finish)
+    (tmp_path / "o.csv").write_text("id,overview\n1,word1\n")
+    result = run(genre_predict, "--overviews", tmp_path / "o.csv", "--models", tuned / "models", "--out",
+                 f"{tmp_path}/parts/", "--summary", tmp_path / "s.json")
+    assert result.exit_code == 0 and "s.json: written by the machine that has finished the output" in result.stderr
+    assert (tmp_path / "parts" / "_SUCCESS").exists() and not (tmp_path / "s.json").exists()
 
 
 def test_models_that_know_nothing_of_their_films_still_score(tuned, tmp_path, run):
