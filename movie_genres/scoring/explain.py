@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from movie_genres.base.errors import SettingError
 from movie_genres.base.files import replacing
+from movie_genres.base.names import escape_name
 from movie_genres.base.progress import track
 from movie_genres.explaining.explanation import ExplainedFilm, Explanation, explanation_line
 from movie_genres.explaining.pictures import SIZE, heat_picture
@@ -19,7 +20,6 @@ from movie_genres.scoring.poster_sources import Picture, PosterSource, held, loo
 from movie_genres.scoring.predict import first_films, single_film
 from movie_genres.scoring.predictor import Prediction, Predictor
 from movie_genres.scoring.request import Request
-from movie_genres.scoring.rows import escape_name
 
 MOST = 200  # films: each takes as long as a hundred to score
 LINES = "explanations.jsonl"  # the file with the explanations, in the folder
