@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from movie_genres.base.errors import InputError, SettingError, one_line
 from movie_genres.base.names import escape_name, spreadsheet_safe
+from movie_genres.ensemble.film_counts import OK as OK  # of the rows that are read here
 from movie_genres.scoring.request import RowOptions
 
 FORMATS = ("csv", "csv.gz", "jsonl", "jsonl.gz", "parquet")  # also the suffixes of their files
 EXPECTED = "expected_precision"
 ON_REQUEST = ("file", EXPECTED, "model")  # columns that a row has only where they are asked for
-OK = "ok"  # the status of a row without failure
 
 Cell = str | float | list[str] | None
 Cells = Sequence[Cell]  # of a row
