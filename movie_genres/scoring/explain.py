@@ -47,6 +47,8 @@ def films_to_explain(request: Request, overview: str | None) -> list[Entry]:
         raise SettingError("explain", "one machine", f"`num_shards` {request.num_shards}")
     if request.posters == "-" and request.out:
         raise SettingError("explain", "posters in a file or a folder, as they are read once more after `out`", "-")
+    if request.summary and not request.out:
+        raise SettingError("summary", "`out` as well, as it is of the films of an output", "none")
     if overview is not None:
         return [single_film(request, overview)]
     if request.posters is None and request.overviews is None:
@@ -118,4 +120,5 @@ def picture_name(number: int, film: str, rank: int, genre: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"\W+", "-", text)[:40].strip("-") or "-"
+    short = re.sub(r"\W+", "-", text).encode()[:40].decode(errors="ignore")  # names have at most 143 to 255 bytes
+    return short.strip("-") or "-"
