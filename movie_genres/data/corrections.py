@@ -42,7 +42,7 @@ def read_corrections(path: Path) -> tuple[dict[str, tuple[str, ...]], list[str]]
 
 
 def file_id(film_id: str) -> str:
-    """An id that a file can have as its name: that of a poster in a subfolder has slashes, that of an odd name backslashes."""
+    """An id that a file can have as its name: those of posters in subfolders have slashes, odd ones backslashes."""
     return film_id.replace("/", "%2F").replace("\\", "%5C")
 
 
