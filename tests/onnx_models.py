@@ -16,7 +16,7 @@ OF_OVERVIEWS = {**ABOUT, "modality": "overview",
                 "vocabulary": {"tokens": [f"word{number}" for number in range(TOKENS - 2)], "max_length": 9}}
 
 
-def posternetwork():
+def poster_network():
     """A convolution of posters of `SIZE`, averaged over the poster: `CHANNELS` features."""
     steps = [helper.make_node("Cast", ["poster"], ["pixels"], to=TensorProto.FLOAT),
              helper.make_node("Mul", ["pixels", "scale"], ["scaled"]),
@@ -30,7 +30,7 @@ def posternetwork():
     return network(given, steps, weights, OF_POSTERS)
 
 
-def overviewnetwork():
+def overview_network():
     """The mean of word vectors: `CHANNELS` features. It has no notion of padding."""
     steps = [helper.make_node("Gather", ["vectors", "overview"], ["words"]),
              helper.make_node("ReduceMean", ["words", "length"], ["features"], keepdims=0)]

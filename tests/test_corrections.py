@@ -6,6 +6,7 @@ from conftest import image_bytes
 
 from genre_cli.data import main as genre_data
 from genre_cli.predict import main as genre_predict
+from movie_genres.base.names import escape_name
 from movie_genres.data.films import poster_files, read_films
 
 JPEG = image_bytes()
@@ -74,10 +75,12 @@ def test_corrections_are_a_file_outside_the_data_folder(source, tmp_path, run, w
     assert result.exit_code == 2 and message in result.stderr
 
 
-HOSTILE = ["plain", "sub/film", "sub/deep/film", "a,b", 'quo"te', "<b>", "ünï", "=1+1", "a%2Fb", "'x", "a b.c"]
+HOSTILE = ["plain", "sub/film", "sub/deep/film", "a,b", 'quo"te', "<b>", "ünï", "=1+1", "a%2Fb", "'x", "a b.c", "-5",
+           "caf\udce9", "back\\xslash"]
 
 
-def test_ids_are_those_that_scoring_writes_whatever_is_in_them(tmp_path, run, monkeypatch):
+@pytest.mark.parametrize("options", [(), ("--excel-safe",)], ids=str)
+def test_ids_are_those_that_scoring_writes_whatever_is_in_them(tmp_path, run, monkeypatch, options):
     monkeypatch.setattr("movie_genres.scoring.predict._say_what_was_found", lambda *_: None)
     for name in HOSTILE:
         path = tmp_path / "posters" / f"{name}.jpg"
@@ -85,22 +88,40 @@ def test_ids_are_those_that_scoring_writes_whatever_is_in_them(tmp_path, run, mo
         path.write_bytes(JPEG)
     overviews = write_table(tmp_path / "overviews.csv", ["id", "overview"], *([name, "A film."] for name in HOSTILE[:6]))
     result = run(genre_predict, "--posters", tmp_path / "posters", "--overviews", overviews, "--out", tmp_path / "preds.csv",
-                 "--models", "movie_genres/released")
+                 "--models", "movie_genres/released", *options)
     assert result.exit_code == 0, result.output
     with open(tmp_path / "preds.csv", newline="", encoding="utf-8") as file:
         ids = [row["id"] for row in csv.DictReader(file)]
-    assert set(ids) == set(HOSTILE)
+    kept = {("'" if options and name[0] in "=-" else "") + escape_name(name): escape_name(name) for name in HOSTILE}
+    assert set(ids) == set(kept)
     reviewed = {name: ("Drama", f"<i>{name[:3]}") for name in ids[:-1]}
     corrections = write_table(tmp_path / "c.csv", ["id", "genres"], *((name, "|".join(of)) for name, of in reviewed.items()))
     result = run(genre_data, "import", overviews, "--posters", tmp_path / "posters", "--corrections", corrections, "--data",
                  tmp_path / "data")
     assert result.exit_code == 0, result.output
-    expected = {name.replace("/", "%2F"): genres for name, genres in reviewed.items()}
+    expected = {kept[name].replace("/", "%2F").replace("\\", "%5C"): genres for name, genres in reviewed.items()}
     assert labels(tmp_path / "data") == expected | ({name: () for name in HOSTILE[:6] if name not in reviewed})
     assert set(poster_files(tmp_path / "data")) == set(labels(tmp_path / "data"))
     again = run(genre_data, "import", overviews, "--posters", tmp_path / "posters", "--corrections", corrections, "--data",
                 tmp_path / "data")
     assert again.exit_code == 0, again.output
+
+
+def test_names_that_become_one_are_refused(tmp_path, run):
+    for name in ("a/b.jpg", "a%2Fb.jpg"):
+        (tmp_path / "posters" / "a").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "posters" / name).write_bytes(JPEG)
+    corrections = write_table(tmp_path / "c.csv", ["id", "genres"], ["a/b", "War"])
+    result = run(genre_data, "import", tmp_path / "posters", "--corrections", corrections, "--data", tmp_path / "data")
+    assert result.exit_code == 2 and not (tmp_path / "data").exists()
+    assert "a%2Fb: expected an id that is no other's where %2F and %5C stand for slashes; found also a/b." in result.stderr
+
+
+def test_a_film_with_and_without_the_apostrophe_of_spreadsheets_is_there_twice(tmp_path, run):
+    table = write_table(tmp_path / "t" / "o.csv", ["id", "overview"], ["-5", "First."])
+    corrections = write_table(tmp_path / "c.csv", ["id", "genres"], ["-5", "War"], ["'-5", "Drama"])
+    result = run(genre_data, "import", table, "--corrections", corrections, "--data", tmp_path / "data")
+    assert result.exit_code == 2 and """expected each film once; found "'-5", and the same without""" in result.stderr
 
 
 def test_posters_alone_can_be_imported_with_corrections_and_only_then(tmp_path, run):

@@ -11,7 +11,7 @@ from engines import RowEngine
 from scipy.stats import fisher_exact
 
 from genre_cli.predict import main as genre_predict
-from movie_genres.base.errors import InputError, StoppedError
+from movie_genres.base.errors import InputError, StoppedError, UserError
 from movie_genres.base.files import file_digest
 from movie_genres.data.vectorizing import write_overviews, write_posters
 from movie_genres.ensemble.drift import compare, fisher
@@ -40,7 +40,7 @@ from movie_genres.models.answers import features_on_disk, save_answers
 from movie_genres.models.network import Network
 from movie_genres.scoring.catalogue import Entry
 from movie_genres.scoring.engine import Tolerance, run
-from movie_genres.scoring.job import Share, open_job
+from movie_genres.scoring.job import Job, Share, open_job
 from movie_genres.scoring.job_files import JobFiles
 from movie_genres.scoring.rows import Row, RowFormat
 from stages.tune import main as tune
@@ -108,6 +108,15 @@ def test_values_of_the_same_mean_that_spread_otherwise_are_told():
         "overviews have other lengths: 50% are below 11 words, of training films 0%")
 
 
+def test_nothing_is_said_to_be_more_or_less_or_other_where_nothing_differs():
+    films = counted(400, 0, failing=0)
+    sentences = [drift.sentence for drift in compare(summary_of(films, films, films))]
+    assert len(sentences) == len(MEASURES) + 3
+    for word in ("more ", "less ", "fewer", "other", "wider", "lower"):
+        assert not [sentence for sentence in sentences if word in sentence.replace("no more than chance", "")]
+    assert "films that fail: 0.0%, of training films 0.0% (no more than chance does)" in sentences
+
+
 @pytest.mark.parametrize("counts", [(3, 10, 1, 200), (0, 50, 0, 7), (7, 7, 0, 900), (50, 1000, 3, 5000), (1, 1000, 90, 5000),
                                     (60, 60, 100, 5000), (900, 1000, 5000, 5000)])
 def test_the_exact_test_agrees_with_scipys(counts):
@@ -151,10 +160,12 @@ def engine(bad=()):
     return RowEngine(row)
 
 
-def score(out, bad=(), allowed=None, share=Share(), retry=False, shard_size=4):
-    summary = SummaryFile(out.parent / f"{out.name}.json", LAYOUT.genres, "m 1", {}, None)
+def score(out, bad=(), allowed=None, share=Share(), retry=False, shard_size=4, genres=LAYOUT.genres, overwrite=False):
+    layout = RowFormat(genres)
+    summary = SummaryFile(out.parent / f"{out.name}.json", genres, "m 1", {}, None)
     summary.check()
-    with open_job(JobFiles(out, LAYOUT, shard_size, share.count > 1, summary), FILMS, {}, share, False, retry) as job:
+    files = JobFiles(out, layout, shard_size, share.count > 1, summary)
+    with open_job(files, FILMS, {"genres": genres}, share, overwrite, retry) as job:
         run(job, engine(bad), Tolerance(allowed))
     return read_summary(summary.path).films if summary.path.exists() else None
 
@@ -204,6 +215,19 @@ def test_a_summary_is_written_also_by_whoever_finishes_a_killed_job(tmp_path, mo
     assert alike(score(tmp_path / "a.csv"), score(tmp_path / "b.csv"))
 
 
+def test_a_summary_is_never_of_another_job_that_was_killed(tmp_path, monkeypatch):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(SummaryFile, "write", killed)
+        score(tmp_path / "a.csv")
+    with pytest.raises(UserError, match="there is an output already"):
+        score(tmp_path / "a.csv", genres=("A", "C"))
+    assert (tmp_path / "a.csv").exists() and not (tmp_path / "a.csv.json").exists()
+    assert score(tmp_path / "a.csv", genres=("A", "C"), overwrite=True).films == 10
+
+
 # --- From a training to a warning -----------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
@@ -218,8 +242,9 @@ def trained(tmp_path_factory):
     films = []
     for number in range(120):
         path = folder / "posters" / f"{number}.jpg"
-        path.write_bytes(image_bytes(size=(30, 45), color=tuple(rng.integers(0, 255, 3).tolist())) if number else b"broken")
-        words = [f"word{word}" for word in rng.integers(0, 30, 12)]  # of which the vocabulary has 18
+        color = tuple(rng.integers(0, 255, 3).tolist())
+        path.write_bytes(image_bytes(size=(30, 45), color=color) if number > 1 else b"broken")
+        words = [f"word{word}" for word in rng.integers(0, 30, 12 if number > 1 else 0)]  # the vocabulary has 18 of them
         films.append({"id": f"{number}", "title": "", "year": "", "overview": " ".join(words), "poster": str(path),
                       "genres": "|".join(rng.choice(onnx_models.GENRES, 2, replace=False)),
                       "split": ["train", "validation"][number % 2]})
@@ -254,7 +279,8 @@ def write_films(folder, films, size=None):
     """A folder of posters and a table, as they are scored; `size` of each poster, by default as they are."""
     (folder / "posters").mkdir(parents=True)
     with open(folder / "overviews.csv", "w", newline="") as file:
-        csv.writer(file).writerows([("id", "overview"), *((film["id"], film["overview"]) for film in films)])
+        csv.writer(file).writerows([("id", "overview"), *((film["id"], film["overview"]) for film in films
+                                                           if film["overview"])])
     for film in films:
         with open(film["poster"], "rb") as file:
             (folder / "posters" / f"{film['id']}.jpg").write_bytes(image_bytes(size=size) if size else file.read())
@@ -265,7 +291,7 @@ def test_films_are_counted_alike_in_training_and_in_scoring(tuned, tmp_path, run
     write_films(tmp_path, films[films["split"] == "validation"].to_dict("records"))
     result = run(genre_predict, "--posters", tmp_path / "posters", "--overviews", tmp_path / "overviews.csv", "--models",
                  tuned / "models", "--out", tmp_path / "p.csv", "--summary", tmp_path / "s.json")
-    assert result.exit_code == 0 and "unlike" not in result.stderr, result.stderr
+    assert result.exit_code == 3 and "unlike" not in result.stderr, result.stderr
     found = read_summary(tmp_path / "s.json")
     validation = found.training_films.validation
     assert alike(found.films.model_copy(update={"answers": {}}), validation.model_copy(update={"answers": {}}))
@@ -273,7 +299,8 @@ def test_films_are_counted_alike_in_training_and_in_scoring(tuned, tmp_path, run
     both, expected = found.films.answers["both"], validation.answers["both"]
     assert both.films == expected.films and both.named == expected.named
     assert np.allclose(both.sums, expected.sums, atol=both.films)  # probabilities to the last digit but one
-    assert validation.measures["unknown_words"].films == 60 and validation.measures["poster_width"].sum == 60 * 30
+    assert validation.measures["unknown_words"].films == 59 and validation.measures["poster_width"].sum == 59 * 30
+    assert validation.kinds == {"both": 59, "poster": 1}  # the film of which nothing is known has a broken poster
     assert found.training_films.training.statuses == {"ok": 59, "not_an_image": 1}
 
 
@@ -286,6 +313,21 @@ def test_films_that_are_unlike_those_of_the_training_are_told(tuned, tmp_path, r
     assert any("overviews are shorter: 2 words on average, training films 12" in line for line in lines), result.stderr
     assert any("posters are wider: 90 pixels on average, training films 30" in line for line in lines)
     assert not any("lower" in line or "higher" in line for line in lines)
+
+
+def test_a_machine_before_which_another_has_finished_leaves_the_summary_to_that(tuned, tmp_path, run, monkeypatch):
+    def finish(job):
+        other = job._replace(files=JobFiles(job.files.out, job.files.layout, job.files.shard_size, job.files.is_folder))
+        assert by_itself(other) == 0
+        return by_itself(job)
+
+    by_itself = Job.finish
+    monkeypatch.setattr(Job, "finish", finish)
+    (tmp_path / "o.csv").write_text("id,overview\n1,word1\n")
+    result = run(genre_predict, "--overviews", tmp_path / "o.csv", "--models", tuned / "models", "--out",
+                 f"{tmp_path}/parts/", "--summary", tmp_path / "s.json")
+    assert result.exit_code == 0 and "s.json: written by the machine that has finished the output" in result.stderr
+    assert (tmp_path / "parts" / "_SUCCESS").exists() and not (tmp_path / "s.json").exists()
 
 
 def test_models_that_know_nothing_of_their_films_still_score(tuned, tmp_path, run):
@@ -313,7 +355,8 @@ def test_a_summary_replaces_nothing_else(tuned, tmp_path, run, name, content, me
         (tmp_path / name).write_text(content)
     result = run(genre_predict, "--overviews", tmp_path / "o.csv", "--models", tuned / "models", "--out", tmp_path / "p.csv",
                  "--summary", tmp_path / name)
-    assert result.exit_code == 2 and message in result.stderr
+    assert result.exit_code == 2 and message in result.stderr and "--overwrite" not in result.stderr
+    assert not content or "Give another name, or remove the file." in result.stderr
     assert not (tmp_path / "p.csv").exists() and (not content or (tmp_path / name).read_text() == content)
 
 
@@ -326,6 +369,13 @@ def test_a_summary_replaces_nothing_else(tuned, tmp_path, run, name, content, me
     (lambda films: {**films, "training": {**films["training"], "measures": {"poster_width": {"counts": [1], "sum": 1}}}},
      "unlike the bins of this version"),
     (lambda films: [], "Input should be an object"),
+    (lambda films: {**films, "training": {**films["training"], "films": 0}}, "other numbers of films by kind"),
+    (lambda films: {**films, "training": {
+        **films["training"], "measures": {"poster_width": {"counts": [0] * 38, "sum": 1}}}}, "Value error, no films"),
+    (lambda films: {**films, "validation": {**films["validation"], "answers": {
+        "both": {"films": 0, "named": [0], "sums": [0], "squares": [0]}}}}, "validation.answers.both.films: "),
+    (lambda films: {**films, "training": {**films["training"], "films": 10**400}}, "training.films: "),
+    (lambda films: {**films, "genres": []}, "genres: "),
 ])
 def test_training_films_are_checked_when_they_are_read(tuned, tmp_path, change, found):
     content = json.loads((tuned / "models" / "films.json").read_text())

@@ -21,10 +21,10 @@ from conftest import image_bytes, mutated, noise_bytes
 from PIL import Image
 
 from genre_cli.predict import main as genre_predict
+from movie_genres.base.names import restore_name
 from movie_genres.data.reading import TableOptions
 from movie_genres.inputs.posters import PosterError, decode_poster
 from movie_genres.scoring.catalogue import read_overviews
-from movie_genres.scoring.rows import restore_name
 
 JPEG, PNG, GIF, BMP = (image_bytes(format=name) for name in ("JPEG", "PNG", "GIF", "BMP"))
 TIFF, WEBP, AVIF = (image_bytes(format=name) for name in ("TIFF", "WEBP", "AVIF"))

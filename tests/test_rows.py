@@ -6,17 +6,8 @@ import numpy as np
 import pytest
 
 from movie_genres.base.errors import InputError, SettingError
-from movie_genres.scoring.rows import (
-    FORMATS,
-    Row,
-    RowFormat,
-    escape_name,
-    format_of,
-    merge_parts,
-    read_rows,
-    restore_name,
-    write_part,
-)
+from movie_genres.base.names import escape_name, restore_name
+from movie_genres.scoring.rows import FORMATS, Row, RowFormat, format_of, merge_parts, read_rows, write_part
 
 GENRES = ("Drama", "Sci-Fi")
 ROWS = [Row("007", "both", "ok", "", "p/007.jpg", np.array([0.25004, 0.9]), 1),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 from conftest import REPOSITORY, image_bytes
-from onnx_models import posternetwork
+from onnx_models import poster_network
 from runs import USUAL, run_of, write_run
 from test_site import texts_of, unpacked
 
@@ -54,7 +54,7 @@ def test_the_stage_writes_the_site(folder, tmp_path, run, monkeypatch):
     params["report"] = {"splits": ["test", "train"], "films": 100, "against": "no-such-revision"}
     params["evaluate"]["sheet_films"] = 80
     (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "cnn.onnx").write_bytes(posternetwork().SerializeToString())
+    (tmp_path / "models" / "cnn.onnx").write_bytes(poster_network().SerializeToString())
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     monkeypatch.chdir(folder)
     result = run(report, "--decisions", "decisions.json", "--histories", "history", "--baseline", "tfidf", "tfidf.npy",

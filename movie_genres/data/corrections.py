@@ -1,10 +1,11 @@
 """Labels as a reviewer left them: they replace those of the source."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from movie_genres.base.errors import InputError
+from movie_genres.base.names import escape_name, spreadsheet_safe
 from movie_genres.data.films import Film
 from movie_genres.data.genres import Genres
 from movie_genres.data.layouts import Source
@@ -41,22 +42,25 @@ def read_corrections(path: Path) -> tuple[dict[str, tuple[str, ...]], list[str]]
 
 
 def file_id(film_id: str) -> str:
-    """An id that a file can have as its name: that of a poster in a subfolder has slashes."""
-    return film_id.replace("/", "%2F")
+    """An id that a file can have as its name: those of posters in subfolders have slashes, odd ones backslashes."""
+    return film_id.replace("/", "%2F").replace("\\", "%5C")
 
 
 def correct(source: Source, path: Path) -> Source:
-    """A source with the labels of a table of corrections, and with ids as of `file_id`.
+    """A source with the labels of a table of corrections, and with ids as scoring writes them, as of `file_id`.
 
     A poster that belongs to no film becomes one where there is a correction for it. Notes say what was replaced, and what is
     peculiar.
 
     Raises:
-        InputError: as `read_corrections`, or no correction is of a film in the source.
+        InputError: as `read_corrections`, no correction is of a film in the source, or two ids there are one as of
+            `file_id`.
     """
     corrections, notes = read_corrections(path)
-    posters, spare = ({file_id(name): file for name, file in files.items()} for files in (source.posters, source.spare))
-    films = [dataclasses.replace(film, id=file_id(film.id)) for film in source.films]
+    ids = _file_ids({*(film.id for film in source.films), *source.posters, *source.spare})
+    corrections = _as_in_source(corrections, ids.values(), path)
+    posters, spare = ({ids[name]: file for name, file in files.items()} for files in (source.posters, source.spare))
+    films = [dataclasses.replace(film, id=ids[film.id]) for film in source.films]
     there = {film.id for film in films}
     alone = [film_id for film_id in corrections if film_id in spare and film_id not in there]
     films += map(Film, alone)
@@ -74,6 +78,28 @@ def correct(source: Source, path: Path) -> Source:
         ("films that are left without a genre: theirs are unknown", cleared)) if names]
     films = [dataclasses.replace(film, genres=corrections.get(film.id, film.genres)) for film in films]
     return dataclasses.replace(source, films=films, posters=posters, spare=spare, notes=source.notes + notes)
+
+
+def _file_ids(names: set[str]) -> dict[str, str]:
+    """By the ids in a source, what scoring writes of them, as of `file_id`."""
+    ids, taken = {}, dict[str, str]()
+    for name in sorted(names):
+        film_id = file_id(escape_name(name))
+        if film_id in taken:
+            raise InputError(taken[film_id], "an id that is no other's where %2F and %5C stand for slashes", f"also {name}",
+                             "Rename one of them.")
+        ids[name], taken[film_id] = film_id, name
+    return ids
+
+
+def _as_in_source(corrections: dict[str, tuple[str, ...]], ids: Iterable[str], path: Path) -> dict[str, tuple[str, ...]]:
+    """Corrections by ids without the apostrophe that an output for spreadsheets has before some."""
+    bare = {spreadsheet_safe(film_id): film_id for film_id in ids}
+    found = {bare.get(film_id, film_id): genres for film_id, genres in corrections.items()}
+    if len(found) < len(corrections):
+        twice = next(film_id for film_id in corrections if bare.get(film_id, film_id) != film_id in corrections)
+        raise InputError(path, "each film once", f"{cut(twice)!r}, and the same without its apostrophe", "Remove one row.")
+    return found
 
 
 def _some(names: Sequence[str], kind: str = "") -> str:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from movie_genres.ensemble.decisions import IN_WORDS
-from movie_genres.ensemble.film_counts import MEASURES, PROBABILITY, AnswerCounts, FilmCounts, Histogram
+from movie_genres.ensemble.film_counts import MEASURES, OK, PROBABILITY, AnswerCounts, FilmCounts, Histogram
 from movie_genres.ensemble.film_summaries import Summary
 from movie_genres.inputs.modality import BOTH, OVERVIEW, POSTER
 
@@ -25,7 +25,6 @@ CHANCE = 0.01  # of a single false alarm among all measures of a job of films li
 MATTERS = 0.1  # distance of values, and of kinds of input
 MATTERS_OF_SHARES = 0.05  # difference of shares that fail, and of a genre's mean probability
 FEWEST = 30  # films on each side, to compare means
-OK = "ok"
 
 TRAINING, VALIDATION = "training films", "validation films"
 
@@ -178,11 +177,12 @@ def _kinds(films: FilmCounts, training: FilmCounts) -> Iterator[Drift]:
     shares = {name: (found / films.films, known / training.films) for name, (found, known) in counts.items()}
     chance = min(fisher(found, films.films, known, training.films) for found, known in counts.values())
     most = max(names, key=lambda name: shares[name][0] - shares[name][1])
-    sentence = (f"films come with other inputs: {shares[most][0]:.0%} with {IN_WORDS.get(most, most)}, of {TRAINING} "
+    distance = sum(abs(found - known) for found, known in shares.values()) / 2
+    how = "films come with other inputs" if distance >= MATTERS else "inputs of films"
+    sentence = (f"{how}: {shares[most][0]:.0%} with {IN_WORDS.get(most, most)}, of {TRAINING} "
                 f"{shares[most][1]:.0%}")
-    yield Drift("kinds", sentence, False, sum(abs(found - known) for found, known in shares.values()) / 2,
-                min(1.0, chance * len(names)), TRAINING, films.films, training.films, tuple(names),
-                *zip(*(shares[name] for name in names)))
+    yield Drift("kinds", sentence, False, distance, min(1.0, chance * len(names)), TRAINING, films.films, training.films,
+                tuple(names), *zip(*(shares[name] for name in names)))
 
 
 def _failures(films: FilmCounts, training: FilmCounts) -> Iterator[Drift]:
@@ -192,7 +192,9 @@ def _failures(films: FilmCounts, training: FilmCounts) -> Iterator[Drift]:
     share, expected = failed / films.films, known / training.films
     most = sorted((name for name in films.statuses if name != OK), key=lambda name: -films.statuses[name])[:3]
     why = ", ".join(f"{name} {films.statuses[name] / films.films:.1%}" for name in most)
-    sentence = (f"{'more' if share > expected else 'fewer'} films fail: {share:.1%}{f' ({why})' if why else ''}, of "
+    how = ("films that fail" if abs(share - expected) < MATTERS_OF_SHARES else
+           "more films fail" if share > expected else "fewer films fail")
+    sentence = (f"{how}: {share:.1%}{f' ({why})' if why else ''}, of "
                 f"{TRAINING} {expected:.1%}")
     yield Drift("failures", sentence, False, abs(share - expected), fisher(failed, films.films, known, training.films),
                 TRAINING, films.films, training.films, (OK, "failed"), (1 - share, share), (1 - expected, expected))
@@ -208,8 +210,9 @@ def _answers(kind: str, found: AnswerCounts, known: AnswerCounts, genres: Sequen
     large = np.abs(off) >= MATTERS_OF_SHARES
     chance = min(1.0, len(genres) * float(chances[large].min() if large.any() else chances.min()))
     order = np.argsort(-np.abs(off)).tolist()
-    told = [f"{genres[genre]} is {'more' if off[genre] > 0 else 'less'} probable, {mean[genre]:.0%} on average, of "
-            f"{VALIDATION} {expected[genre]:.0%}" for genre in order[:3] if large[genre] or genre == order[0]]
+    how = np.where(large, np.where(off > 0, "is more probable,", "is less probable,"), "has").tolist()
+    told = [f"{genres[genre]} {how[genre]} {mean[genre]:.0%} on average, of {VALIDATION} {expected[genre]:.0%}"
+            for genre in order[:3] if large[genre] or genre == order[0]]
     return Drift(f"answers:{kind}", f"answers to films with {IN_WORDS.get(kind, kind)}: " + "; ".join(told), False,
                  float(np.abs(off).max()), chance, VALIDATION, found.films, known.films, tuple(genres), tuple(mean.tolist()),
                  tuple(expected.tolist()))

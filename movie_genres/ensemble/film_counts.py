@@ -17,7 +17,8 @@ from movie_genres.inputs.vocabulary import Vocabulary
 
 STRICT = ConfigDict(extra="forbid", strict=True)
 PROBABILITY = 1e-4  # in such units probabilities are summed: whole numbers give the same sum in any order
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, le=2**62)]  # fits an array
+OK = "ok"  # the status of a film without failure
 Floats = NDArray[np.floating]
 
 
@@ -62,6 +63,12 @@ class Histogram(BaseModel):
     counts: list[Count]
     sum: Count
 
+    @model_validator(mode="after")
+    def _has_films(self) -> Self:
+        if not self.films:
+            raise ValueError("no films")
+        return self
+
     @property
     def films(self) -> int:
         return sum(self.counts)
@@ -80,7 +87,7 @@ class AnswerCounts(BaseModel):
 
     model_config = STRICT
 
-    films: Count
+    films: Annotated[Count, Field(ge=1)]
     named: list[Count]
     sums: list[Count]
     squares: list[Count]
@@ -119,6 +126,12 @@ class FilmCounts(BaseModel):
         for name, found in self.measures.items():
             if name not in MEASURES or len(found.counts) != len(MEASURES[name].edges) + 1:
                 raise ValueError(f"{name}: unlike the bins of this version")
+        return self
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        if not self.films == sum(self.kinds.values()) == sum(self.statuses.values()):
+            raise ValueError("other numbers of films by kind or by status than of all films")
         return self
 
     def __add__(self, other: "FilmCounts") -> "FilmCounts":

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Annotated, Self, TypeVar
 
-from pydantic import BaseModel, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from movie_genres.base.errors import InputError, Remedy
 from movie_genres.base.files import read_small, replacing
@@ -22,7 +22,7 @@ class _Counted(BaseModel):
     model_config = STRICT
 
     edges: dict[str, list[float]] = EDGES
-    genres: list[str]
+    genres: Annotated[list[str], Field(min_length=1)]
 
     @field_validator("edges")
     @classmethod
@@ -78,11 +78,11 @@ class Summary(_Counted):
 Kind = TypeVar("Kind", bound=_Counted)
 
 
-def _read(path: Path, kind: type[Kind], expected: str, remedy: Remedy) -> Kind:
+def _read(path: Path, kind: type[Kind], expected: str, remedy: Remedy | None = None, advice: str = "") -> Kind:
     try:
         return kind.model_validate_json(read_small(path, expected))
     except ValidationError as error:
-        raise InputError(path, expected, first_problem(error), remedy=remedy) from None
+        raise InputError(path, expected, first_problem(error), advice, remedy=remedy) from None
 
 
 def _write(content: _Counted, path: Path) -> None:
@@ -113,7 +113,7 @@ def read_training_films(folder: Path, decisions: str, genres: Sequence[str]) -> 
 
 def read_summary(path: Path) -> Summary:
     """Reads what `SummaryFile.write` wrote; raises `InputError` where it is damaged or no summary."""
-    return _read(path, Summary, "a summary of scored films", Remedy.SCORE_ANEW)
+    return _read(path, Summary, "a summary of scored films", advice="Give another name, or remove the file.")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from movie_genres.base.errors import InputError, Remedy
 from movie_genres.ensemble.decisions import Decisions
 from movie_genres.ensemble.film_counts import (
     MEASURES,
+    OK,
     POSTER_MEASURES,
     AnswerCounts,
     FilmCounts,
@@ -26,8 +27,6 @@ from movie_genres.inputs.modality import BOTH, OVERVIEW, POSTER, Tokenizer
 from movie_genres.inputs.posters import PosterError, picture_size, read_file
 from movie_genres.inputs.prepared import Prepared
 from movie_genres.models.answers import Answers
-
-OK = "ok"
 
 
 def count_training_films(prepared: Prepared, unreadable: Mapping[str, str], vocabulary: Tokenizer, encoded: Overviews,
@@ -69,7 +68,9 @@ def _count(rows: NDArray[np.intp], facts: NDArray[np.floating], failures: list[s
     kinds, statuses = [], []
     for row in rows.tolist():
         has_poster, has_text = not np.isnan(facts[row, 0]), not np.isnan(facts[row, POSTER_MEASURES])
-        kinds.append(BOTH if has_poster and known[row] else POSTER if has_poster else OVERVIEW)
+        poster, overview = ((has_poster, known[row]) if has_poster or known[row] else
+                            (bool(failures[row]), has_text))  # of nothing that is understood, what was given
+        kinds.append(BOTH if poster and overview else POSTER if poster else OVERVIEW)
         statuses.append(failures[row] or ("unknown_text" if has_text and not known[row] else OK))
     return count_films(kinds, statuses, facts[rows], answers)
 

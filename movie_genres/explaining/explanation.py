@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from movie_genres.base.errors import InputError
 from movie_genres.base.files import StrPath, open_regular, reason_of
 from movie_genres.base.options import first_problem
+from movie_genres.ensemble.film_counts import OK
 from movie_genres.inputs.modality import Modality
 
 DIGITS = 4  # of numbers in files
-OK = "ok"
 
 Words = list[tuple[str, float]]
 

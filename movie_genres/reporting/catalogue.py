@@ -8,6 +8,7 @@ from pathlib import Path
 
 from movie_genres.base.errors import InputError
 from movie_genres.base.files import StrPath
+from movie_genres.base.names import escape_name, spreadsheet_safe
 from movie_genres.base.progress import track
 from movie_genres.ensemble.drift import compare
 from movie_genres.ensemble.film_summaries import read_summary
@@ -21,7 +22,7 @@ from movie_genres.reporting.site import Page, check_target, write_site
 from movie_genres.reporting.thumbnails import write_thumbnails
 from movie_genres.scoring.catalogue import Catalogue
 from movie_genres.scoring.poster_sources import Picture, PosterSource
-from movie_genres.scoring.rows import OK, escape_name
+from movie_genres.scoring.rows import OK
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +69,8 @@ def _joined(scored: Scored, overviews: list[str], request: SiteRequest) -> Itera
     entries = Catalogue(request.posters, request.overviews, request.caps.bytes, request.tables, access=request.access)
     matched = others = 0
     for entry in track(entries, None, "Reading films"):
-        if not (numbers := waiting.get(escape_name(entry.id))):
+        name = escape_name(entry.id)
+        if not (numbers := waiting.get(name) or waiting.get(spreadsheet_safe(name))):
             others += 1
             continue
         number = numbers.popleft()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from movie_genres.base.errors import Remedy, StoppedError, UserError
 from movie_genres.base.files import StrPath, replacing
+from movie_genres.base.names import escape_name
 from movie_genres.base.progress import track
 from movie_genres.ensemble.scorer import Models
 from movie_genres.inputs.caps import Caps
@@ -18,7 +19,7 @@ from movie_genres.scoring.catalogue import Entry
 from movie_genres.scoring.chunks import chunks_of, score
 from movie_genres.scoring.job import Job
 from movie_genres.scoring.job_files import JobFiles, Line, write_lines
-from movie_genres.scoring.rows import OK, Row, RowFormat, escape_name
+from movie_genres.scoring.rows import OK, Row, RowFormat
 from movie_genres.scoring.slots import Slot, in_shards, merged, to_score
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from movie_genres.base.errors import SettingError
 from movie_genres.base.files import replacing
+from movie_genres.base.names import escape_name
 from movie_genres.base.progress import track
 from movie_genres.explaining.explanation import ExplainedFilm, Explanation, explanation_line
 from movie_genres.explaining.pictures import SIZE, heat_picture
@@ -19,7 +20,6 @@ from movie_genres.scoring.poster_sources import Picture, PosterSource, held, loo
 from movie_genres.scoring.predict import first_films, single_film
 from movie_genres.scoring.predictor import Prediction, Predictor
 from movie_genres.scoring.request import Request
-from movie_genres.scoring.rows import escape_name
 
 MOST = 200  # films: each takes as long as a hundred to score
 LINES = "explanations.jsonl"  # the file with the explanations, in the folder
@@ -47,6 +47,8 @@ def films_to_explain(request: Request, overview: str | None) -> list[Entry]:
         raise SettingError("explain", "one machine", f"`num_shards` {request.num_shards}")
     if request.posters == "-" and request.out:
         raise SettingError("explain", "posters in a file or a folder, as they are read once more after `out`", "-")
+    if request.summary and not request.out:
+        raise SettingError("summary", "`out` as well, as it is of the films of an output", "none")
     if overview is not None:
         return [single_film(request, overview)]
     if request.posters is None and request.overviews is None:
@@ -118,4 +120,5 @@ def picture_name(number: int, film: str, rank: int, genre: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"\W+", "-", text)[:40].strip("-") or "-"
+    short = re.sub(r"\W+", "-", text).encode()[:40].decode(errors="ignore")  # names have at most 143 to 255 bytes
+    return short.strip("-") or "-"

@@ -86,10 +86,10 @@ def open_job(files: JobFiles, films: Iterable[Entry], settings: Settings, share:
         UserError: there is an output, or a job that is bound to something else; or rows cannot be kept.
         LockedError: another process has the share, or works on what is to be thrown away.
     """
-    with _held(files, share) as recovered:
+    settings = json.loads(json.dumps(settings))  # as they will be read: lists for tuples
+    with _held(files, share, settings) as recovered:
         if not (overwrite or retry or recovered or files.has_begun):
             files.check_output()  # before the films are read, which may take long; `_begin` looks again
-        settings = json.loads(json.dumps(settings))  # as they will be read: lists for tuples
         earlier = _earlier(files, settings) if retry else None
         found = survey(slot.entry for slot in slots_of(films, files, earlier))
         binding = {"films": found.films, "input": found.digest, "num_shards": share.count,
@@ -101,11 +101,11 @@ def open_job(files: JobFiles, films: Iterable[Entry], settings: Settings, share:
 
 
 @contextlib.contextmanager
-def _held(files: JobFiles, share: Share) -> Iterator[Record | None]:
+def _held(files: JobFiles, share: Share, settings: Settings) -> Iterator[Record | None]:
     """Yields the record of what a killed process had finished."""
     fresh = files.is_folder and not files.out.exists()
     files.check_folders()
-    recovered = files.recover()
+    recovered = files.recover(settings)
     with files.locked(share.lock, 0):
         try:
             if share.count == 1:

@@ -7,6 +7,7 @@ summary of the films, if one is wanted.
 
 import contextlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -27,6 +28,8 @@ SETTINGS, COMMIT, GUARD = "job.json", "commit.json", "guard"
 OWN = re.compile(r"guard|lock(-\d+)?|job\.json|commit\.json|merged|\d{5,}\.(done|counts)|part-\d{5,}\..+|\.partial-.+")
 PART = re.compile(rf"part-(\d{{5,}})\.({'|'.join(map(re.escape, FORMATS))})")
 GUARD_SECONDS = 60  # what another machine may need to begin a job or to make an output visible
+
+logger = logging.getLogger(__name__)
 
 
 class Line(NamedTuple):
@@ -56,12 +59,12 @@ class JobFiles:
     """Where the files of a job are, and what is in them.
 
     `is_folder`: whether `out` is a folder for parts, `part-00000.csv` and so on, a part for each shard.
-    `summary`: what is written of the films when the output is made visible; None: nothing.
+    `summary`: what is written of the films when the output is made visible; None: nothing. `summarised`: whether it was.
     """
 
     def __init__(self, out: StrPath, layout: RowFormat, shard_size: int, is_folder: bool = False,
                  summary: SummaryFile | None = None) -> None:
-        self.summary = summary
+        self.summary, self.summarised = summary, False
         self.out, self.layout, self.shard_size, self.is_folder = Path(os.path.realpath(out)), layout, shard_size, is_folder
         self.state = self.out / ".job" if is_folder else Path(f"{self.out}.job")
         self._over = Path(f"{self.state}.over")
@@ -181,13 +184,19 @@ class JobFiles:
         """Takes back that a shard is done."""
         self._marker(number).unlink(missing_ok=True)
 
-    def recover(self) -> Record | None:
-        """Makes visible what a killed process had finished, and returns its record; None where there is no such thing."""
+    def recover(self, settings: dict[str, Any]) -> Record | None:
+        """Makes visible what a killed process had finished, and returns its record; None where there is no such thing.
+
+        The summary is written where all `settings` are those of that job: it names the models, and what was asked of them.
+        """
         if (self.state / COMMIT).exists():
             with self.locked(GUARD):  # a process that is not killed has it until all is visible
                 if (self.state / COMMIT).exists():
                     record = read_record(self.state / COMMIT, Record)
-                    self._publish(record)
+                    alike = settings.items() <= record.binding.items()
+                    if self.summary and not alike:
+                        logger.info("%s: finished for a job with other settings, without a summary of it", self.out)
+                    self._publish(record, alike)
                     return record
         return None
 
@@ -208,12 +217,12 @@ class JobFiles:
         record = Record(binding=self.binding(), statuses=statuses, counts=counts, kept=[shard.kept for shard in shards],
                         files=files)
         self._save(self.state / COMMIT, record.model_dump_json(indent=2) + "\n")
-        self._publish(record)
+        self._publish(record, True)
 
     def _staged(self, name: str) -> Path:
         return self.state / (name if self.is_folder else "merged")
 
-    def _publish(self, record: Record) -> None:
+    def _publish(self, record: Record, summarise: bool) -> None:
         """Puts the staged files where they belong; may be repeated from any point at which it was broken."""
         self._success.unlink(missing_ok=True)  # from here on the output is not complete
         for name in record.files:
@@ -223,8 +232,9 @@ class JobFiles:
             if path.name not in record.files:
                 path.unlink()
         sync_folder(self._success.parent)
-        if self.summary:
+        if self.summary and summarise:
             self.summary.write(record.counts.all)
+            self.summarised = True
         self._save(self._success, record.model_dump_json(indent=2) + "\n")
         shutil.rmtree(self._over, ignore_errors=True)  # of a job that was killed in its very last step
         os.replace(self.state, self._over)  # all at once: a job half removed could not go on

@@ -71,7 +71,7 @@ def predict(request: Request) -> Counter[str]:
             seconds = time.monotonic() - started
     _report(request.out, outcome, outcome.scored / seconds if outcome.scored else 0.0, name, models)
     if summary and not outcome.missing:
-        _say_what_drifted(summary)
+        _say_what_drifted(summary, files.summarised)
     return outcome.statuses
 
 
@@ -197,7 +197,10 @@ def _say_what_was_found(request: Request, found: Survey) -> None:
                        "is its path without extension", f"{found.posters:,}", f"{found.overviews:,}")
 
 
-def _say_what_drifted(summary: SummaryFile) -> None:
+def _say_what_drifted(summary: SummaryFile, is_ours: bool) -> None:
+    if not is_ours:  # what is there may be of an earlier job
+        logger.info("%s: written by the machine that has finished the output", summary.path)
+        return
     if summary.training_films is None:
         logger.info("%s: nothing is known of the films that the models were trained on, to compare with", summary.path)
     for drift in compare(read_summary(summary.path)):

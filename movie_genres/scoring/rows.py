@@ -6,7 +6,6 @@ import functools
 import gzip
 import io
 import json
-import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from movie_genres.base.errors import InputError, SettingError, one_line
+from movie_genres.base.names import escape_name, spreadsheet_safe
+from movie_genres.ensemble.film_counts import OK as OK  # of the rows that are read here
 from movie_genres.scoring.request import RowOptions
 
 FORMATS = ("csv", "csv.gz", "jsonl", "jsonl.gz", "parquet")  # also the suffixes of their files
 EXPECTED = "expected_precision"
 ON_REQUEST = ("file", EXPECTED, "model")  # columns that a row has only where they are asked for
-OK = "ok"  # the status of a row without failure
-FORMULA = re.compile(r"[=+\-@\t\r]")  # how a cell begins that a spreadsheet may run
 
 Cell = str | float | list[str] | None
 Cells = Sequence[Cell]  # of a row
@@ -122,38 +121,6 @@ def format_of(path: str, given: str | None = None) -> str:
             return format
     suffixes = ", ".join(f".{format}" for format in FORMATS)
     raise InputError(path, f"a format told by a suffix among {suffixes}", "none", setting="format")
-
-
-def escape_name(text: str) -> str:
-    """Text that any reader takes, for a file name that is not UTF-8: each odd byte as `\\xNN`, each backslash doubled.
-
-    Names without such bytes stay as they are, but for those that hold a backslash and an x themselves: `restore_name`
-    gives back every name.
-
-    >>> escape_name("caf\\udce9")
-    'caf\\\\xe9'
-    """
-    if "\\x" not in text and text.isprintable():  # surrogates are not printable
-        return text
-    try:
-        data = text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # half a surrogate pair, which no file name can hold
-        data = text.encode("utf-8", "surrogatepass")
-    if "\\x" not in text:
-        with contextlib.suppress(UnicodeDecodeError):
-            return data.decode()
-    return data.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
-
-
-def restore_name(text: str) -> str:
-    """The name that `escape_name` made this text of."""
-    if "\\x" not in text:
-        return text
-
-    def byte(match: re.Match[bytes]) -> bytes:
-        return b"\\" if match[1] == b"\\" else bytes([int(match[1][1:], 16)])
-
-    return re.sub(rb"\\(\\|x[0-9a-f]{2})", byte, text.encode()).decode("utf-8", "surrogateescape")
 
 
 def write_part(rows: Iterable[Cells], path: Path, layout: RowFormat) -> None:
@@ -272,7 +239,7 @@ def _csv_line(cells: Cells, layout: RowFormat) -> str:
 def _csv_cell(value: str | list[str] | None, excel_safe: bool) -> str | None:
     if isinstance(value, list):
         return "|".join(value)
-    return f"'{value}" if excel_safe and value and FORMULA.match(value) else value
+    return spreadsheet_safe(value) if excel_safe and value else value
 
 
 def _json_line(cells: Cells, layout: RowFormat) -> str:

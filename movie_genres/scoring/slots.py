@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 from movie_genres.base.errors import InputError, Remedy
+from movie_genres.base.names import escape_name
 from movie_genres.scoring.catalogue import Entry
 from movie_genres.scoring.job_files import JobFiles, Line
 from movie_genres.scoring.records import Record, Tally
-from movie_genres.scoring.rows import OK, Row, RowFormat, escape_name, read_rows
+from movie_genres.scoring.rows import OK, Row, RowFormat, read_rows
 
 Item = TypeVar("Item")
 
