@@ -13,6 +13,7 @@ from movie_genres.base.files import StrPath, open_regular, reason_of
 from movie_genres.base.options import first_problem
 from movie_genres.inputs.modality import Modality
 
+FILE = "explanations.jsonl"  # its usual name
 DIGITS = 4  # of numbers in files
 OK = "ok"
 
