@@ -176,7 +176,8 @@ def test_second_looks(tmp_path):
                          f"1,f/1,{BAD},train,Drama,0,0.97,0.02,missing"],
             "duplicates": ["kind,id,other_id,split,other_split,distance,leak", "poster,a,b,train,test,2,True",
                            "poster,a,c,train,train,2,False"],
-            "unusual": ["rank,id,title,split,distance", *(f"{n},u{n},T,train,0.5" for n in range(300))]}.items():
+            "unusual": ["rank,id,title,split,distance",
+                        *(f"{n},u{n},{'T' * (140_000 if n == 299 else 1)},train,0.5" for n in range(300))]}.items():
         (tmp_path / f"{name}.csv").write_text("\n".join(lines) + "\n")
     (tmp_path / "summary.json").write_text(json.dumps({
         "films": 9, "labels_judged": 50, "suspects": 1, "suspects_missing": 1, "suspects_wrong": 0,

@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from PIL import Image
 from sites import GENRES, HOSTILE, write_catalogue, write_overviews, write_scored
 
 from genre_cli.report import main as genre_report
-from movie_genres.base.errors import InputError
+from movie_genres.base.errors import InputError, LockedError
 from movie_genres.reporting import packing
 from movie_genres.reporting.explanations import explanations_of
 from movie_genres.reporting.failures import MEANINGS
@@ -63,7 +64,8 @@ def test_the_site_has_all_rows_joined_by_id(site):
     assert texts[7]["overview"] == "Film 7 is about a ship & a captain." and texts[60] == {"error": "poster: no such file"}
     assert [film["overview"] for film in texts[63:]] == list(HOSTILE.values())
     probabilities = np.frombuffer(parts["probabilities-0"], np.uint8).reshape(67, 4)
-    assert probabilities[0, 1] == round(60 / 61 * 250) and (probabilities[60] == 255).all()
+    assert (probabilities[0, 1] - 0.5) / index["steps"] == pytest.approx(60 / 61, abs=0.5 / index["steps"])  # as data.js
+    assert (probabilities[60] == 255).all()
     named = np.unpackbits(np.frombuffer(parts["named-0"], np.uint8).reshape(67, 1), axis=1)[:, :4]
     assert named[0].tolist() == [0, 1, 0, 0] and named[1].tolist() == [0, 1, 1, 0] and not named[60].any()
 
@@ -120,12 +122,46 @@ def test_a_folder_of_parts_is_read_in_order(tmp_path):
     ("id,genres\na,Drama\n", "the columns id, status and genres"), ("", "no row"),
     ("id,status,genres\n", "at least one row"),
     ("id,status,p_A\na,ok,much\n", "probabilities as numbers"),
+    *((f"id,status,p_A\na,ok,nan\na,ok,{value}\n", "row 2: a probability of") for value in ("5", "-0.1", "inf")),
+    ("id,status,genres\na,ok\n", "2 in row 1"), ("id,status,genres\na,ok,A\n\n\na,ok,B\n", "row 2 blank"),
     ("id,status\na,ok\n", "the columns id, status and genres"),
 ])
 def test_what_is_no_output_of_scoring_is_refused(tmp_path, run, content, message):
     (tmp_path / "p.csv").write_text(content)
     result = run(genre_report, tmp_path / "p.csv", "--out", tmp_path / "site")
     assert result.exit_code == 2 and message in result.stderr and not (tmp_path / "site").exists()
+
+
+@pytest.mark.parametrize("lines, message", [
+    ("[1]", "another value in row 1"), ('{"id": "a", "status": "ok", "genres": []}\nnull', "another value in row 2"),
+    ('{"id": "a", "status": "ok", "genres": []}\n{', "row 2: "),
+    ('{"id": "a", "status": "ok", "genres": [1]}', "row 1: a genre"),
+    ('{"id": "a", "status": "ok", "p_A": 1' + 400 * "0" + "}", "row 1: "),
+])
+def test_lines_of_json_that_are_no_rows_are_refused(tmp_path, lines, message):
+    (tmp_path / "p.jsonl").write_text(lines)
+    with pytest.raises(InputError, match=message):
+        read_scored(tmp_path / "p.jsonl", 9)
+
+
+def test_blank_lines_at_the_end_and_halves_of_surrogate_pairs_do_no_harm(tmp_path, run):
+    (tmp_path / "p.jsonl").write_text('{"id": "a", "status": "ok", "genres": ["B\\ud800"]}\n\n \n')
+    result = run(genre_report, tmp_path / "p.jsonl", "--out", tmp_path / "site")
+    assert result.exit_code == 0 and "gallery.html#genre=B%3F" in (tmp_path / "site" / "index.html").read_text()
+    assert json.loads(unpacked(tmp_path / "site" / "data" / "index.js")["index"])["genres"] == ["B?"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_films_that_all_failed_have_a_site(tmp_path, run):
+    (tmp_path / "p.csv").write_text("id,status,genres\na,missing,\n\n")
+    assert run(genre_report, tmp_path / "p.csv", "--out", tmp_path / "site").exit_code == 0
+
+
+def test_models_of_other_genres_are_refused(tmp_path, run):
+    (tmp_path / "p.csv").write_text("id,status,genres\na,ok,Drama\nb,ok,Gardening\n")
+    models = REPOSITORY / "movie_genres" / "released"
+    result = run(genre_report, tmp_path / "p.csv", "--models", models, "--out", tmp_path / "s")
+    assert result.exit_code == 2 and "none that knows the genre Gardening" in result.stderr
 
 
 def test_posters_of_other_films_are_refused(tmp_path, run):
@@ -164,6 +200,45 @@ def test_an_older_site_is_replaced_whole_or_stays(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["site"]
 
 
+def test_only_one_writes_a_site_and_a_killed_one_leaves_the_older(tmp_path):
+    out = tmp_path / "site"
+
+    def build(folder):
+        with pytest.raises(LockedError):
+            write_site(out, "Two", lambda folder: [])
+        return [page()]
+
+    def broken(folder):
+        raise OSError("full")
+
+    write_site(out, "One", build)
+    (tmp_path / ".partial-site").mkdir()
+    out.rename(tmp_path / ".partial-site" / "old")  # as between the two renames
+    with pytest.raises(OSError):
+        write_site(out, "Three", broken)
+    assert "One" in (out / "index.html").read_text() and [path.name for path in tmp_path.iterdir()] == ["site"]
+
+
+def test_what_was_put_into_a_site_is_not_lost(tmp_path):
+    out = tmp_path / "site"
+    write_site(out, "One", lambda folder: [page()])
+    (out / ".DS_Store").touch()
+    write_site(out, "Two", lambda folder: [page()])
+    with pytest.raises(InputError, match="corrections.csv"):
+        write_site(out, "Three", lambda folder: [page()] if (out / "corrections.csv").write_text("mine") else [])
+    with pytest.raises(InputError, match="corrections.csv"):
+        write_site(out, "Four", pytest.fail)
+    assert (out / "corrections.csv").exists() and "Two" in (out / "index.html").read_text()
+
+
+@pytest.mark.parametrize("out", [".", "..", "../here"])
+def test_the_current_folder_is_never_replaced(tmp_path, monkeypatch, out):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(InputError, match="the current folder"):
+        write_site(Path(out), "One", pytest.fail)
+
+
 @pytest.mark.parametrize("make", [lambda out: out.write_text("mine"),
                                   lambda out: (out.mkdir(), (out / "mine.txt").touch())])
 def test_what_is_no_site_is_never_replaced(tmp_path, make):
@@ -185,6 +260,11 @@ def test_overviews_are_cut_as_far_as_it_takes(tmp_path):
     assert [film["overview"] for film in texts] == [overview[:cut] for overview in overviews]
     assert all(film["cut"] for film in texts)
     assert sum(path.stat().st_size for path in (tmp_path / "cut" / "data").iterdir()) <= 12_000
+
+
+def test_films_that_are_too_many_lose_their_overviews_and_are_told_of(tmp_path, caplog):
+    cut = packing.write_films(made_films(3), np.zeros(3, bool), tmp_path / "site", 10)
+    assert cut == 0 and texts_of(tmp_path / "site") == [{"cut": True}] * 3 and "Give fewer films" in caplog.text
 
 
 def test_films_are_measured_by_doubt_loss_and_disagreement():

@@ -14,6 +14,7 @@ from movie_genres.base.options import first_problem
 from movie_genres.ensemble.film_counts import OK
 from movie_genres.inputs.modality import Modality
 
+FILE = "explanations.jsonl"  # its usual name
 DIGITS = 4  # of numbers in files
 
 Words = list[tuple[str, float]]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from movie_genres.base.errors import InputError
 from movie_genres.ensemble.decisions import IN_WORDS, Decisions, choose_models
 from movie_genres.ensemble.drift import Drift
 from movie_genres.models import onnx_files
@@ -29,11 +30,13 @@ def pages_of_catalogue(scored: Scored, models: Path | None = None, drifts: Seque
         models: the folder of the models that scored it, if it is there: what to expect of them, and their base rates.
         drifts: how the films compare with those that the models know, if a summary of them was written.
 
-    Raises `InputError` as `choose_models`.
+    Raises `InputError` as `choose_models`, and where the rows have genres that the models do not know.
     """
     films, decisions, base_rates = scored.films, None, dict[str, float]()
     if models is not None:
         files, decisions = choose_models(models)
+        if unknown := sorted({*films.genres, *scored.named} - set(files[0].genres)):
+            raise InputError(models, "the models that scored these films", f"none that knows the genre {unknown[0]}")
         *_, metadata = onnx_files.read(files[0].path)
         base_rates = dict(zip(files[0].genres, metadata.get("base_rates") or ()))
     sure = expected_precisions(films)

@@ -4,9 +4,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from movie_genres.explaining.explanation import Explanation, as_json, read_explanations
-
-FILE = "explanations.jsonl"
+from movie_genres.explaining.explanation import FILE, Explanation, as_json, read_explanations
 
 
 def shown(genres: Mapping[str, Explanation]) -> dict[str, Any]:

@@ -37,6 +37,8 @@ class Said(NamedTuple):
         return self._loss(truth)
 
     def _loss(self, wanted: NDArray[Any]) -> Floats:
+        if not self.named.size:  # no genre is known
+            return np.full(len(self.named), np.nan)
         p = np.clip(self.probabilities, EPSILON, 1 - EPSILON)
         return -(wanted * np.log(p) + (1 - wanted) * np.log(1 - p)).mean(axis=1)
 

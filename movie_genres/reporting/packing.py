@@ -7,6 +7,7 @@
 import base64
 import hashlib
 import json
+import logging
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any
 import numpy as np
 
 from movie_genres.reporting.films import Bools, Films, Floats
+
+logger = logging.getLogger(__name__)
 
 SHARD = 500  # films
 STEPS = 200  # of a probability, which is a byte: halves of a per cent, so that whole ones are right; 255: not known
@@ -26,7 +29,7 @@ def write_films(films: Films, pictured: Bools, folder: Path, most_bytes: int) ->
     """Writes the files of films below `folder`, `data/`; overviews are cut as far as it takes to stay within `most_bytes`.
 
     `pictured`: whether there is a thumbnail, of shape (films,). Returns how many characters overviews have at most; None:
-    none was cut.
+    none was cut. Where not even films without overviews stay within it, that is logged.
     """
     index = _script(_index(films, pictured))
     left = most_bytes - len(index)
@@ -34,9 +37,10 @@ def write_films(films: Films, pictured: Bools, folder: Path, most_bytes: int) ->
     (folder / "data" / "index.js").write_text(index)
     lengths = np.array(list(map(len, films.overviews)))
     longest, share = int(lengths.max(initial=0)), 0.0  # share: bytes of a file for a character of an overview
-    for cut in (None, *(cut for cut in LONGEST_CUTS if cut < longest)):
+    cuts = [None, *(cut for cut in LONGEST_CUTS if cut < longest)]
+    for cut in cuts:
         characters = np.minimum(lengths, longest if cut is None else cut).sum()
-        if 0.9 * characters * share > left:  # far too much: not worth the time
+        if cut != cuts[-1] and 0.9 * characters * share > left:  # far too much: not worth the time
             continue
         shards = [_script({f"films-{number:03}": shard}) for number, shard in enumerate(_shards(films, cut))]
         size = sum(map(len, shards))
@@ -45,6 +49,9 @@ def write_films(films: Films, pictured: Bools, folder: Path, most_bytes: int) ->
         share = size / max(characters, 1)
     for number, shard in enumerate(shards):
         (folder / "data" / f"films-{number:03}.js").write_text(shard)
+    if size > left:
+        logger.warning("The films' data takes %.1f MB, more than %.1f: pages open slowly. Give fewer films",
+                       (len(index) + size) / 1e6, most_bytes / 1e6)
     return cut
 
 

@@ -19,7 +19,7 @@ class SiteRequest:
                                          is_folder=True)] = None
     explanations: Annotated[str | None, Option("Input", "Why films got their genres: `explanations.jsonl`, or a folder with "
                                                "it.", metavar="PLACE")] = None
-    summary: Annotated[str | None, Option("Input", "What genre-predict wrote by this option, to show how the films "
+    summary: Annotated[str | None, Option("Input", "What scoring wrote by its option of this name, to show how the films "
                                           "have drifted.", metavar="FILE")] = None
     format: Annotated[str | None, Option("Input", "csv, csv.gz, jsonl, jsonl.gz or parquet.", metavar="NAME",
                                          default="by the suffix")] = None

@@ -12,9 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from movie_genres.ensemble.decisions import Decisions, read_decisions
+from movie_genres.ensemble.operating_points import likeliest
 from movie_genres.evaluation.figures import BASE_RATE, Comparison, compare
 from movie_genres.evaluation.measures import Floats
-from movie_genres.evaluation.tuning import likeliest
 from movie_genres.inputs.modality import BOTH, MODALITIES
 from movie_genres.inputs.prepared import Prepared, load_prepared, load_summary
 from movie_genres.models.answers import Answers, load_answers

@@ -47,7 +47,8 @@ def read_scored(path: Path, most_films: int, format: str | None = None) -> Score
 
     Genres that are not in a column of their own are named from a probability of 0.5 on.
 
-    Raises `InputError` where there is no such output, one without rows, or one whose columns do not tell genres.
+    Raises `InputError` where there is no such output, one without rows, or one whose columns do not tell genres, or
+    as `read_rows`; where a cell holds no probability or genre, with its row's number.
     """
     parts = _parts_of(path)
     format = format_of(str(parts[0]), format)
@@ -62,11 +63,12 @@ def read_scored(path: Path, most_films: int, format: str | None = None) -> Score
     found = Scored(Films((), (), (), (), (), ()), has_probabilities=bool(layout.genres), has_genres="genres" in place)
     try:
         kept = list(_counted(found, rows, place, layout.genres, most_films))
-    except (ValueError, TypeError) as error:  # of a cell
-        raise InputError(path, "probabilities as numbers", f"row {found.rows + 1}: {error}") from None
+    except (ValueError, TypeError, OverflowError) as error:  # of a cell
+        raise InputError(path, "probabilities as numbers from 0 to 1, and genres as text",
+                         f"row {found.rows + 1}: {error}") from None
     if not kept:
         raise InputError(path, "at least one row", "none")
-    genres = layout.genres or tuple(sorted({genre for row in kept for genre in row[2]}))
+    genres = tuple(map(_valid, layout.genres)) or tuple(sorted({genre for row in kept for genre in row[2]}))
     found.films = _films(kept, genres, "source" in place)
     return found
 
@@ -90,15 +92,15 @@ def _counted(found: Scored, rows: Iterable[tuple[Any, ...]], place: dict[str, in
     columns = [place[f"p_{genre}"] for genre in genres]
 
     def cell(row: tuple[Any, ...], name: str) -> str:
-        return str(row[place[name]] or "") if name in place else ""
+        return _valid(str(row[place[name]] or "")) if name in place else ""
 
     for row in rows:
-        probabilities = [float("nan") if row[column] in ("", None) else float(row[column]) for column in columns]
+        probabilities = [_probability(row[column]) for column in columns]
         if "genres" in place:
             given = row[place["genres"]] or []
-            named = given.split("|") if isinstance(given, str) else list(given)
+            named = list(map(_valid, given.split("|") if isinstance(given, str) else given))
         else:
-            named = [genre for genre, probability in zip(genres, probabilities) if probability >= NAMED_FROM]
+            named = [_valid(genre) for genre, probability in zip(genres, probabilities) if probability >= NAMED_FROM]
         film, status, error = cell(row, "id"), cell(row, "status"), cell(row, "error")
         found.rows += 1
         found.statuses[status] += 1
@@ -110,6 +112,21 @@ def _counted(found: Scored, rows: Iterable[tuple[Any, ...]], place: dict[str, in
                 examples.append((film, error))
         if found.rows <= most:
             yield film, status, named, probabilities, cell(row, "source"), error
+
+
+def _probability(cell: Any) -> float:
+    """NaN where it is not known."""
+    probability = float("nan") if cell in ("", None) else float(cell)
+    if probability < 0 or probability > 1:
+        raise ValueError(f"a probability of {probability:g}")
+    return probability
+
+
+def _valid(text: str) -> str:
+    """A question mark for each half of a surrogate pair, which JSON can hold and no page."""
+    if not isinstance(text, str):
+        raise TypeError(f"a genre that is no text: {text!r}")
+    return text.encode("utf-8", "replace").decode()
 
 
 def _films(kept: Sequence[Kept], genres: Sequence[str], has_sources: bool) -> Films:

@@ -16,10 +16,12 @@ from typing import Any
 import jinja2
 
 from movie_genres.base.errors import InputError
+from movie_genres.base.files import locked
 
 HERE = Path(__file__).parent
-MARK = "movie-genres-site.txt"  # a folder with this file is a site of ours, which may be replaced
-MARKED = "A site written by movie-genres. The next one that is written to this folder replaces all that is in it.\n"
+MARK = "movie-genres-site.txt"  # a folder with this file is a site of ours, which may be replaced; it lists what is in it
+MARKED = "A site written by movie-genres. The next one that is written to this folder replaces all of this:\n"
+CLUTTER = (".DS_Store", "Thumbs.db", "desktop.ini")  # which file managers leave in folders
 
 
 @dataclass(frozen=True)
@@ -48,31 +50,50 @@ def write_site(out: Path, title: str, build: Callable[[Path], Sequence[Page]]) -
         build: gives the pages, after it has written what else belongs to the site, such as pictures, to the folder it is
             given.
 
-    Raises `InputError` where `out` is a file, or a folder with other things in it.
+    Raises `InputError` as `check_target`, `LockedError` where another process writes a site to that folder.
     """
     check_target(out)
-    new, old = (out.parent / f".{kind}-{out.name}" for kind in ("partial", "replaced"))
-    for leftover in (new, old):  # of a process that was killed
-        shutil.rmtree(leftover, ignore_errors=True)
-    try:
-        shutil.copytree(HERE / "static", new / "static")
-        (new / MARK).write_text(MARKED)
-        _render(build(new), title, new)
-        if out.exists():
-            out.rename(old)
-        new.rename(out)
-    finally:
-        for leftover in (new, old):
-            shutil.rmtree(leftover, ignore_errors=True)
+    out = out.resolve()
+    work = out.parent / f".partial-{out.name}"
+    new, old = work / "new", work / "old"
+    work.mkdir(parents=True, exist_ok=True)
+    with locked(work / "lock", f"{out}: another process writes a site to this folder. Wait for it, or give another name."):
+        try:
+            _put_back(old, out)  # what a process left that was killed
+            shutil.rmtree(new, ignore_errors=True)
+            shutil.copytree(HERE / "static", new / "static")
+            _render(build(new), title, new)
+            (new / MARK).write_text("\n".join([MARKED, *sorted(path.name for path in new.iterdir()), ""]))
+            check_target(out)  # again: building takes long enough to put something there
+            shutil.rmtree(old, ignore_errors=True)
+            if out.exists():
+                out.rename(old)
+            new.rename(out)
+        finally:
+            _put_back(old, out)
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _put_back(old: Path, out: Path) -> None:
+    if old.exists() and not out.exists():
+        old.rename(out)
 
 
 def check_target(out: Path) -> None:
-    """Raises `InputError` where a site must not be written to a place: a file, or a folder with other things in it."""
+    """Raises `InputError` where a site must not be written to a place.
+
+    That is a file, a folder with things in it that are not of an older site, or one that is or holds the current folder.
+    """
     if out.exists() and not out.is_dir():
         raise InputError(out, "a folder for the site", "a file")
-    if out.exists() and not (out / MARK).exists() and any(out.iterdir()):
-        raise InputError(out, "an empty or a new folder, or an older site", "a folder with other things in it",
-                         "Give another name.")
+    if Path.cwd().is_relative_to(out.resolve()):
+        raise InputError(out, "a folder of its own for the site", "the current folder, or one that holds it")
+    mark = out / MARK
+    ours = {MARK, *CLUTTER, *(mark.read_text(errors="replace").splitlines() if mark.exists() else ())}
+    others = sorted({path.name for path in out.iterdir()} - ours) if out.exists() else []
+    if others:
+        raise InputError(out, "an empty or a new folder, or an older site", f"a folder with other things in it: {others[0]}",
+                         "Move them elsewhere, or give another name.")
 
 
 def _render(pages: Sequence[Page], title: str, folder: Path) -> None:

@@ -13,7 +13,7 @@ from movie_genres.base.errors import SettingError
 from movie_genres.base.files import replacing
 from movie_genres.base.names import escape_name
 from movie_genres.base.progress import track
-from movie_genres.explaining.explanation import ExplainedFilm, Explanation, explanation_line
+from movie_genres.explaining.explanation import FILE, ExplainedFilm, Explanation, explanation_line
 from movie_genres.explaining.pictures import SIZE, heat_picture
 from movie_genres.scoring.catalogue import Entry
 from movie_genres.scoring.poster_sources import Picture, PosterSource, held, look_at
@@ -22,7 +22,6 @@ from movie_genres.scoring.predictor import Prediction, Predictor
 from movie_genres.scoring.request import Request
 
 MOST = 200  # films: each takes as long as a hundred to score
-LINES = "explanations.jsonl"  # the file with the explanations, in the folder
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +84,7 @@ def explain_films(request: Request, films: list[Entry]) -> tuple[Predictor, list
         explained = list(track(results, len(films), "Explaining"))
     finally:
         workers.shutdown(cancel_futures=True)
-    with replacing(folder / LINES) as partial:
+    with replacing(folder / FILE) as partial:
         partial.write_text("".join(explanation_line(film) + "\n" for film in _as_written(films, explained)))
     statuses = Counter(found.prediction.status for found in explained)
     failed = len(explained) - statuses["ok"]

@@ -19,6 +19,7 @@ from movie_genres.base.errors import InputError, SettingError, one_line
 from movie_genres.base.names import escape_name, spreadsheet_safe
 from movie_genres.ensemble.film_counts import OK as OK  # of the rows that are read here
 from movie_genres.scoring.request import RowOptions
+from movie_genres.scoring.row_lines import check_columns, filled, record_of
 
 FORMATS = ("csv", "csv.gz", "jsonl", "jsonl.gz", "parquet")  # also the suffixes of their files
 EXPECTED = "expected_precision"
@@ -153,7 +154,8 @@ def merge_parts(parts: Iterable[Path], path: Path, layout: RowFormat) -> None:
 def read_rows(paths: Iterable[Path], layout: RowFormat) -> Iterator[tuple[Any, ...]]:
     """Yields the cells of each row of some files by `write_part` or `merge_parts`, in the order of `layout.shown`.
 
-    Raises `InputError` where a file has other columns, or cannot be read.
+    Blank lines at the end of a file are no rows. Raises `InputError` where a file has other columns, a row is blank, has
+    other cells than columns or is no row at all, or the file cannot be read.
     """
     for path in paths:
         try:
@@ -176,7 +178,7 @@ def layout_of(path: Path, format: str) -> RowFormat:
         else:
             with _open(path, layout) as file, io.TextIOWrapper(file, "utf-8", newline="") as text:
                 columns = next(csv.reader(text, strict=True), []) if format.startswith("csv") else list(
-                    json.loads(text.readline() or "{}"))
+                    record_of(path, 1, text.readline() or "{}"))
     except (OSError, EOFError, ValueError, csv.Error) as error:
         raise InputError(path, f"{format} as it was written", str(error)) from None
     return RowFormat(genres=tuple(name[2:] for name in columns if name.startswith("p_")), format=format,
@@ -188,26 +190,23 @@ def _read(path: Path, layout: RowFormat) -> Iterator[tuple[Any, ...]]:
         from pyarrow import parquet
 
         with parquet.ParquetFile(path) as file:
-            _check_columns(path, file.schema_arrow.names, layout)
+            check_columns(path, file.schema_arrow.names, layout.shown)
             for batch in file.iter_batches(batch_size=1024):
                 yield from zip(*(column.to_pylist() for column in batch.columns))
         return
     with _open(path, layout) as file, io.TextIOWrapper(file, "utf-8", newline="") as text:
         if layout.format.startswith("csv"):
             reader = csv.reader(text, strict=True)
-            _check_columns(path, next(reader, []), layout)
-            yield from map(tuple, reader)
+            check_columns(path, next(reader, []), layout.shown)
+            for number, cells in filled(path, reader):
+                if len(cells) != len(layout.shown):
+                    raise InputError(path, f"{len(layout.shown)} cells in each row", f"{len(cells)} in row {number}")
+                yield tuple(cells)
         else:
-            for line in text:
-                record = json.loads(line)
-                _check_columns(path, list(record), layout)
+            for number, line in filled(path, map(str.strip, text)):
+                record = record_of(path, number, line)
+                check_columns(path, list(record), layout.shown)
                 yield tuple(record.values())
-
-
-def _check_columns(path: Path, found: Sequence[str], layout: RowFormat) -> None:
-    if tuple(found) != layout.shown:
-        raise InputError(path, f"the columns {', '.join(layout.shown)}", ", ".join(found) or "none",
-                         "Give the settings and models that it was written with.")
 
 
 def _open(path: Path, layout: RowFormat) -> gzip.GzipFile | io.BufferedReader:

@@ -65,8 +65,12 @@ class Films {
       Object.assign(model, {probabilities: parts[`probabilities-${number}`], named: bits(`named-${number}`, genres.length),
         doubt: this.measure(parts, `doubt-${number}`), loss: this.measure(parts, `loss-${number}`)});
     }
-    this.byId = new Map();
-    for (let number = count - 1; number >= 0; number--) this.byId.set(this.ids[number], number);  // the first of an id stays
+    this.byId = new Map();  // the numbers of the films of an id: it may repeat
+    for (const number of this.numbers) {
+      const same = this.byId.get(this.ids[number]);
+      if (same) same.push(number);
+      else this.byId.set(this.ids[number], [number]);
+    }
     this.shards = new Map();
     return this;
   }
@@ -90,6 +94,18 @@ class Films {
     return values;
   }
 
+  /* What an address says of a film: its id, and of those with that id which one, if not the first. */
+  addressed(number) {
+    const id = this.ids[number];
+    const n = this.byId.get(id).indexOf(number) + 1;
+    return {film: id, n: n > 1 ? String(n) : ""};
+  }
+
+  /* The number of the film that an address says; undefined where there is none. */
+  numberOf({film, n}) {
+    return film === "" ? undefined : this.byId.get(film)?.[(n || 1) - 1];
+  }
+
   coded(column, number) {
     const {names, of} = this[column];
     return of.length ? names[of[number]] : "";
@@ -107,10 +123,10 @@ class Films {
     return `thumbs/${String(Math.floor(number / 1000)).padStart(3, "0")}/${number}.jpg`;
   }
 
-  /* 0 to 1, or null where it is not known: the middle of the step that it is in. */
+  /* 0 to 1, or null where it is not known, or there is no such genre: the middle of the step that it is in. */
   probability(model, number, genre) {
     const level = model.probabilities[number * this.genres.length + genre];
-    return level === 255 ? null : Math.min(1, (level - 0.5) / this.steps);
+    return level === 255 || level === undefined ? null : Math.min(1, (level - 0.5) / this.steps);
   }
 
   /* Numbers of the genres, the most probable first. */

@@ -11,7 +11,7 @@ class FilmView {
     dialog.addEventListener("close", () => {
       if (this.number === null) return;
       this.number = null;
-      go({film: ""});
+      go(NO_FILM);
     });
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
     dialog.addEventListener("keydown", (event) => {
@@ -38,7 +38,7 @@ class FilmView {
   /* Goes to a neighbour among the films that are shown. */
   step(by) {
     const next = this.shown[this.shown.indexOf(this.number) + by];
-    if (next !== undefined) this.go({film: this.films.ids[next]});
+    if (next !== undefined) this.go(this.films.addressed(next));
   }
 
   async open(number, shown, model) {
@@ -87,7 +87,7 @@ class FilmView {
     add("Doubt", measure(model.doubt));
     add("Loss", measure(model.loss));
     add("Disagreement", measure(films.disagreement));
-    list.append(make("dt", {}, "Labels"), make("dd", {}, make("a", {href: `review.html${addressOf({film: films.ids[number]}, {})}`},
+    list.append(make("dt", {}, "Labels"), make("dd", {}, make("a", {href: `review.html${addressOf(films.addressed(number), {})}`},
       "Review this film")));
     return list;
   }
@@ -136,7 +136,7 @@ function explanationOf(films, explanation, picture, overview, text) {
 
   buttons.forEach((button, number) => button.addEventListener("click", () =>
     show(button.getAttribute("aria-pressed") === "true" ? null : names[number])));
-  const box = make("section", {class: "why"}, make("h3", {}, "Why?"), make("div", {class: "buttons"}, ...buttons), note);
+  const box = make("section", {class: "why"}, make("h3", {}, "Why, by the models’ answer"), make("div", {class: "buttons"}, ...buttons), note);
   if (names.length) show(names[0]);
   return box;
 }

@@ -28,7 +28,7 @@ function startGallery(films) {
     const isSame = filterKey(before) === filterKey(settings) && shown !== null;
     if (!isSame) shown = found(films, settings);
     if (!isSame || before.page !== settings.page) showPage();
-    const number = settings.film === "" ? undefined : films.byId.get(settings.film);
+    const number = films.numberOf(settings);
     if (number === undefined) view.close();
     else view.open(number, shown, films.models[settings.model]);
     document.getElementById("lost").hidden = settings.film === "" || number !== undefined;
@@ -39,7 +39,7 @@ function startGallery(films) {
     const page = Math.min(Math.max(1, Number(settings.page) || 1), pages);
     settings.page = String(page);
     const numbers = shown.slice((page - 1) * PAGE, page * PAGE);
-    const address = (number) => addressOf({...settings, film: films.ids[number]}, defaults);
+    const address = (number) => addressOf({...settings, ...films.addressed(number)}, defaults);
     grid.replaceChildren(...numbers.map((number) => cardOf(films, number, settings, address(number))));
     document.getElementById("count").textContent = shown.length === films.count ? `${count(films.count)} films`
       : `${count(shown.length)} of ${count(films.count)} films`;
@@ -62,7 +62,7 @@ function startGallery(films) {
     if (focus) links[by > 0 ? 0 : links.length - 1].focus();
   }
 
-  form.addEventListener("input", () => go({...Object.fromEntries(new FormData(form)), page: "1", film: ""}));
+  form.addEventListener("input", () => go({...Object.fromEntries(new FormData(form)), page: "1", ...NO_FILM}));
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", (event) => {
     event.preventDefault();
@@ -85,7 +85,7 @@ function startGallery(films) {
 }
 
 /* What decides which films are shown, in which order. */
-function filterKey({film, page, ...filters}) {
+function filterKey({film, n, page, ...filters}) {
   return JSON.stringify(filters);
 }
 
@@ -105,7 +105,7 @@ function moveBy(grid, event, step) {
 function defaultsOf(films) {
   const split = films.splits.names.includes("test") ? "test" : "";
   return {q: "", genre: "", by: "either", model: "0", outcome: "", split, from: "", to: "", status: "", source: "",
-    sort: "order", page: "1", film: ""};
+    sort: "order", page: "1", ...NO_FILM};
 }
 
 function fillFilters(films, form, defaults) {

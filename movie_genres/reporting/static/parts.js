@@ -56,6 +56,8 @@ function settingsInAddress() {
   return Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
 }
 
+const NO_FILM = {film: "", n: ""};
+
 function addressOf(settings, defaults) {
   const shown = Object.entries(settings).filter(([name, value]) => value !== "" && value !== undefined
     && String(value) !== String(defaults[name] ?? ""));

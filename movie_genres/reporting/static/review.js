@@ -1,32 +1,39 @@
 /* The review: genres of a film are marked right or wrong, or added; kept in this browser, exported as a table. */
 "use strict";
 
-/* What a reviewer left of each film, by id: genres that are right and genres that are wrong. */
+/* What a reviewer left of each film, by id: the genres that the review started from, those that are right, those that are
+   wrong. The start is kept too, so that labels stay what they were when other models name other genres. Each film is kept for
+   itself, so that two windows do not undo each other's marks. */
 class Reviews {
-  constructor(site, onLoss) {
-    this.key = `movie-genres-review-${site}`;
+  constructor(site, onLoss, onChange) {
+    this.key = `movie-genres-review-${site}-`;
     this.onLoss = onLoss;
+    this.films = new Map();
     try {
-      this.films = new Map(Object.entries(JSON.parse(localStorage.getItem(this.key) ?? "{}")));
+      for (const key of Object.keys(localStorage)) this.take(key, localStorage.getItem(key));
     } catch {
-      this.films = new Map();
       onLoss();
     }
+    addEventListener("storage", ({key, newValue}) => {  // another window has kept something
+      if (key === null) this.films.clear();
+      else this.take(key, newValue);
+      onChange();
+    });
   }
 
-  of(id) {
-    return this.films.get(id) ?? {right: [], wrong: []};
+  take(key, text) {
+    if (!key.startsWith(this.key)) return;
+    const id = key.slice(this.key.length);
+    if (text === null) this.films.delete(id);
+    else this.films.set(id, JSON.parse(text));
   }
 
   set(id, review) {
     if (review) this.films.set(id, review);
     else this.films.delete(id);
-    this.keep();
-  }
-
-  keep() {
     try {
-      localStorage.setItem(this.key, JSON.stringify(Object.fromEntries(this.films)));
+      if (review) localStorage.setItem(this.key + id, JSON.stringify(review));
+      else localStorage.removeItem(this.key + id);
     } catch {
       this.onLoss();
     }
@@ -39,14 +46,15 @@ function startOf(films, number) {
   return genres.map((genre) => films.genres[genre]);
 }
 
-function labelsOf(films, number, review) {
-  return [...new Set([...startOf(films, number), ...review.right])].filter((name) => !review.wrong.includes(name));
+function labelsOf(review) {
+  return [...new Set([...review.start, ...review.right])].filter((name) => !review.wrong.includes(name));
 }
 
 function startReview(films) {
-  const reviews = new Reviews(films.site, () => { document.getElementById("unkept").hidden = false; });
+  const reviews = new Reviews(films.site, () => { document.getElementById("unkept").hidden = false; },
+    () => { tell(); if (number !== null) showGenres(); });
   const form = document.getElementById("filters");
-  const defaults = {sort: films.models[0].doubt ? "doubt" : "order", which: "all", q: "", film: ""};
+  const defaults = {sort: films.models[0].doubt ? "doubt" : "order", which: "all", q: "", ...NO_FILM};
   let settings = {...defaults};
   let shown = [];
   let number = null;
@@ -69,7 +77,7 @@ function startReview(films) {
       && (settings.which === "all" || reviews.films.has(films.ids[each]) === (settings.which === "reviewed")));
     const measure = {doubt: films.models[0].doubt, loss: films.models[0].loss, disagreement: films.disagreement}[settings.sort];
     shown = measure ? sortedBy(wanted, measure) : wanted;
-    number = films.byId.get(settings.film) ?? shown.find((each) => !reviews.films.has(films.ids[each])) ?? shown[0] ?? null;
+    number = films.numberOf(settings) ?? shown.find((each) => !reviews.films.has(films.ids[each])) ?? shown[0] ?? null;
     show();
   }
 
@@ -102,20 +110,24 @@ function startReview(films) {
     document.getElementById("state").textContent = number !== null && reviews.films.has(films.ids[number]) ? "reviewed" : "not reviewed yet";
   }
 
+  function reviewed() {
+    return reviews.films.get(films.ids[number]) ?? {start: startOf(films, number), right: [], wrong: []};
+  }
+
   function candidates() {
-    const review = reviews.of(films.ids[number]);
+    const review = reviewed();
     const named = films.named(films.models[0], number).map((genre) => films.genres[genre]);
-    return [...new Set([...startOf(films, number), ...named, ...review.right, ...review.wrong])];
+    return [...new Set([...review.start, ...named, ...review.right, ...review.wrong])];
   }
 
   function showGenres() {
-    const review = reviews.of(films.ids[number]);
+    const review = reviewed();
     const list = document.getElementById("marks");
     const focused = document.activeElement?.dataset?.mark;
     list.replaceChildren(...candidates().map((name, place) => markOf(name, place, review)));
     if (focused) [...list.querySelectorAll("button")].find((button) => button.dataset.mark === focused)?.focus();
     if (!list.children.length) list.append(make("li", {class: "muted"}, "No genre is named. Add those that are right."));
-    document.getElementById("labels").textContent = labelsOf(films, number, review).join(", ") || "none";
+    document.getElementById("labels").textContent = labelsOf(review).join(", ") || "none";
   }
 
   function markOf(name, place, review) {
@@ -134,9 +146,9 @@ function startReview(films) {
   }
 
   function setMark(name, mark) {
-    const old = reviews.of(films.ids[number]);
+    const old = reviewed();
     const without = (names) => names.filter((each) => each !== name);
-    const review = {right: without(old.right), wrong: without(old.wrong)};
+    const review = {start: old.start, right: without(old.right), wrong: without(old.wrong)};
     if (mark) review[mark].push(name);
     reviews.set(films.ids[number], review);
     showGenres();
@@ -145,14 +157,14 @@ function startReview(films) {
 
   function finish() {
     if (number === null) return;
-    reviews.set(films.ids[number], reviews.of(films.ids[number]));
+    reviews.set(films.ids[number], reviewed());
     step(1);
   }
 
   function step(by) {
     const at = shown.indexOf(number);
     const next = shown[Math.min(Math.max(at + by, 0), shown.length - 1)];
-    if (next !== undefined) go({film: films.ids[next]});
+    if (next !== undefined) go(films.addressed(next));
   }
 
   function add() {
@@ -167,7 +179,7 @@ function startReview(films) {
   }
 
   const on = (id, event, act) => document.getElementById(id).addEventListener(event, act);
-  form.addEventListener("input", () => go({...Object.fromEntries(new FormData(form)), film: ""}));
+  form.addEventListener("input", () => go({...Object.fromEntries(new FormData(form)), ...NO_FILM}));
   form.addEventListener("submit", (event) => event.preventDefault());
   on("done", "click", finish);
   on("next", "click", () => step(1));
@@ -197,7 +209,7 @@ function startReview(films) {
   /* Right, wrong, undecided, and round again. */
   function turn(name) {
     if (name === undefined) return;
-    const review = reviews.of(films.ids[number]);
+    const review = reviewed();
     setMark(name, review.right.includes(name) ? "wrong" : review.wrong.includes(name) ? null : "right");
   }
 
@@ -210,8 +222,8 @@ function quoted(cell) {
 
 /* The films that were reviewed, with the labels that they were left with: columns id and genres. */
 function tableOf(films, reviews) {
-  const rows = [...films.byId].filter(([id]) => reviews.films.has(id)).sort((one, other) => one[1] - other[1])
-    .map(([id, number]) => [id, labelsOf(films, number, reviews.of(id)).join("|")]);
+  const rows = [...films.byId.keys()].filter((id) => reviews.films.has(id))
+    .map((id) => [id, labelsOf(reviews.films.get(id)).join("|")]);
   return [["id", "genres"], ...rows].map((row) => `${row.map(quoted).join(",")}\r\n`).join("");
 }
 
@@ -237,14 +249,13 @@ function takeIn(films, reviews, text) {
   if (header.join() !== "id,genres") return "This is no table of corrections: its columns should be id and genres.";
   let taken = 0;
   for (const [id, genres] of rows) {
-    const number = films.byId.get(id);
+    const [number] = films.byId.get(id) ?? [];
     if (number === undefined || genres === undefined) continue;
     const labels = genres.split("|").filter(Boolean);
     const start = startOf(films, number);
-    reviews.films.set(id, {right: labels, wrong: start.filter((name) => !labels.includes(name))});
+    reviews.set(id, {start, right: labels, wrong: start.filter((name) => !labels.includes(name))});
     taken += 1;
   }
-  reviews.keep();
   return `${count(taken)} films taken in.`;
 }
 
