@@ -63,11 +63,11 @@ TRAININGS = {"train_cnn", "train_lstm", "train_encoders", "train_fusion"}
     ("data/splits.py", {"prepare"}),
     ("networks/lstm.py", {"train_lstm"}),
     ("checkpoints/layers.py", {*TRAININGS, "teach"}),
-    ("models/network.py", {*TRAININGS, "teach", "tune", "evaluate", "predict"}),  # decodes no poster
-    ("evaluation/plots.py", {"evaluate"}),
-    ("scoring/rows.py", {"predict"}),
-    ("base/errors.py", {"prepare", "vectorize", "read_posters", "baselines", *TRAININGS, "teach", "tune", "evaluate",
-                        "predict"}),
+    ("models/network.py", {*TRAININGS, "teach", "tune", "evaluate", "report", "predict"}),  # decodes no poster
+    ("evaluation/plots.py", {"evaluate", "report"}),
+    ("scoring/rows.py", {"report", "predict"}),
+    ("base/errors.py", {"prepare", "vectorize", "read_posters", "baselines", *TRAININGS, "teach", "audit", "tune",
+                        "evaluate", "report", "predict"}),
 ])
 def test_editing_a_module_runs_only_the_stages_that_use_it(clone, module, stages):
     file = clone / "movie_genres" / module
@@ -94,7 +94,7 @@ def test_metrics_diff_shows_a_changed_parameter(clone):
     plots = command(clone, "dvc", "plots", "diff", "work", "other")
     command(clone, "git", "checkout", "--quiet", "work")
     command(clone, "dvc", "checkout", "--quiet")
-    assert "fusion.loss" in metrics and "metrics/evaluate.json" in metrics and "cnn.loss" not in metrics
+    assert "metrics/test/fusion.json" in metrics and "metrics/test/cnn.json" not in metrics
     assert "fusion.modality_dropout" in params and "index.html" in plots
 
 
@@ -102,6 +102,29 @@ def test_an_experiment_changes_one_parameter(clone):
     printed = command(clone, "dvc", "exp", "run", "--temp", "--name", "short", "-S", "lstm.epochs=1")
     assert "Running stage 'train_lstm'" in printed and "Running stage 'train_cnn'" not in printed
     assert "short" in command(clone, "dvc", "exp", "show", "--no-pager", "--only-changed")
+
+
+@pytest.mark.browser
+def test_the_report_of_the_demo_opens_in_a_browser(clone, tab):
+    shown = tab(clone / "report", "index.html")
+    assert shown.locator("h1").inner_text() == "What the models can and cannot do"
+    addresses = shown.locator("nav a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
+    assert {"gallery.html", "genres.html", "review.html", "audit.html", "report.html"} <= set(addresses)
+    for address in addresses:
+        tab(clone / "report", address)
+    film = tab(clone / "report")
+    film.locator(".card-link").first.click()
+    film.wait_for_selector("#film-title")
+
+
+@pytest.mark.browser
+def test_plots_are_shown_without_a_network(clone, browser):
+    command(clone, "dvc", "plots", "show")
+    requests, shown = [], browser.new_page()
+    shown.on("request", lambda request: requests.append(request.url))
+    shown.goto(f"file://{clone}/dvc_plots/index.html")
+    shown.wait_for_selector(".vega-embed canvas, .vega-embed svg")
+    assert [address for address in requests if not address.startswith(("file://", "data:", "blob:"))] == []
 
 
 def test_genre_predict_scores_the_demo_posters(clone):

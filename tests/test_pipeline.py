@@ -20,6 +20,7 @@ from movie_genres.data.films import poster_files, read_films
 
 PIPELINE = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())
 STAGES = PIPELINE["stages"]
+NETWORKS = ("cnn", "lstm", "fusion")
 
 
 def imported(file):
@@ -52,7 +53,8 @@ def test_a_stage_depends_on_the_files_that_it_runs_and_no_others(stage):
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_names_its_files_in_its_command_and_tracks_its_own_section(stage):
-    definition, beside = STAGES[stage], {"models/int8": "models/cnn.keras"}
+    definition = STAGES[stage]
+    beside = {"models/int8": "models/cnn.keras", **{f"history/{name}.json": f"history/{name}.csv" for name in NETWORKS}}
     assert definition["desc"] and definition["params"][0] == stage.removeprefix("train_")
     for kind in ("outs", "metrics"):
         for entry in definition.get(kind, []):
