@@ -16,7 +16,7 @@ from movie_genres.reporting.run import Run
 from movie_genres.reporting.site import Page
 
 FEW = 10  # test films of a genre; with fewer, its figures say little
-HEADLINES = ("skill", "tuned_f1", "tuned_macro_f1", "map", "recall_at_precision")  # of each model, to compare revisions by
+CHANGED = ("skill", "tuned_f1", "tuned_macro_f1", "map", "recall_at_precision")  # of each model, to compare revisions by
 OF_ANSWERS = {"precision": "precision", "recall": "recall", "f1_per_film": "F1 of a film"}
 ABOUT = {
     "skill": "the share of the base rates' loss that a model saves: 0 for always answering how frequent each genre is",
@@ -88,9 +88,9 @@ def changes(run: Run) -> Iterator[Change]:
     before = run.earlier.figures if run.earlier else None
     if before is None:
         return
-    of_models = [(name, metric) for name in run.comparison.candidates if name != BASE_RATE for metric in HEADLINES]
+    of_models = [(name, metric) for name in run.comparison.candidates if name != BASE_RATE for metric in CHANGED]
     gone = [(name, metric) for name, _, metric in map(lambda key: key.partition("."), before)
-            if metric in HEADLINES and name not in run.comparison.candidates]
+            if metric in CHANGED and name not in run.comparison.candidates]
     for name, metric in of_models + gone:
         short = metric.removeprefix("tuned_")
         found = run.interval(name, short)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ class ReportOptions:
         against: the revision whose metrics the overview compares with; null: none.
     """
 
-    splits: list[str]
+    splits: list[Literal["train", "validation", "test"]] = Field(min_length=1)
     films: int = Field(ge=1)
     against: str | None
 
