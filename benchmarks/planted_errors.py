@@ -1,8 +1,8 @@
 """How many of the labels that were flipped on purpose an audit finds: `python -m benchmarks.planted_errors`.
 
 Labels of training films are flipped, audited as they then are, and looked for among the first suspects, beside what a random
-order would find. Other suspects may be mistakes that the films came with. The model was chosen with the seeds 1 to 8: report
-others.
+order would find. Other suspects may be mistakes that the films came with. The model was chosen with the seeds 1 to 8,
+and once more after a look at 100 to 104: report others.
 """
 
 import dataclasses
@@ -59,7 +59,7 @@ def measure(prepared: Prepared, inputs: Inputs, options: AuditOptions, kind: str
 @posters_option
 @click.option("--kind", type=click.Choice(list(KINDS)), multiple=True, default=list(KINDS), help="Which labels are flipped.")
 @click.option("--errors", type=click.IntRange(min=2), default=100, show_default=True, help="How many labels are flipped.")
-@click.option("--first-seed", type=click.IntRange(min=0), default=100, show_default=True, help="The first seed.")
+@click.option("--first-seed", type=click.IntRange(min=0), default=200, show_default=True, help="The first seed.")
 @click.option("--seeds", type=click.IntRange(min=2), default=5, show_default=True, help="How many times.")
 @params_option
 def main(prepared: Path, posters: Path, kind: tuple[str, ...], errors: int, first_seed: int, seeds: int, params: Path

@@ -15,6 +15,7 @@ from scipy.special import expit
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from movie_genres.base.progress import track
 from movie_genres.inputs.features import Posters
@@ -80,9 +81,10 @@ def cross_fit(inputs: Inputs, labels: NDArray[np.floating], genres: NDArray[np.i
     log_odds = np.zeros((len(labels), len(genres)))
     steps = list(itertools.product(range(repeats), genres))
     dealt = [rng.permutation(len(labels)) % folds for _ in range(repeats)]
-    for repeat, genre in track(steps, len(steps), "Genres, by models that have not seen the films"):
-        column = np.flatnonzero(genres == genre)
-        log_odds[:, column] += _genre(inputs, labels, genre, dealt[repeat])[:, None] / repeats
+    with threadpool_limits(1):  # these are small: threads would mostly wait for each other
+        for repeat, genre in track(steps, len(steps), "Genres, by models that have not seen the films"):
+            column = np.flatnonzero(genres == genre)
+            log_odds[:, column] += _genre(inputs, labels, genre, dealt[repeat])[:, None] / repeats
     return expit(log_odds)
 
 
