@@ -47,6 +47,15 @@ models_option = _input("--models", "models", "Folder of the trained models.")
 answers_option = _input("--answers", "answers", "Folder with what the trained models say of all films.")
 
 
+def comparison_inputs(command: Command) -> Command:
+    """The options for what `evaluation.figures.read_comparison` reads, and for the curves of the trainings."""
+    baseline = click.option("--baseline", type=(str, EXISTING_FILE), multiple=True, metavar="NAME FILE",
+                            help="A baseline's name and its probabilities of all films. Repeat it.")
+    decisions = path_option("--decisions", "models/decisions.json", "Output of tune.", exists=True)
+    histories = _input("--histories", "history", "Folder with the models' trainings, for the curves.")
+    return prepared_option(answers_option(decisions(histories(baseline(command)))))
+
+
 def training_outputs(name: str) -> Callable[[Command], Command]:
     """The options for what a training of the model `name` writes: the fields of `outputs.Outputs`."""
     options = (path_option("--model", f"models/{name}.keras", "The checkpoint to write."),

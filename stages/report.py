@@ -8,28 +8,14 @@ from typing import TYPE_CHECKING
 import click
 import yaml
 
-from stages.common import (
-    EXISTING_FILE,
-    answers_option,
-    models_option,
-    params_option,
-    path_option,
-    prepared_option,
-    read_options,
-    running,
-)
+from stages.common import comparison_inputs, models_option, params_option, path_option, read_options, running
 
 if TYPE_CHECKING:
     from movie_genres.reporting.run import Earlier
 
 
 @click.command(help=__doc__)
-@prepared_option
-@answers_option
-@path_option("--decisions", "models/decisions.json", "Output of tune.", exists=True)
-@path_option("--histories", "history", "Folder with the models' trainings, for the curves.", folder=True, exists=True)
-@click.option("--baseline", type=(str, EXISTING_FILE), multiple=True, metavar="NAME FILE",
-              help="A baseline's name and its probabilities of all films. Repeat it.")
+@comparison_inputs
 @path_option("--metrics", "metrics/evaluate.json", "Output of evaluate: figures.", exists=True)
 @path_option("--plots", "plots", "Output of evaluate: tables.", folder=True, exists=True)
 @path_option("--audit", "audit", "Output of audit.", folder=True)

@@ -205,23 +205,22 @@ def test_films_whose_rows_a_retry_keeps_are_counted_too(tmp_path):
     assert alike(score(tmp_path / "a.csv", retry=True), score(tmp_path / "b.csv"))
 
 
-def test_a_summary_is_written_also_by_whoever_finishes_a_killed_job(tmp_path, monkeypatch):
+def score_killed_at_its_summary(out, monkeypatch):
     def killed(*_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(SummaryFile, "write", killed)
-        score(tmp_path / "a.csv")
+        score(out)
+
+
+def test_a_summary_is_written_also_by_whoever_finishes_a_killed_job(tmp_path, monkeypatch):
+    score_killed_at_its_summary(tmp_path / "a.csv", monkeypatch)
     assert alike(score(tmp_path / "a.csv"), score(tmp_path / "b.csv"))
 
 
 def test_a_summary_is_never_of_another_job_that_was_killed(tmp_path, monkeypatch):
-    def killed(*_):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(SummaryFile, "write", killed)
-        score(tmp_path / "a.csv")
+    score_killed_at_its_summary(tmp_path / "a.csv", monkeypatch)
     with pytest.raises(UserError, match="there is an output already"):
         score(tmp_path / "a.csv", genres=("A", "C"))
     assert (tmp_path / "a.csv").exists() and not (tmp_path / "a.csv.json").exists()

@@ -1,6 +1,7 @@
 """Figures and tables on films that no training, and no choice of epoch, has seen."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,16 +12,16 @@ from pydantic.dataclasses import dataclass
 from sklearn.metrics import precision_recall_curve
 
 from movie_genres.base.options import STRICT
-from movie_genres.ensemble.decisions import Decisions
+from movie_genres.ensemble.decisions import Decisions, read_decisions
 from movie_genres.ensemble.naming import USUAL
 from movie_genres.ensemble.operating_points import Choice
 from movie_genres.evaluation import measures
 from movie_genres.evaluation.measures import Floats
 from movie_genres.evaluation.tuning import fit_thresholds, measure, measure_always, present_of
 from movie_genres.inputs.modality import BOTH, MODALITIES
-from movie_genres.inputs.prepared import Prepared
+from movie_genres.inputs.prepared import Prepared, load_prepared
 from movie_genres.models import metrics
-from movie_genres.models.answers import Answers
+from movie_genres.models.answers import Answers, load_answers
 
 BASE_RATE = "base_rate"
 RECALL_GRID = np.linspace(0.01, 1, 100)
@@ -127,6 +128,19 @@ def compare(prepared: Prepared, answers: Mapping[str, Answers], decisions: Decis
     believed = {kind: found for kind in having if (found := decisions.believed(kind, answers))}
     return Comparison(rows, prepared.labels[rows], base_rates, candidates, specialists, believed,
                       {kind: of_all[rows] for kind, of_all in having.items()})
+
+
+def read_comparison(prepared: Path, answers: Path, decisions: Path, baselines: Mapping[str, Path], min_films: int
+                    ) -> tuple[Prepared, dict[str, Answers], Decisions, Comparison]:
+    """Reads what the stages left of films and models, and compares them and `baselines` as `compare` does.
+
+    `baselines`: by name, the files with the probabilities of all films. Raises `InputError` where decisions and answers are
+    not of the same models.
+    """
+    films, of_models = load_prepared(prepared), load_answers(answers)
+    tuned = read_decisions(decisions, {name: of_model.digest for name, of_model in of_models.items()}, films.genres)
+    of_baselines = {name: np.load(path) for name, path in baselines.items()}
+    return films, of_models, tuned, compare(films, of_models, tuned, of_baselines, min_films)
 
 
 def measure_all(comparison: Comparison, options: EvaluateOptions) -> dict[str, float | None]:

@@ -1,6 +1,6 @@
 """Writes the tables and the pictures of `evaluate`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +39,12 @@ def write_report(prepared: Prepared, comparison: Comparison, histories: Mapping[
                        for name, candidate in shown.items() if candidate.raw is not None}, folder / "reliability.png")
     plots.training_curves(histories, folder / "training_curves.png")
     _write_sheets(prepared, comparison.rows, shown, folder, options)
+
+
+def read_histories(folder: Path, names: Iterable[str]) -> dict[str, pd.DataFrame]:
+    """The epochs of the models' trainings below a folder, by name, in the order of `names`; a frozen encoder has none."""
+    epochs = {path.stem: pd.read_csv(path) for path in folder.glob("**/*.csv")}
+    return {name: epochs[name] for name in names if name in epochs}
 
 
 def _write_sheets(prepared: Prepared, rows: NDArray[np.intp], candidates: Mapping[str, Candidate], folder: Path,

@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from movie_genres.ensemble.decisions import Decisions, read_decisions
+from movie_genres.ensemble.decisions import Decisions
 from movie_genres.ensemble.operating_points import likeliest
-from movie_genres.evaluation.figures import BASE_RATE, Comparison, compare
+from movie_genres.evaluation.figures import BASE_RATE, Comparison, read_comparison
 from movie_genres.evaluation.measures import Floats
+from movie_genres.evaluation.report import read_histories
 from movie_genres.inputs.modality import BOTH, MODALITIES
-from movie_genres.inputs.prepared import Prepared, load_prepared, load_summary
-from movie_genres.models.answers import Answers, load_answers
+from movie_genres.inputs.prepared import Prepared, load_summary
+from movie_genres.models.answers import Answers
 
 TABLES = ("intervals", "operating_points", "per_genre", "pr_curves")
 Figures = Mapping[str, float | None]  # as of `figures.measure_all`
@@ -119,14 +120,10 @@ def read_run(prepared: Path, answers: Path, decisions: Path, baselines: Mapping[
 
     Raises `InputError` where decisions and answers are not of the same models.
     """
-    films, of_models = load_prepared(prepared), load_answers(answers)
-    tuned = read_decisions(decisions, {name: of_model.digest for name, of_model in of_models.items()}, films.genres)
-    comparison = compare(films, of_models, tuned, {name: np.load(path) for name, path in baselines.items()},
-                         settings["evaluate"]["min_films"])
+    films, of_models, tuned, comparison = read_comparison(prepared, answers, decisions, baselines,
+                                                          settings["evaluate"]["min_films"])
     trained = {path.stem: json.loads(path.read_text()) for path in histories.glob("**/*.json") if path.stem in of_models}
-    epochs = {path.stem: pd.read_csv(path) for path in histories.glob("**/*.csv")}
     return Run(prepared=films, summary=load_summary(prepared), answers=of_models, decisions=tuned, comparison=comparison,
                figures=json.loads(figures.read_text()),
                tables={name: pd.read_csv(plots / f"{name}.csv", keep_default_na=False, na_values=[""]) for name in TABLES},
-               histories={name: epochs[name] for name in of_models if name in epochs}, trainings=trained, settings=settings,
-               earlier=earlier)
+               histories=read_histories(histories, of_models), trainings=trained, settings=settings, earlier=earlier)
