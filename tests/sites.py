@@ -1,6 +1,7 @@
 """Small sites for tests: scored films, some with names that would like to be more than text."""
 
 import csv
+import time
 
 import numpy as np
 from conftest import image_bytes, noise_bytes
@@ -54,3 +55,14 @@ def write_catalogue(folder, count=60, **options):
     write_overviews(folder / "o.csv", {**{f"film{number:03}": f"Film {number} is about a ship & a captain." for number in
                                           range(count)}, **HOSTILE})
     return folder
+
+
+def until(shown, condition, argument=None):
+    """Waits until a page fulfils a condition in JavaScript.
+
+    Playwright's `wait_for_function` asks again by an `eval` in the page, which the pages' policy forbids.
+    """
+    end = time.monotonic() + 30
+    while not shown.evaluate(condition, argument):
+        assert time.monotonic() < end, condition
+        shown.wait_for_timeout(20)

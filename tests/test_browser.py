@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from sites import GENRES, HOSTILE, write_catalogue
+from sites import GENRES, HOSTILE, until, write_catalogue
 
 from movie_genres.reporting.catalogue import write_catalogue_site
 from movie_genres.reporting.films import Films, Said
@@ -90,7 +90,7 @@ def test_names_and_overviews_show_as_the_text_they_are(catalogue, tab):
     assert shown.title() == "Gallery · A <b>catalogue</b>"
     for film, overview in HOSTILE.items():
         shown.get_by_role("link", name=film, exact=True).click()
-        shown.wait_for_function("film => document.getElementById('film-title')?.textContent === film", arg=film)
+        until(shown, "film => document.getElementById('film-title')?.textContent === film", film)
         assert shown.locator("#film .overview").evaluate("box => box.textContent") == overview
         assert shown.locator("#film script, #film img, #film svg, #film i").count() == 0
         shown.keyboard.press("Escape")
@@ -163,9 +163,9 @@ def test_the_gallery_by_keyboard(catalogue, tab):
     shown.keyboard.press("Enter")
     assert shown.locator("#film-title").inner_text() == "film004" and "film=film004" in shown.url
     shown.keyboard.press("j")
-    shown.wait_for_function("document.getElementById('film-title').textContent === 'film005'")
+    until(shown, "document.getElementById('film-title').textContent === 'film005'")
     shown.keyboard.press("ArrowLeft")
-    shown.wait_for_function("document.getElementById('film-title').textContent === 'film004'")
+    until(shown, "document.getElementById('film-title').textContent === 'film004'")
     shown.keyboard.press("Escape")
     assert not shown.locator("#film").is_visible() and "film=" not in shown.url
     shown.keyboard.press("/")
@@ -223,7 +223,7 @@ def test_a_review_is_kept_and_exported(catalogue, tab):
     assert shown.locator("#reviewed-film h2").inner_text() == "film003"
     hostile = '=HYPERLINK("http://x")'
     shown.evaluate("hash => { location.hash = hash; }", f"#sort=order&film={hostile}")
-    shown.wait_for_function("film => document.querySelector('#reviewed-film h2').textContent === film", arg=hostile)
+    until(shown, "film => document.querySelector('#reviewed-film h2').textContent === film", hostile)
     shown.locator("#done").click()
     expected = [["id", "genres"], ["film001", "<i>Noir</i>|Comedy"], ["film002", "Drama"],
                 [hostile, "<i>Noir</i>|Ärger & Co"]]
@@ -243,10 +243,10 @@ def test_two_windows_keep_each_others_reviews(catalogue, tab):
     two.get_by_role("button", name="Drama is wrong").click()
     one.get_by_role("button", name="Drama is wrong").click()
     for shown in (one, two):
-        shown.wait_for_function("document.getElementById('count').textContent.startsWith('2 of')")
+        until(shown, "document.getElementById('count').textContent.startsWith('2 of')")
         assert exported(shown) == [["id", "genres"], ["film001", "<i>Noir</i>"], ["film002", ""]]
     two.locator("#forget").click()
-    one.wait_for_function("document.getElementById('count').textContent.startsWith('1 of')")
+    until(one, "document.getElementById('count').textContent.startsWith('1 of')")
     one.reload()
     one.wait_for_selector("#marks li")
     assert exported(one) == [["id", "genres"], ["film001", "<i>Noir</i>"]]
@@ -277,12 +277,11 @@ def test_films_of_one_id_have_an_address_each(tmp_path, tab):
     site = bare_site(tmp_path / "site", ["a", "a", "b"], ["A", "B", "C"])
     shown = tab(site, "gallery.html#film=a")
     for number, address in ((0, "#film=a"), (1, "#film=a&n=2"), (2, "#film=b")):
-        shown.wait_for_function("text => document.querySelector('#film .overview')?.textContent === text",
-                                arg=f"Text {number}")
+        until(shown, "text => document.querySelector('#film .overview')?.textContent === text", f"Text {number}")
         assert shown.url.endswith(address)
         shown.keyboard.press("j")
     shown.keyboard.press("Escape")
-    shown.wait_for_function("location.hash === '' && !document.getElementById('film').open")
+    until(shown, "location.hash === '' && !document.getElementById('film').open")
     review = tab(site, "review.html#film=a&n=2&sort=order")
     assert review.locator("#marks .genre").all_inner_texts() == ["B"]
     review.locator("#next").click()
@@ -293,11 +292,11 @@ def test_an_export_is_taken_in_again(catalogue, tab):
     shown = tab(catalogue, "review.html")
     table = 'id,genres\r\nfilm005,"Comedy|Ärger & Co"\r\n"=HYPERLINK(""http://x"")",\r\nnobody,Drama\r\n'
     shown.set_input_files("#import", {"name": "c.csv", "mimeType": "text/csv", "buffer": table.encode()})
-    shown.wait_for_function("document.getElementById('import-note').textContent !== ''")
+    until(shown, "document.getElementById('import-note').textContent !== ''")
     assert shown.locator("#import-note").inner_text() == "2 films taken in."
     assert exported(shown) == [["id", "genres"], ["film005", "Comedy|Ärger & Co"], ['=HYPERLINK("http://x")', ""]]
     shown.set_input_files("#import", {"name": "c.csv", "mimeType": "text/csv", "buffer": b"a,b\n1,2\n"})
-    shown.wait_for_function("document.getElementById('import-note').textContent.startsWith('This is no table')")
+    until(shown, "document.getElementById('import-note').textContent.startsWith('This is no table')")
 
 
 def test_where_genres_are_known_a_review_starts_from_them(judged, tab):

@@ -2,6 +2,7 @@
 
 import pytest
 from runs import HOSTILE, run_of, site_of, write_run
+from sites import until
 
 pytestmark = pytest.mark.browser
 PAGES = ("index.html", "genres.html", "genre-sci-fi.html", "report.html")
@@ -33,11 +34,11 @@ def test_charts_are_drawn_when_they_come_into_view_and_anew_in_the_dark(figures,
     canvases = shown.locator("canvas:visible")
     for number in range(canvases.count()):
         canvases.nth(number).scroll_into_view_if_needed()
-        shown.wait_for_function("canvas => Chart.getChart(canvas)", arg=canvases.nth(number).element_handle())
+        until(shown, "canvas => Boolean(Chart.getChart(canvas))", canvases.nth(number).element_handle())
     color = "Chart.getChart(document.querySelector('canvas')).options.scales.x.ticks.color"
     light = shown.evaluate(color)
     shown.emulate_media(color_scheme="dark")
-    shown.wait_for_function(f"before => {color} !== before", arg=light)
+    until(shown, f"before => {color} !== before", light)
 
 
 def test_a_threshold_is_picked_by_keyboard(figures, tab):
