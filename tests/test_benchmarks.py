@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from benchmarks.split_seeds import differences, summarise, summarise_points
+from experiments.split_seeds import differences, summarise, summarise_points
 
 
 def test_summarise_gives_mean_and_spread_and_leaves_out_what_is_undefined():

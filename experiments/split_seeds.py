@@ -1,15 +1,11 @@
-"""The figures over several random splits, as means with their spread: `python -m benchmarks.split_seeds`.
+"""The figures over several random splits, as means with their spread: `python -m experiments.split_seeds`.
 
 One split's noise is larger than many a claimed gain. Every split is a DVC experiment of its own, run outside the workspace
-and named `split-SEED`, with a digest of changed parameters; those that the current commit already has are not run again.
+and named `split-SEED`, with a digest of changed parameters. What came of it is kept, by default for as long as the commit
+stays the same, and not run again.
 """
 
-import hashlib
-import io
-import json
 import statistics
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,38 +15,12 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from experiments.runs import digest_of, git, read_run, run_split
+from genre_cli.common import Command
 from movie_genres.base.files import replacing
 
 NAMED = "precision", "recall", "genres_per_film", "f1_per_film"
-SEEDED = "prepare", "teach", "cnn", "lstm", "encoder_defaults.poster", "encoder_defaults.overview", "fusion"
-FIGURES, POINTS = "metrics/evaluate.json", "plots/operating_points.csv"
 SHOWN = "loss", "skill", "precision", "recall", "recall_at_precision", "f1", "map", "tuned_macro_f1"
-
-
-def git(*arguments: str) -> str | None:
-    """What a git command prints, or None where it fails."""
-    result = subprocess.run(["git", *arguments], capture_output=True, text=True)
-    return result.stdout.strip() if result.returncode == 0 else None
-
-
-def written(name: str, file: str) -> str | None:
-    """The content of a file in an experiment of the current commit, or None where there is none."""
-    commit = git("rev-parse", "HEAD") or ""
-    return git("show", f"refs/exps/{commit[:2]}/{commit[2:]}/{name}:{file}")
-
-
-def run_split(seed: int, settings: Sequence[str]) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Runs the pipeline on the split of a seed, unless that has been done.
-
-    Returns its figures, and what is named at its operating points.
-    """
-    digest = hashlib.sha256("\n".join(settings).encode()).hexdigest()[:8]
-    name = f"split-{seed}-{digest}" if settings else f"split-{seed}"
-    if written(name, FIGURES) is None:
-        seeds = [f"{section}.seed={seed}" for section in SEEDED]
-        chosen = [part for setting in (*seeds, *settings) for part in ("--set-param", setting)]
-        subprocess.run([sys.executable, "-m", "dvc", "exp", "run", "--temp", "--name", name, *chosen], check=True)
-    return json.loads(written(name, FIGURES) or ""), pd.read_csv(io.StringIO(written(name, POINTS)))
 
 
 def summarise(figures: Sequence[dict[str, Any]]) -> pd.DataFrame:
@@ -90,26 +60,32 @@ def show(summary: pd.DataFrame, title: str) -> None:
     Console(width=170).print(table)
 
 
-@click.command(help=__doc__.split("\n")[0])
+@click.command(cls=Command, help=__doc__.split("\n")[0])
 @click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="How many splits.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), default="predictions/split_seeds.csv",
               show_default=True, help="The CSV file to write.")
 @click.option("-S", "--set-param", "settings", multiple=True, help="A parameter to change, as for `dvc exp run`.")
-@click.option("--compare", is_flag=True, help="Show differences to the same splits without changed parameters, too.")
-def main(seeds: int, out: Path, settings: Sequence[str], compare: bool) -> None:
+@click.option("--kept", type=click.Path(file_okay=False, path_type=Path),
+              help="Folder for what comes of the splits; what is there is not run again.  [default: one of this commit]")
+@click.option("--against", type=click.Path(exists=True, file_okay=False, path_type=Path),
+              help="Show differences to what was kept there of the same splits, too.")
+def main(seeds: int, out: Path, settings: Sequence[str], kept: Path | None, against: Path | None) -> None:
+    kept = kept or Path("state/splits", digest_of(git("rev-parse", "HEAD") or "", *settings))
+    runs = [run_split(seed, settings, kept) for seed in range(seeds)]
+    summary = summarise([run.figures for run in runs])
     out.parent.mkdir(parents=True, exist_ok=True)
-    figures, points = zip(*(run_split(seed, settings) for seed in range(seeds)))
-    summary = summarise(figures)
     with replacing(out) as partial:
         summary.round(5).to_csv(partial, index=False, lineterminator="\n")
-    show(summary, f"mean ± standard deviation over {seeds} splits")
+    at = ", ".join(sorted({run.commit[:7] for run in runs}))
+    show(summary, f"mean ± standard deviation over {seeds} splits, measured at {at}")
     named = Table("films with", "asked for", *NAMED, title="what is named, on the same splits", title_justify="left")
-    for (kind, asked), cells in summarise_points(points).iterrows():
+    for (kind, asked), cells in summarise_points([pd.DataFrame(run.points) for run in runs]).iterrows():
         named.add_row(kind, asked, *cells)
     Console(width=120).print(named)
-    if compare:
-        plain = [run_split(seed, ())[0] for seed in range(seeds)]
-        show(summarise(differences(figures, plain)), "differences to the committed parameters on the same splits")
+    if against is not None:
+        others = [read_run(against, seed) for seed in range(seeds)]
+        differing = differences([run.figures for run in runs], [other.figures for other in others])
+        show(summarise(differing), f"differences to {against} on the same splits")
 
 
 if __name__ == "__main__":
