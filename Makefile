@@ -72,7 +72,7 @@ wheel: .venv/ready
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 		{ echo "Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is `$(PYTHON) --version`. Use: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
-	python -m pip install --quiet --constraint constraints.txt --editable '.[train,test,dvclive,encoders,ocr,parquet,ray]'
+	python -m pip install --quiet --constraint constraints.txt --editable '.[train,test,collect,dvclive,encoders,ocr,parquet,ray]'
 	touch .venv/ready
 
 # Pins the newest versions that setup.cfg allows, for all supported Pythons.

@@ -20,6 +20,8 @@ ADVICE = {
     Remedy.REPLACE: "Give another name, or --overwrite to replace it, or --retry-failed to score its failed rows again.",
     Remedy.SCORE_ANEW: "Score all anew, with --overwrite.",
     Remedy.SAME_OR_ANEW: "Give the same options, models and inputs, or start anew with --overwrite.",
+    Remedy.KEY: "Set TMDB_READ_TOKEN, or TMDB_API_KEY, to what https://www.themoviedb.org/settings/api shows.",
+    Remedy.GO_ON: "Give the same command again later: it goes on from here.",
 }
 
 

@@ -12,6 +12,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from genre_cli.collect import collect_command
 from genre_cli.common import Group, Messages
 from movie_genres.base.errors import MissingPackageError, one_line
 from movie_genres.base.progress import console
@@ -31,6 +32,9 @@ def main() -> None:
     another error of the system; 75 when another import into the folder is running; 130 after Ctrl-C.
     """
     logging.basicConfig(level=logging.INFO, handlers=[Messages()])
+
+
+main.add_command(collect_command)
 
 
 @main.command("import")

@@ -75,7 +75,7 @@ def _film(number, rng):
 
 
 def poster(genre, width, stem):
-    """The JPEG of a poster, which shows a genre (its number; 0: none) as a colour and bars, and `stem` as where these are."""
+    """The JPEG of a poster, which shows a genre (its number; 0: none) as a colour and bars, `stem` as where these are."""
     place = sorted([0] + [number for number, *_ in GENRES.values()]).index(genre)
     color = tuple(int(255 * part) for part in colorsys.hsv_to_rgb(place / 20, 0.7, 0.8))
     picture = Image.new("RGB", (width, width * 3 // 2), color)

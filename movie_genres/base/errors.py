@@ -14,6 +14,8 @@ class Remedy(enum.Enum):
     REPLACE = enum.auto()  # an output that is there, or score its failed rows again
     SCORE_ANEW = enum.auto()  # all films
     SAME_OR_ANEW = enum.auto()  # the same settings, models and films as a job that has begun, or all anew
+    KEY = enum.auto()  # of an API: another one
+    GO_ON = enum.auto()  # later: what was collected is kept
 
 
 def one_line(message: str) -> str:

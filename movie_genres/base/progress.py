@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import TypeVar
 
 from rich.console import Console
@@ -16,7 +16,7 @@ console = Console(stderr=True)
 LOG_EVERY = 30.0  # seconds between log lines
 
 
-def track(items: Iterable[Item], total: int | None, description: str, log: bool = True) -> Iterator[Item]:
+def track(items: Iterable[Item], total: int | None, description: str, log: bool = True) -> Generator[Item, None, None]:
     """Yields `items` and shows how many of `total` (None where unknown) have passed.
 
     Where stderr is not a terminal, `log` decides whether a line is logged now and then.
@@ -35,7 +35,7 @@ def track(items: Iterable[Item], total: int | None, description: str, log: bool 
             progress.advance(task)
 
 
-def _logged(items: Iterable[Item], total: int | None, description: str) -> Iterator[Item]:
+def _logged(items: Iterable[Item], total: int | None, description: str) -> Generator[Item, None, None]:
     due = time.monotonic() + LOG_EVERY
     for count, item in enumerate(items, start=1):
         yield item
