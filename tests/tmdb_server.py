@@ -4,7 +4,7 @@ Its films are synthetic, and the same for the same count and seed. To serve them
 
     python tests/tmdb_server.py --films 60000 --port 8800 --log requests.txt
 
-Point `TMDB_URL` to http://127.0.0.1:8800/3; any key but `wrong` is taken. The log has a line for each request: the time in
+Point `TMDB_URL` to http://127.0.0.1:8800/3; any key but `WRONG` is taken. The log has a line for each request: the time in
 seconds, and the path with its query, without the key.
 """
 
@@ -24,6 +24,7 @@ from aiohttp import web
 from PIL import Image, ImageDraw
 
 PAGE, MOST_PAGES = 20, 500
+WRONG = "0123456789-is-wrong"
 # TMDB's genres: number, share of films, words of its overviews. The shares are skewed as those of films are.
 GENRES = {
     "Drama": (18, 0.43, "family grief letter memory village divorce"),
@@ -121,7 +122,7 @@ class Tmdb:
             for name, handler, port in [("images", self._image, 0), ("api", self._api, self.port)]:
                 app = web.Application()
                 app.router.add_get("/{path:.*}", handler)
-                runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
+                runner = web.AppRunner(app, access_log=None, shutdown_timeout=0, handler_cancellation=True)
                 await runner.setup()
                 open_sites.push_async_callback(runner.cleanup)
                 await web.TCPSite(runner, "127.0.0.1", port, backlog=1024).start()
@@ -159,7 +160,7 @@ class Tmdb:
     async def _api(self, request):
         path, trouble = self._record(request)
         key = request.query.get("api_key") or request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if not key or key == "wrong":
+        if not key or key == WRONG:
             return web.json_response({"status_code": 7, "success": False, "status_message": "Invalid API key."}, status=401)
         if isinstance(trouble, (int, str)):
             return await self._troubled(request, trouble, key)

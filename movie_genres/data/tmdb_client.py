@@ -40,8 +40,8 @@ class Credentials:
     is_token: bool
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[!-~]{1,2000}", self.secret):
-            raise UserError("The key of the API has characters that no key has.", Remedy.KEY)
+        if not re.fullmatch(r"[!-~]{16,2000}", self.secret):  # not so short that it may be a part of any answer
+            raise UserError("The key of the API has fewer than 16 characters, or some that no key has.", Remedy.KEY)
 
 
 class AnswerError(Exception):
