@@ -33,7 +33,7 @@ def collect_command(source: str, **options: Any) -> None:
     genre-data import tmdb/ --track
 
     The key is read from TMDB_READ_TOKEN (an API read access token) or TMDB_API_KEY, and written nowhere. The same command
-    goes on where it was stopped. TMDB has terms of use: see the README.
+    goes on where it was stopped. TMDB's terms of use restrict what its content may be used for: see the README.
 
     \b
     Exit code: 3 when some answers could not be had, which the same command asks for again; others as of genre-data.

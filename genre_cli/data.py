@@ -29,7 +29,8 @@ def main() -> None:
     """Builds and checks the data folder that the pipeline reads.
 
     Exit code: 0 when done; 2 when it could not be done as asked; 1 when stopped by a full disk, a failed `dvc add` or
-    another error of the system; 75 when another import into the folder is running; 130 after Ctrl-C.
+    another error of the system; 3 when some films could not be collected; 75 when another import or collector works on
+    the folder; 130 after Ctrl-C.
     """
     logging.basicConfig(level=logging.INFO, handlers=[Messages()])
 

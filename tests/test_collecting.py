@@ -1,7 +1,9 @@
 """The collector, against a TMDB of this machine: all films, once, politely, whatever goes wrong; the key stays secret."""
 
+import asyncio
 import csv
 import datetime
+import email.utils
 import json
 import logging
 import os
@@ -15,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 import filelock
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tmdb_server import GENRES, WRONG, Tmdb, films
 
@@ -225,6 +227,61 @@ def test_a_film_of_another_form_is_left_out_and_counted(tmp_path, gather, change
     assert done.left_out == {"film": 1} and len(ids(tmp_path / "out")) == len(dated()) - 1
     missing, = rows(tmp_path / "out" / "missing.csv")
     assert missing["kind"] == "film" and missing["reason"].startswith(next(iter(change)))
+
+
+HOSTILE = ["a\rb", "a\nb,\"c\"", "=1+1", "nul\0", "\x1b[31mred", "'; drop", "ünï — 電影"]
+
+
+def test_odd_text_stays_as_it_is_and_costs_no_other_film(tmp_path, gather, run):
+    odd = [{**film, "title": text, "overview": f"{text} and more"} for film, text in zip(FILMS, [*HOSTILE, "half \ud800"])]
+    with Tmdb([{**film, "release_date": "2000-01-01"} for film in odd]) as server:
+        done = gather(server, no_posters=True)
+    assert done.films == len(odd)
+    assert {row["title"] for row in rows(tmp_path / "out" / "films.csv")} == {*HOSTILE, "half ?"}
+    assert run(main, "import", tmp_path / "out", "--data", tmp_path / "data").exit_code == 0
+    assert len(rows(tmp_path / "data" / "films.csv")) == len(odd)
+
+
+VALUES = st.none() | st.integers(-1, 9) | st.floats() | st.text(max_size=5) | st.lists(st.integers(), max_size=2)
+RESULTS = st.fixed_dictionaries({}, optional={
+    name: VALUES | st.just(right) for name, right in [("id", 7), ("title", "T"), ("overview", ""), ("genre_ids", []),
+                                                      ("poster_path", "/a.jpg"), ("release_date", "2000-01-01")]})
+
+
+@settings(max_examples=200)
+@given(st.binary(max_size=50) | (VALUES | st.builds(
+    lambda *parts: dict(zip(("results", "total_pages"), parts)), VALUES | st.lists(RESULTS | VALUES, max_size=3), VALUES)
+    ).map(lambda content: json.dumps(content).encode()))
+def test_any_answer_is_a_page_or_an_error_in_words(data):
+    try:
+        page = tmdb.read_page(data, "here")
+    except InputError as error:
+        assert str(error).startswith("here: expected ")
+    else:
+        assert all(film.poster_path is None or re.fullmatch(r"/[\w-]+\.\w+", film.poster_path) for film in page.films)
+
+
+@given(st.text(max_size=40) | st.sampled_from(["Mon, 01 Jan 99999999999 00:00:00 GMT", "1e9", "31 Feb 2020 0:0:0 GMT"]))
+def test_no_wish_to_wait_is_too_odd(wish):
+    async def heed():
+        client = Client("https://api.example/3", Credentials(KEY, is_token=False), 1)
+        client._heed(wish)
+        return client._resume - asyncio.get_running_loop().time()
+
+    try:
+        assert asyncio.run(heed()) <= tmdb_client.MAX_PAUSE
+    except UserError as error:
+        assert "asks to be left alone" in str(error)
+
+
+@pytest.mark.parametrize("seconds, waits", [(100, True), (-100, False)])
+def test_a_date_to_wait_for_is_understood(seconds, waits):
+    async def heed():
+        client = Client("https://api.example/3", Credentials(KEY, is_token=False), 1)
+        client._heed(email.utils.format_datetime(datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)))
+        return client._resume - asyncio.get_running_loop().time()
+
+    assert (90 < asyncio.run(heed()) < 101) == waits
 
 
 def test_a_poster_that_is_not_there_is_noted_and_not_asked_for_again(tmp_path, gather):

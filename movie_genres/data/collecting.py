@@ -220,6 +220,8 @@ class _Collection:
         except MissingError as error:
             with open(self._gone, "ab") as file:  # noted at once, so that it is not asked for again
                 file.write(f"{film_id},{error}\n".encode())
+                file.flush()
+                os.fsync(file.fileno())
         except AnswerError as error:
             self._fail(str(film_id), "poster", error)
             return
@@ -266,7 +268,8 @@ class _Collection:
 @contextlib.contextmanager
 def _csv_writer(path: Path) -> Iterator[Any]:
     with open(path, "w", encoding="utf-8", errors="replace", newline="") as file:  # half a character: a question mark
-        yield csv.writer(file, lineterminator="\n")
+        # Cells in quotes, since the module does not see that a lone \r needs them.
+        yield csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -24,11 +25,13 @@ class Film:
 
 
 def write_films(path: StrPath, films: Iterable[Film]) -> None:
-    """Writes films as `films.csv` (UTF-8, comma, genres joined by a bar); half a character becomes a question mark."""
+    """Writes films as `films.csv` (UTF-8, comma, genres joined by a bar); half a character becomes a question mark, and a
+    carriage return a line break: Pythons before 3.13 put no quotes around a lone one, which would end the row."""
     with open(path, "w", encoding="utf-8", errors="replace", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows((*dataclasses.astuple(film)[:-1], "|".join(film.genres)) for film in films)
+        writer.writerows([re.sub("\r\n?", "\n", cell) for cell in (*dataclasses.astuple(film)[:-1], "|".join(film.genres))]
+                         for film in films)
 
 
 def read_films(data: StrPath) -> list[Film]:

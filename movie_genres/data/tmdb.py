@@ -1,6 +1,7 @@
 """What TMDB's API, version 3, is asked for, and what it answers: https://developer.themoviedb.org/reference/discover-movie."""
 
 import datetime
+import json
 import re
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple, TypeVar
@@ -170,8 +171,22 @@ def read_image_url(data: bytes, where: object, size: str) -> str:
     return images.secure_base_url + size
 
 
+def parse_object(data: bytes) -> dict[str, Any]:
+    """A JSON object; `ValueError` where there is none. Half a character in a text is no error."""
+    try:
+        content = json.loads(data)
+    except RecursionError:  # nested by the thousand
+        content = None
+    if not isinstance(content, dict):
+        raise ValueError("no JSON object")
+    return content
+
+
 def _read(kind: type[Answer], data: bytes, where: object) -> Answer:
     try:
-        return kind.model_validate_json(data)
+        return kind.model_validate(parse_object(data))
     except pydantic.ValidationError as error:
-        raise InputError(where, "an answer as TMDB documents it", first_problem(error), DAMAGED) from None
+        found = first_problem(error)
+    except ValueError:
+        found = "no JSON object"
+    raise InputError(where, "an answer as TMDB documents it", found, DAMAGED)

@@ -12,13 +12,13 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import aiohttp
-import pydantic_core
 from aiolimiter import AsyncLimiter
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from movie_genres.base.errors import InputError, Remedy, SettingError, UserError
 from movie_genres.base.files import is_of_machine
 from movie_genres.data.access import describe
+from movie_genres.data.tmdb import parse_object
 from movie_genres.inputs.caps import Caps
 from movie_genres.inputs.posters import is_picture
 
@@ -115,11 +115,10 @@ class Client:
         if secret.encode() in data:
             raise InputError(self.address(path), "an answer that can be kept", "one that holds the key")
         try:
-            if isinstance(pydantic_core.from_json(data), dict):
-                return data
+            parse_object(data)
         except ValueError:
-            pass
-        raise AnswerError("something other than JSON", is_passing=True)
+            raise AnswerError("something other than JSON", is_passing=True) from None
+        return data
 
     async def picture(self, url: str) -> bytes:
         """The file of a picture.
@@ -182,7 +181,7 @@ class Client:
     def _heed(self, retry_after: str) -> None:
         """Lets all requests wait for as long as a server asks: seconds, or a date."""
         seconds = float(retry_after) if re.fullmatch(r"[0-9]{1,9}", retry_after) else 0.0
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, OverflowError):  # no date, or one that no calendar has
             date = email.utils.parsedate_to_datetime(retry_after)
             seconds = (date - datetime.datetime.now(date.tzinfo)).total_seconds()
         if seconds > MAX_PAUSE:
