@@ -160,6 +160,13 @@ def test_troubles_that_pass_cost_no_film(tmp_path, gather, trouble):
     assert max(server.times.values()) == 2
 
 
+def test_retries_keep_to_the_rate_too(tmp_path):
+    with Tmdb(FILMS[-40:], lambda path, times: 500 if times == 1 else None) as server:
+        collect(tmp_path / "out", Query(min_votes=0), Credentials(KEY, is_token=False), 50, server.url)
+    assert set(server.times.values()) == {2} and len(server.requests) > 80
+    assert server.most_in_a_second() <= 50
+
+
 def test_a_server_that_asks_to_wait_is_left_alone(tmp_path, gather):
     with Tmdb(FILMS, lambda path, times: 429 if "page=4&" in path and times == 1 else None) as server:
         gather(server, no_posters=True)
