@@ -23,6 +23,7 @@ FIGURES, POINTS = "metrics/evaluate.json", "plots/operating_points.csv"
 NAMES = "metrics/encoders/names.json"  # which encoders there are
 KEPT = Path("state/splits")  # a folder for each commit and its settings
 LONGEST = 300  # characters of a reason
+NO_FAULT = "Unable to acquire lock", "No space left on device"  # of the settings: later they may do
 
 
 class RunFailedError(UserError):
@@ -78,7 +79,7 @@ def run_pipeline(seed: int, settings: tuple[str, ...], log: Path) -> SplitRun:
 
     Raises:
         RunFailedError: the run failed.
-        UserError: it was killed.
+        UserError: it was killed, or stopped by the machine.
     """
     commit = git("rev-parse", "HEAD") or ""
     reference = f"refs/exps/{commit[:2]}/{commit[2:]}/{experiment_name(seed, settings)}"
@@ -93,7 +94,8 @@ def run_pipeline(seed: int, settings: tuple[str, ...], log: Path) -> SplitRun:
             if code < 0:
                 raise UserError(f"DVC was ended by signal {-code}; {log} says what it did. Start again to go on.")
             if (revision := git("rev-parse", "--verify", "--quiet", reference)) is None:
-                raise RunFailedError(_reason(log, code))
+                reason = _reason(log, code)
+                raise (UserError if any(text in reason for text in NO_FAULT) else RunFailedError)(reason)
     return _read_experiment(seed, commit, settings, revision)
 
 
@@ -149,8 +151,8 @@ def _read_experiment(seed: int, commit: str, settings: tuple[str, ...], revision
 
     files = DVCFileSystem(rev=revision)
     names = {*files.glob("metrics/*.json"), *files.glob("metrics/encoders/*.json")} - {FIGURES, NAMES}
-    points = pd.read_csv(io.StringIO(files.read_text(POINTS)))
-    return SplitRun(seed, commit, settings, json.loads(files.read_text(FIGURES)), tuple(points.to_dict("records")),
+    points = pd.read_csv(io.StringIO(files.read_text(POINTS))).to_dict("records")
+    return SplitRun(seed, commit, settings, json.loads(files.read_text(FIGURES)), tuple({str(column): cell for column, cell in line.items()} for line in points),
                     {Path(name).stem: json.loads(files.read_text(name)) for name in sorted(names)})
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.runs import RunFailedError, SplitRun
 from experiments.space import DIGITS, Choices, FloatRange, IntRange, Space, Values, text_of
 from movie_genres.base.errors import MissingPackageError, UserError
-from movie_genres.evaluation.searching import DONE, FAILED, STOPPED, Fresh, Search, Tried
+from movie_genres.evaluation.searching import DONE, FAILED, STOPPED, Fresh, Search, State, Tried
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -41,7 +41,7 @@ def search(space: Space, committed: Mapping[str, Any], commit: str, measure: Mea
     base, reason = _measured((), space, measure, lambda *_: False)
     if reason:
         raise UserError(f"The settings as they are committed cannot be measured: {reason}")
-    found = {(): _tried((), base, reason, space, command)}
+    found: dict[tuple[str, ...], Tried] = {(): _tried((), base, reason, space, command)}
     _tell_committed(study, distributions, space, committed, found[()])
     for _ in range(PROPOSALS * space.trials):
         if len(found) > space.trials:
@@ -90,10 +90,9 @@ def _distribution(values: Values) -> "BaseDistribution":
 
     if isinstance(values, Choices):
         return CategoricalDistribution(list(map(text_of, values.choices)))
-    low, high = values.bounds
-    if isinstance(values, FloatRange):
-        return FloatDistribution(low, high, values.log, values.step)
-    return IntDistribution(low, high, values.log, values.step or 1)
+    if isinstance(values, IntRange):
+        return IntDistribution(*values.bounds, values.log, values.step or 1)
+    return FloatDistribution(*values.bounds, values.log, values.step)
 
 
 def _text(values: Values, proposed: Any) -> str:
@@ -142,9 +141,10 @@ def _is_poor(trial: "Trial", step: int, mean: float) -> bool:
     return trial.should_prune()
 
 
-def _tried(settings: tuple[str, ...], runs: Sequence[tuple[float, float]], reason: str, space: Space, command: Command) -> Tried:
+def _tried(settings: tuple[str, ...], runs: Sequence[tuple[float, float]], reason: str, space: Space, command: Command
+           ) -> Tried:
     validation, test = zip(*runs) if runs else ((), ())
-    state = FAILED if reason else DONE if len(runs) == space.splits else STOPPED
+    state: State = FAILED if reason else DONE if len(runs) == space.splits else STOPPED
     return Tried(settings=settings, command=command(settings), state=state, validation=validation, test=test, reason=reason)
 
 
@@ -170,8 +170,8 @@ def _tell_committed(study: "Study", distributions: Mapping[str, "BaseDistributio
 
     params = {name: _value(values, committed[name]) for name, values in space.parameters.items()}
     if None not in params.values():
-        study.add_trial(create_trial(params=params, distributions=dict(distributions), value=statistics.fmean(base.validation),
-                                     intermediate_values=_means(base)))
+        study.add_trial(create_trial(params=params, distributions=dict(distributions), intermediate_values=_means(base),
+                                     value=statistics.fmean(base.validation)))
 
 
 def _value(values: Values, committed: Any) -> Any:

@@ -187,10 +187,10 @@ def _committed(path: Path, name: str, settings: Mapping[str, Any], params: Path)
     if inner[-1:] == ["seed"]:
         raise InputError(path, "parameters other than seeds", name, "Each split has its own.")
     found: Any = settings
-    for place, part in enumerate([section, *inner]):
+    for part in (section, *inner):
         if not isinstance(found, Mapping) or part not in found:
-            among = f"{'.'.join([section, *inner][:place])} has {', '.join(map(str, found))}" if isinstance(found, Mapping) else ""
-            raise InputError(path, f"parameters that stand in {params}", name, among and f"There, {among}.")
+            among = f"It has {', '.join(map(str, found))} in this place." if isinstance(found, Mapping) else ""
+            raise InputError(path, f"parameters that stand in {params}", name, among)
         found = found[part]
     if isinstance(found, Mapping):
         raise InputError(path, "single parameters", f"the section {name}")

@@ -37,8 +37,8 @@ from movie_genres.base.errors import UserError
 from movie_genres.base.files import replacing
 from movie_genres.evaluation.searching import Ranked, Search, points, ranked, to_confirm, verdict, write_search
 
-COLUMNS = ("rank", "state", "settings", "splits", "validation_skill", "test_skill", "difference", "margin", "p", "corrected_p",
-           "reason", "command", "experiments")
+COLUMNS = ("rank", "state", "settings", "splits", "validation_skill", "test_skill", "difference", "margin", "p",
+           "corrected_p", "reason", "command", "experiments")
 
 
 def keeping(commit: str, run: Run) -> Measure:
@@ -73,8 +73,8 @@ def committed_at(*apart: Path) -> str:
     if commit is None or changed is None:
         raise UserError("A search needs a Git repository with a commit, whose settings are the ones to better.")
     if changed:
-        raise UserError(f"A search begins from a commit; found changes of {', '.join(line[3:] for line in changed.splitlines())[:300]}. "
-                        "Commit or stash them.")
+        names = ", ".join(line[2:].strip() for line in changed.splitlines())
+        raise UserError(f"A search begins from a commit; found changes of {names[:300]}. Commit or stash them.")
     return commit
 
 

@@ -1,8 +1,8 @@
 """What a search for better settings found, and what may be said of it.
 
 Settings are ranked by a model's skill on validation films; by how much they differ from the committed ones is told of test
-films, of the same splits. The first one is named better only if that difference, corrected for how many were tried, is beyond
-chance, and is so once more on splits that the search has not seen.
+films, of the same splits. The first ones are named better only if that difference, corrected for how many were tried, is
+beyond chance, and is so once more on splits that the search has not seen.
 """
 
 import statistics
@@ -18,7 +18,10 @@ from movie_genres.base.files import read_small, replacing
 from movie_genres.base.options import STRICT, first_problem
 from movie_genres.evaluation.paired import LEVEL, Difference, difference, errors_needed, holm
 
-DONE, STOPPED, FAILED = "done", "stopped early", "failed"
+State = Literal["done", "stopped early", "failed"]
+DONE: State = "done"
+STOPPED: State = "stopped early"
+FAILED: State = "failed"
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
@@ -36,7 +39,7 @@ class Tried:
 
     settings: tuple[str, ...]
     command: str
-    state: Literal["done", "stopped early", "failed"]
+    state: State
     validation: tuple[float, ...]
     test: tuple[float, ...]
     reason: str = ""
@@ -97,10 +100,10 @@ def ranked(search: Search) -> list[Ranked]:
              for tried in search.tried if tried.state != FAILED}
     p_values = [1.0 if (p := gains[tried.settings].p) is None else p for tried in done]
     corrected = dict(zip([tried.settings for tried in done], holm(p_values, len(search.tried))))
-    order = [DONE, STOPPED, FAILED]
     found = [Ranked(tried, statistics.fmean(tried.validation) if tried.validation else None, gains.get(tried.settings),
                     corrected.get(tried.settings)) for tried in (search.committed, *search.tried)]
-    return sorted(found, key=lambda each: (order.index(each.tried.state), -len(each.tried.validation), -(each.validation or 0)))
+    order = {DONE: 0, STOPPED: 1, FAILED: 2}
+    return sorted(found, key=lambda each: (order[each.tried.state], -len(each.tried.validation), -(each.validation or 0)))
 
 
 def to_confirm(search: Search) -> Tried | None:
@@ -118,8 +121,8 @@ def verdict(search: Search) -> str:
     if not to_confirm(search):
         tried, splits = len(search.tried), len(search.splits)
         return (f"{nothing}: what is first on validation films, {_text(first.tried)}, differs on test films by "
-                f"{points(first.gain)}, p = {first.corrected:.2g} corrected for {tried} settings. With {splits} splits a "
-                f"difference tells from {errors_needed(tried, splits):.1f} of its standard errors on; more splits tell more.")
+                f"{points(first.gain)}, p = {first.corrected:.2g} corrected for {tried} settings. With {splits} splits "
+                f"a difference tells from {errors_needed(tried, splits):.1f} standard errors on; more splits tell more.")
     seems = f"{_text(first.tried)} seems better by {points(first.gain)}, p = {first.corrected:.2g} corrected"
     if search.fresh is None:
         return f"{seems}; that has not been measured on fresh splits."
