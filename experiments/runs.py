@@ -152,7 +152,8 @@ def _read_experiment(seed: int, commit: str, settings: tuple[str, ...], revision
     files = DVCFileSystem(rev=revision)
     names = {*files.glob("metrics/*.json"), *files.glob("metrics/encoders/*.json")} - {FIGURES, NAMES}
     points = pd.read_csv(io.StringIO(files.read_text(POINTS))).to_dict("records")
-    return SplitRun(seed, commit, settings, json.loads(files.read_text(FIGURES)), tuple({str(column): cell for column, cell in line.items()} for line in points),
+    return SplitRun(seed, commit, settings, json.loads(files.read_text(FIGURES)),
+                    tuple({str(column): cell for column, cell in line.items()} for line in points),
                     {Path(name).stem: json.loads(files.read_text(name)) for name in sorted(names)})
 
 

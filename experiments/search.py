@@ -24,7 +24,7 @@ Command = Callable[[Sequence[str]], str]  # that tries settings once more
 
 SKILL = "skill"
 COMPARED = 4  # settings that are measured on all splits before others are stopped early
-PROPOSALS = 20  # for each trial, of which some were proposed before: small spaces have fewer settings than trials
+PROPOSALS = 10  # for each trial, of which some were proposed before: small spaces have fewer settings than trials
 
 
 def search(space: Space, committed: Mapping[str, Any], commit: str, measure: Measure, command: Command) -> Search:
@@ -159,8 +159,8 @@ def _tell(study: "Study", trial: "Trial", tried: Tried) -> None:
 
     if tried.state == DONE:
         study.tell(trial, statistics.fmean(tried.validation))
-    else:
-        study.tell(trial, state=TrialState.FAIL if tried.state == FAILED else TrialState.PRUNED)
+    else:  # also what failed: from a FAIL the sampler would learn nothing, and propose the like again and again
+        study.tell(trial, state=TrialState.PRUNED)
 
 
 def _tell_committed(study: "Study", distributions: Mapping[str, "BaseDistribution"], space: Space,
