@@ -68,8 +68,9 @@ def committed_at(*apart: Path) -> str:
     Raises:
         UserError: no commit has them.
     """
-    commit, changed = git("rev-parse", "HEAD"), git("status", "--porcelain", "--untracked-files=no", "--", ".",
-                                                    *(f":(exclude){path}" for path in apart))
+    excluded = [f":(exclude){path}" for path in apart if path.resolve().is_relative_to(Path.cwd())]
+    commit = git("rev-parse", "HEAD")
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", *excluded)
     if commit is None or changed is None:
         raise UserError("A search needs a Git repository with a commit, whose settings are the ones to better.")
     if changed:

@@ -1,6 +1,7 @@
 """The search for better settings, with runs that are plain functions of settings and seed."""
 
 import csv
+import html
 import json
 import os
 import random
@@ -20,7 +21,9 @@ from experiments.runs import RunFailedError, SplitRun
 from experiments.search import search
 from experiments.space import read_space, text_of
 from movie_genres.base.errors import InputError, UserError
-from movie_genres.evaluation.searching import Search, ranked, read_search, to_confirm, verdict
+from movie_genres.evaluation.searching import Search, points, ranked, read_search, to_confirm, verdict
+from movie_genres.reporting.search_page import search_page
+from movie_genres.reporting.site import write_site
 
 pytest.importorskip("optuna", reason="needs the extra sweep")
 FUSION = {"seed": 0, "units": 128, "dropout": 0.5, "learning_rate": 0.001, "inputs": ["cnn", "lstm"]}
@@ -249,7 +252,7 @@ def test_a_space_that_cannot_be_searched_is_an_error_before_the_first_run(tmp_pa
         written(tmp_path, SPACE | changes)
 
 
-@pytest.mark.parametrize("text", ["", "- 1", "a: [", "\0", "x: " + "[" * 1500, "a: &a [*a]", "parameters: 1"])
+@pytest.mark.parametrize("text", ["", "- 1", "a: [", "\0", "x: " + "[" * 500, "a: &a [*a]", "parameters: 1"])
 def test_files_that_are_no_space(tmp_path, text):
     (tmp_path / "s").write_text(text)
     (tmp_path / "p").write_text("fusion: {units: 1}")
@@ -257,9 +260,9 @@ def test_files_that_are_no_space(tmp_path, text):
         read_space(tmp_path / "s", tmp_path / "p")
 
 
+KEYS = st.sampled_from(["choices", "float", "int", "log", "step", "x"])
 ANYTHING = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-                        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-                            st.sampled_from(["choices", "float", "int", "log", "step", "x"]), inner, max_size=3), max_leaves=6)
+                        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3), max_leaves=6)
 
 
 @settings(max_examples=60, deadline=None)
@@ -303,6 +306,19 @@ def test_results_that_were_changed_by_hand_are_an_error(tmp_path, changes):
     (tmp_path / "results.json").write_text(json.dumps(content | changes))
     with pytest.raises(InputError, match="results.json: expected what a search"):
         read_search(tmp_path / "results.json")
+
+
+def test_the_page_tells_what_the_table_does(tmp_path):
+    found = searched(tmp_path, Pipeline())
+    write_site(tmp_path / "site", "Films", lambda folder: [search_page(found)])
+    page = (tmp_path / "site/sweep.html").read_text()
+    assert verdict(found) in html.unescape(page)
+    for each in ranked(found):
+        assert each.tried.command in html.unescape(page)
+        assert not each.gain or points(each.gain) in page
+    assert "failed: <bdi>the dropout of 0.2 is &lt;too low&gt;" in page and "64, 128, 256" in page
+    done = sum(each.corrected is not None for each in ranked(found))
+    assert len(set(re.findall("no\\. [0-9]+", page))) == done
 
 
 def test_the_committed_space_can_be_searched():
