@@ -23,7 +23,7 @@ Measure = Callable[[int, tuple[str, ...]], SplitRun]  # of a seed and settings; 
 Command = Callable[[Sequence[str]], str]  # that tries settings once more
 
 SKILL = "skill"
-COMPARED = 4  # settings that are measured on all splits before others are stopped early
+COMPARED = 4  # settings that have to be measured on a split before others are stopped after it
 PROPOSALS = 10  # for each trial, of which some were proposed before: small spaces have fewer settings than trials
 
 
@@ -52,7 +52,8 @@ def search(space: Space, committed: Mapping[str, Any], commit: str, measure: Mea
             for place, mean in _means(found[settings]).items():
                 trial.report(mean, place)
         else:
-            runs, reason = _measured(settings, space, measure, functools.partial(_is_poor, trial))
+            runs, reason = _measured(settings, space, measure,
+                                     functools.partial(_is_poor, trial, [*found.values()] if space.stop_early else []))
             found[settings] = _tried(settings, runs, reason, space, command)
             logging.info("%d of %d: %s: %s%s", len(found) - 1, space.trials, " ".join(settings), found[settings].state,
                          f": {reason}" if reason else f", skill {statistics.fmean(found[settings].validation):.4f}")
@@ -81,8 +82,8 @@ def _study(space: Space) -> "Study":
     except ModuleNotFoundError:
         raise MissingPackageError("The search for settings", "optuna", "sweep") from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    pruner = optuna.pruners.MedianPruner(n_startup_trials=COMPARED) if space.stop_early else optuna.pruners.NopPruner()
-    return optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=space.seed), pruner=pruner)
+    return optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=space.seed),
+                               pruner=optuna.pruners.NopPruner())  # `_is_poor` stops
 
 
 def _distribution(values: Values) -> "BaseDistribution":
@@ -136,9 +137,15 @@ def _skills(run: SplitRun, model: str) -> tuple[float, float]:
     return float(validation), float(test)
 
 
-def _is_poor(trial: "Trial", step: int, mean: float) -> bool:
+def _is_poor(trial: "Trial", others: Sequence[Tried], step: int, mean: float) -> bool:
+    """Reports a mean over the splits so far; whether it is below the median of all others on the same splits.
+
+    Optuna's own median is of trials that were done: of these mostly the lucky are left after a split or two, so that ever
+    more would be stopped. So it is successive halving: of three splits, the last is for about a quarter of the settings.
+    """
     trial.report(mean, step)
-    return trial.should_prune()
+    on_same = [statistics.fmean(tried.validation[:step + 1]) for tried in others if len(tried.validation) > step]
+    return len(on_same) >= COMPARED and mean < statistics.median(on_same)
 
 
 def _tried(settings: tuple[str, ...], runs: Sequence[tuple[float, float]], reason: str, space: Space, command: Command

@@ -138,7 +138,7 @@ class Space:
         splits: how many splits to measure each on, of the seeds from 0 on.
         fresh: how many further splits the first settings have to prove themselves on, if it comes to that.
         seed: of the search.
-        stop_early: whether settings that are worse than most others so far are not measured on further splits.
+        stop_early: whether settings that are worse than half of the others so far are not measured on further splits.
         parameters: what to try, by `section.name`.
     """
 

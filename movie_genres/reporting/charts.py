@@ -115,7 +115,7 @@ def bar_chart(id: str, title: str, about: str, names: Sequence[str], y: Axis,
 
 def interval_chart(id: str, title: str, about: str, found: Mapping[str, Mapping[str, float]], tints: Mapping[str, str],
                    percent: bool = True) -> Chart:
-    """A value of each model with its interval; `found` has `value`, `low` and `high` by its name, all shares if `percent`."""
+    """A value of each model with its interval; `found` has `value`, `low`, `high` by its name, all shares if `percent`."""
     names, tint = [label(name) for name in found], [tints[name] for name in found]
     ranges = {"type": "bar", "label": "95 % interval", "data": [[each["low"], each["high"]] for each in found.values()],
               "backgroundColor": [f"{color}/.35" for color in tint], "barThickness": 8, "borderRadius": 4,
