@@ -2,14 +2,18 @@ import json
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
+from conftest import REPOSITORY
 
 from experiments import runs
 from experiments.runs import RunFailedError, SplitRun, kept_file, read_run, run_pipeline, run_split
 from experiments.split_seeds import compare, summarise, summarise_points
 from movie_genres.base.errors import UserError
+from movie_genres.evaluation.searching import ranked, read_search
 
 
 def test_summarise_gives_mean_and_spread_and_leaves_out_what_is_undefined():
@@ -62,9 +66,11 @@ def test_the_reason_of_a_failure_is_what_the_stage_says(tmp_path, log, expected)
 
 
 STAGE = """
-import json, pathlib, yaml
+import json, pathlib, time, yaml
 fusion = yaml.safe_load(open("params.yaml"))["fusion"]
+with open("STARTED", "a") as started: print(fusion["seed"], fusion["units"], file=started)
 if fusion["units"] < 0: raise SystemExit("Error: fusion.units: too few")
+time.sleep(2)
 for name, figures in {"metrics/fusion.json": {"skill": fusion["units"] / 1000},
                       "metrics/evaluate.json": {"fusion.skill": fusion["seed"] / 10}}.items():
     pathlib.Path(name).parent.mkdir(exist_ok=True)
@@ -74,26 +80,53 @@ pathlib.Path("plots/operating_points.csv").write_text("kind,asked,precision\\nbo
 """
 
 
-@pytest.mark.slow
-def test_a_run_is_an_experiment_of_dvc_whose_cached_figures_are_read(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture
+def pipeline(tmp_path, monkeypatch):
+    """A repository with a pipeline of one small stage, which is entered; gives the file that tells its starts."""
+    repository, started = tmp_path / "repository", tmp_path / "started"
+    repository.mkdir()
+    monkeypatch.chdir(repository)
     monkeypatch.setenv("PATH", os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"])
     plain, encoder = {"seed": 0}, {"poster": {"seed": 0}, "overview": {"seed": 0}}
-    (tmp_path / "params.yaml").write_text(json.dumps({**{name: plain for name in ("prepare", "teach", "cnn", "lstm")},
-                                                      "encoder_defaults": encoder, "fusion": {"seed": 0, "units": 8}}))
-    (tmp_path / "dvc.yaml").write_text(json.dumps({"stages": {"evaluate": {
+    Path("params.yaml").write_text(json.dumps({**{name: plain for name in ("prepare", "teach", "cnn", "lstm")},
+                                               "encoder_defaults": encoder, "fusion": {"seed": 0, "units": 8}}))
+    Path("dvc.yaml").write_text(json.dumps({"stages": {"evaluate": {
         "cmd": "python stage.py", "deps": ["stage.py"], "params": ["fusion"], "metrics": ["metrics/fusion.json"],
         "outs": [{"plots": {"cache": False}}, {"metrics/evaluate.json": {"cache": False}}]}}}))
-    (tmp_path / "stage.py").write_text(STAGE)
-    for command in ("git init -q", "dvc init -q", "git add --all", "git -c user.name=a -c user.email=a@b commit -qm first"):
+    Path("sweep.yaml").write_text("{model: fusion, trials: 2, splits: 2, fresh: 2, seed: 0, stop_early: true, parameters: "
+                                  "{fusion.units: {choices: [8, 16, 32]}}}")
+    Path("stage.py").write_text(STAGE.replace("STARTED", str(started)))
+    Path(".gitignore").write_text("/state\n")
+    Path(".dvcignore").write_text("/state\n")
+    for command in ("git init -q", "git config user.email a@b", "git config user.name a", "dvc init -q", "git add --all",
+                    "git commit -qm first"):
         subprocess.run(command.split(), check=True)
-    subprocess.run(["git", "config", "user.email", "a@b"], check=True)
-    subprocess.run(["git", "config", "user.name", "a"], check=True)
+    return started
+
+
+@pytest.mark.slow
+def test_a_run_is_an_experiment_of_dvc_whose_cached_figures_are_read(pipeline, tmp_path):
     done = run_pipeline(2, ("fusion.units=64",), tmp_path / "log")
     assert (done.validation, done.figures) == ({"fusion": {"skill": 0.064}}, {"fusion.skill": 0.2})
     assert done.points == ({"kind": "both", "asked": "default", "precision": 0.5},)
-    (tmp_path / "stage.py").write_text("raise SystemExit('not again')")
     assert run_pipeline(2, ("fusion.units=64",), tmp_path / "log") == done
-    (tmp_path / "stage.py").write_text(STAGE)
     with pytest.raises(RunFailedError, match="^Error: fusion.units: too few$"):
         run_pipeline(2, ("fusion.units=-1",), tmp_path / "log")
+    assert pipeline.read_text().splitlines() == ["2 64", "2 -1"]
+
+
+@pytest.mark.slow
+def test_a_search_that_is_killed_while_dvc_works_goes_on_with_what_dvc_makes_without_it(pipeline):
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-m", "experiments.sweep"]
+    killed = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    while killed.poll() is None and (not pipeline.exists() or len(pipeline.read_text().splitlines()) < 3):
+        time.sleep(0.1)
+    killed.kill()
+    killed.wait()
+    again = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert "and not made again: 2." in again.stderr and "No setting is better" in again.stdout
+    assert sorted(pipeline.read_text().splitlines()) == ["0 16", "0 32", "0 8", "1 16", "1 32", "1 8"]
+    found = read_search(Path("sweep/results.json"))
+    assert [each.tried.settings for each in ranked(found)] == [("fusion.units=32",), ("fusion.units=16",), ()]
