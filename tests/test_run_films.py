@@ -10,8 +10,8 @@ from onnx_models import poster_network
 from runs import USUAL, run_of, write_run
 from test_site import texts_of, unpacked
 
-from movie_genres.explaining.hiding import GRID
 from movie_genres.evaluation.searching import Search, Tried, write_search
+from movie_genres.explaining.hiding import GRID
 from movie_genres.reporting.run_films import films_of_run
 from stages.report import main as report
 
@@ -63,7 +63,8 @@ def test_the_stage_writes_the_site(folder, tmp_path, run, monkeypatch):
                         tried=(settings["other"],)), tmp_path / "search.json")
     monkeypatch.chdir(folder)
     result = run(report, "--decisions", "decisions.json", "--histories", "history", "--baseline", "tfidf", "tfidf.npy",
-                 "--search", tmp_path / "search.json", "--models", tmp_path / "models", "--out", tmp_path / "report", "--params", tmp_path / "params.yaml")
+                 "--search", tmp_path / "search.json", "--models", tmp_path / "models", "--out", tmp_path / "report",
+                 "--params", tmp_path / "params.yaml")
     assert result.exit_code == 0, (result.output, result.exception)
     assert f"Open {tmp_path / 'report' / 'index.html'}" in result.output
     index = json.loads(unpacked(tmp_path / "report" / "data" / "index.js")["index"])
