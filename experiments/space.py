@@ -192,6 +192,8 @@ def _committed(path: Path, name: str, settings: Mapping[str, Any], params: Path)
             among = f"It has {', '.join(map(str, found))} in this place." if isinstance(found, Mapping) else ""
             raise InputError(path, f"parameters that stand in {params}", name, among)
         found = found[part]
-    if isinstance(found, Mapping):
-        raise InputError(path, "single parameters", f"the section {name}")
+    try:
+        text_of(found)
+    except ValueError as error:
+        raise InputError(path, "single parameters", f"{name}, where {error}") from None
     return found

@@ -235,7 +235,7 @@ def written_beside(folder, **changes):
     ({"parameters": {"fusion.units.x": {"choices": [1]}}}, "found fusion.units.x"),
     ({"parameters": {"fusion.seed": {"choices": [1]}}}, "other than seeds"),
     ({"parameters": {"tune.power": {"float": [0, 1]}}}, "Others decide which films are measured"),
-    ({"parameters": {"fusion": {"choices": [1]}}}, "the section fusion"),
+    ({"parameters": {"fusion": {"choices": [1]}}}, "found fusion, where a number, a plain text"),
     ({"parameters": {"fusion.units": {"choices": [1, 1]}}}, "each choice is needed once"),
     ({"parameters": {"fusion.units": {"choices": []}}}, "at least 1 item"),
     ({"parameters": {"fusion.units": {"choices": ['"; rm']}}}, "a plain text"),
