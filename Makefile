@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 IMAGE_PRESET ?= efficientnet_lite0_ra_imagenet
 TEXT_PRESET ?= hf://sentence-transformers/all-MiniLM-L6-v2
 
-.PHONY: repro encoders check test quick-test test-browser chromium benchmark constraints wheel
+.PHONY: repro encoders sweep check test quick-test test-browser chromium benchmark constraints wheel
 
 repro: .venv/ready data
 	dvc repro
@@ -22,6 +22,10 @@ encoders: .venv/ready data
 		--set-param '+encoders.efficientnet={modality: poster, preset: "$(IMAGE_PRESET)", pixels: [127, 128], fine_tune: true, image_size: [300, 200]}' \
 		--set-param '+encoders.minilm={modality: overview, preset: "$(TEXT_PRESET)", fine_tune: true}' \
 		--set-param 'fusion.inputs=[cnn, lstm, efficientnet, minilm]'
+
+# Better settings than those committed, by sweep.yaml; goes on where it was stopped.
+sweep: .venv/ready data
+	python -m experiments.sweep
 
 # Style, types, and the directions in which the rooms of movie_genres import.
 check: .venv/ready
@@ -72,7 +76,7 @@ wheel: .venv/ready
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 		{ echo "Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is `$(PYTHON) --version`. Use: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
-	python -m pip install --quiet --constraint constraints.txt --editable '.[train,test,collect,dvclive,encoders,ocr,parquet,ray]'
+	python -m pip install --quiet --constraint constraints.txt --editable '.[train,test,collect,dvclive,encoders,ocr,parquet,ray,sweep]'
 	touch .venv/ready
 
 # Pins the newest versions that setup.cfg allows, for all supported Pythons.

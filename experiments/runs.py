@@ -1,12 +1,15 @@
 """A run of the pipeline on the split of one seed, as a DVC experiment outside the workspace, and what is kept of it."""
 
 import dataclasses
+import fcntl
 import hashlib
 import io
 import json
+import logging
+import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,14 @@ from movie_genres.base.files import replacing
 
 SEEDED = "prepare", "teach", "cnn", "lstm", "encoder_defaults.poster", "encoder_defaults.overview", "fusion"
 FIGURES, POINTS = "metrics/evaluate.json", "plots/operating_points.csv"
+NAMES = "metrics/encoders/names.json"  # which encoders there are
+KEPT = Path("state/splits")  # a folder for each commit and its settings
+LONGEST = 300  # characters of a reason
+NO_FAULT = "Unable to acquire lock", "No space left on device"  # of the settings: later they may do
+
+
+class RunFailedError(UserError):
+    """The pipeline failed with these settings; the message says why."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +39,10 @@ class SplitRun:
     settings: tuple[str, ...]  # parameters that were changed, as `section.name=value`
     figures: dict[str, Any]  # by `model.metric`, of the films kept aside
     points: tuple[dict[str, Any], ...]  # what is named at the operating points; rows of `plots/operating_points.csv`
+    validation: dict[str, dict[str, Any]]  # by model, what its training measured on validation films
+
+
+Run = Callable[[int, tuple[str, ...], Path], SplitRun]  # as `run_pipeline`
 
 
 def git(*arguments: str) -> str | None:
@@ -41,17 +56,59 @@ def digest_of(*texts: str) -> str:
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:8]
 
 
-def run_split(seed: int, settings: Sequence[str], kept: Path) -> SplitRun:
+def folder_of(commit: str, settings: Sequence[str]) -> Path:
+    """Where the runs of a commit with some settings are kept, if no other folder is named."""
+    return KEPT / digest_of(commit, *settings)
+
+
+def experiment_name(seed: int, settings: Sequence[str]) -> str:
+    """What DVC calls a run."""
+    return f"split-{seed}-{digest_of(*settings)}" if settings else f"split-{seed}"
+
+
+def command_of(seed: int, settings: Sequence[str]) -> list[str]:
+    """The command, after the name of DVC, that runs the pipeline on the split of a seed."""
+    chosen = [part for setting in (*(f"{section}.seed={seed}" for section in SEEDED), *settings) for part in ("-S", setting)]
+    return ["exp", "run", "--temp", "--name", experiment_name(seed, settings), *chosen, "evaluate"]
+
+
+def run_pipeline(seed: int, settings: tuple[str, ...], log: Path) -> SplitRun:
+    """Runs the pipeline on the split of a seed, up to its evaluation, as a DVC experiment; its messages go to a file.
+
+    While another process makes the same run, this one waits.
+
+    Raises:
+        RunFailedError: the run failed.
+        UserError: it was killed, or stopped by the machine.
+    """
+    commit = git("rev-parse", "HEAD") or ""
+    reference = f"refs/exps/{commit[:2]}/{commit[2:]}/{experiment_name(seed, settings)}"
+    # DVC inherits the lock with the file: where this process is killed, the next one waits for what DVC still does.
+    with open(log, "a", encoding="utf-8") as output:
+        fcntl.flock(output, fcntl.LOCK_EX)
+        if (revision := git("rev-parse", "--verify", "--quiet", reference)) is None:
+            command = [sys.executable, "-m", "dvc", *command_of(seed, settings)]
+            logging.info("dvc %s  (its messages: %s)", shlex.join(command[3:]), log)
+            output.truncate(0)
+            code = subprocess.run(command, stdout=output, stderr=output).returncode
+            if code < 0:
+                raise UserError(f"DVC was ended by signal {-code}; {log} says what it did. Start again to go on.")
+            if (revision := git("rev-parse", "--verify", "--quiet", reference)) is None:
+                reason = _reason(log, code)
+                raise (UserError if any(text in reason for text in NO_FAULT) else RunFailedError)(reason)
+    return _read_experiment(seed, commit, settings, revision)
+
+
+def run_split(seed: int, settings: Sequence[str], kept: Path, run: Run = run_pipeline) -> SplitRun:
     """Runs the pipeline on the split of a seed, up to its evaluation, unless the folder `kept` has what came of it.
 
     Raises:
-        UserError: what was kept is of other parameters.
-        subprocess.CalledProcessError: the run failed.
+        UserError: what was kept is of other parameters, or what `run` raises.
     """
-    if not (file := _kept_file(kept, seed)).exists():
-        kept.mkdir(parents=True, exist_ok=True)
+    kept.mkdir(parents=True, exist_ok=True)
+    if not (file := kept_file(kept, seed)).exists():
+        content = dataclasses.asdict(run(seed, tuple(settings), file.with_suffix(".log")))
         with replacing(file) as partial:
-            content = dataclasses.asdict(_run(seed, tuple(settings)))
             partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     done = read_run(kept, seed)
     if done.settings != tuple(settings):
@@ -66,7 +123,7 @@ def read_run(kept: Path, seed: int) -> SplitRun:
     Raises:
         UserError: nothing was, or the file is damaged.
     """
-    file = _kept_file(kept, seed)
+    file = kept_file(kept, seed)
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         return SplitRun(**content | {"settings": tuple(content["settings"]), "points": tuple(content["points"])})
@@ -74,21 +131,34 @@ def read_run(kept: Path, seed: int) -> SplitRun:
         raise UserError(f"{file}: expected what a run on a split left; {one_line(str(error))}.") from error
 
 
-def _kept_file(kept: Path, seed: int) -> Path:
+def kept_runs(root: Path = KEPT) -> Iterator[SplitRun]:
+    """All runs that are kept in the folders of a folder; those that cannot be read are passed over."""
+    for file in sorted(root.glob("*/split-*.json")):
+        try:
+            yield read_run(file.parent, int(file.stem.removeprefix("split-")))
+        except (UserError, ValueError):
+            logging.warning("%s cannot be read, and is left alone.", file)
+
+
+def kept_file(kept: Path, seed: int) -> Path:
+    """The file in a folder that keeps the run of a seed."""
     return kept / f"split-{seed}.json"
 
 
-def _run(seed: int, settings: tuple[str, ...]) -> SplitRun:
-    commit = git("rev-parse", "HEAD") or ""
-    name = f"split-{seed}-{digest_of(*settings)}" if settings else f"split-{seed}"
+def _read_experiment(seed: int, commit: str, settings: tuple[str, ...], revision: str) -> SplitRun:
+    """What an experiment left: files of Git and, of the trainings, figures that only DVC's cache has."""
+    from dvc.api import DVCFileSystem
 
-    def written(path: str) -> str | None:
-        return git("show", f"refs/exps/{commit[:2]}/{commit[2:]}/{name}:{path}")
+    files = DVCFileSystem(rev=revision)
+    names = {*files.glob("metrics/*.json"), *files.glob("metrics/encoders/*.json")} - {FIGURES, NAMES}
+    points = pd.read_csv(io.StringIO(files.read_text(POINTS))).to_dict("records")
+    return SplitRun(seed, commit, settings, json.loads(files.read_text(FIGURES)),
+                    tuple({str(column): cell for column, cell in line.items()} for line in points),
+                    {Path(name).stem: json.loads(files.read_text(name)) for name in sorted(names)})
 
-    if written(FIGURES) is None:
-        seeds = [f"{section}.seed={seed}" for section in SEEDED]
-        chosen = [part for setting in (*seeds, *settings) for part in ("--set-param", setting)]
-        command = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "--name", name, *chosen, "evaluate"]
-        subprocess.run(command, check=True)
-    points = pd.read_csv(io.StringIO(written(POINTS)))
-    return SplitRun(seed, commit, settings, json.loads(written(FIGURES) or ""), tuple(points.to_dict("records")))
+
+def _reason(log: Path, code: int) -> str:
+    """The error that a failed run told: a stage's own rather than what DVC says of it."""
+    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("Error: ")] or [line for line in lines if line.startswith("ERROR: ")]
+    return one_line((errors or lines or [f"DVC ended with code {code}"])[-1])[:LONGEST]

@@ -5,36 +5,58 @@ and named `split-SEED`, with a digest of changed parameters. What came of it is 
 stays the same, and not run again.
 """
 
+import logging
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from experiments.runs import digest_of, git, read_run, run_split
+from experiments.runs import folder_of, git, read_run, run_split
 from genre_cli.common import Command
 from movie_genres.base.files import replacing
+from movie_genres.evaluation.paired import difference
 
 NAMED = "precision", "recall", "genres_per_film", "f1_per_film"
 SHOWN = "loss", "skill", "precision", "recall", "recall_at_precision", "f1", "map", "tuned_macro_f1"
 
 
-def summarise(figures: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Means and standard deviations over splits of figures by `model.metric`.
+class Line(NamedTuple):
+    """A figure over several splits. `mean`: None where none has it; `spread`: what it may be off by, None with one split."""
 
-    Returns columns model, metric, mean, spread and splits.
-    """
+    model: str
+    metric: str
+    mean: float | None
+    spread: float | None
+    splits: int
+
+
+def summarise(figures: Sequence[Mapping[str, Any]]) -> list[Line]:
+    """Means and standard deviations over splits of figures by `model.metric`."""
     lines = []
     for key in (key for key in figures[0] if "." in key):
         values = [of_split[key] for of_split in figures if of_split.get(key) is not None]
         model, metric = key.split(".", 1)
-        lines.append({"model": model, "metric": metric, "mean": statistics.fmean(values) if values else None,
-                      "spread": statistics.stdev(values) if len(values) > 1 else None, "splits": len(values)})
-    return pd.DataFrame(lines)
+        lines.append(Line(model, metric, statistics.fmean(values) if values else None,
+                          statistics.stdev(values) if len(values) > 1 else None, len(values)))
+    return lines
+
+
+def compare(figures: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]) -> list[Line]:
+    """Mean differences to the figures of other runs on the same splits, with half of their 95 % interval."""
+    lines = []
+    for key in (key for key in figures[0] if "." in key):
+        pairs = [(of_split[key], other[key]) for of_split, other in zip(figures, others, strict=True)
+                 if of_split.get(key) is not None and other.get(key) is not None]
+        if pairs:  # both have it
+            found = difference(*zip(*pairs))
+            model, metric = key.split(".", 1)
+            lines.append(Line(model, metric, found.mean, found.margin, found.pairs))
+    return lines
 
 
 def summarise_points(points: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -44,17 +66,11 @@ def summarise_points(points: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return means.map("{:.3f} ± ".format) + spreads.map("{:.3f}".format)
 
 
-def differences(figures: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """By how much figures differ from those of other runs on the same splits, of what both have."""
-    return [{key: of_split[key] - other[key] for key in of_split
-             if "." in key and of_split[key] is not None and other.get(key) is not None}
-            for of_split, other in zip(figures, others, strict=True)]
-
-
-def show(summary: pd.DataFrame, title: str) -> None:
+def show(lines: Sequence[Line], title: str) -> None:
     table = Table("model", *SHOWN, title=title, title_justify="left")
-    for model, of_model in summary.groupby("model", sort=False):
-        cells = {row.metric: f"{row.mean:.3f} ± {row.spread:.3f}" for row in of_model.itertuples() if row.splits > 1}
+    for model in dict.fromkeys(line.model for line in lines):
+        cells = {line.metric: f"{line.mean:.3f} ± {line.spread:.3f}" for line in lines
+                 if line.model == model and line.spread is not None}
         if "loss" in cells:
             table.add_row(model, *(cells.get(metric, "-") for metric in SHOWN))
     Console(width=170).print(table)
@@ -68,24 +84,26 @@ def show(summary: pd.DataFrame, title: str) -> None:
 @click.option("--kept", type=click.Path(file_okay=False, path_type=Path),
               help="Folder for what comes of the splits; what is there is not run again.  [default: one of this commit]")
 @click.option("--against", type=click.Path(exists=True, file_okay=False, path_type=Path),
-              help="Show differences to what was kept there of the same splits, too.")
+              help="Show differences to what was kept there of the same splits, with intervals, too.")
 def main(seeds: int, out: Path, settings: Sequence[str], kept: Path | None, against: Path | None) -> None:
-    kept = kept or Path("state/splits", digest_of(git("rev-parse", "HEAD") or "", *settings))
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    kept = kept or folder_of(git("rev-parse", "HEAD") or "", settings)
     runs = [run_split(seed, settings, kept) for seed in range(seeds)]
     summary = summarise([run.figures for run in runs])
     out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(out) as partial:
-        summary.round(5).to_csv(partial, index=False, lineterminator="\n")
+        pd.DataFrame(summary).round(5).to_csv(partial, index=False, lineterminator="\n")
     at = ", ".join(sorted({run.commit[:7] for run in runs}))
     show(summary, f"mean ± standard deviation over {seeds} splits, measured at {at}")
     named = Table("films with", "asked for", *NAMED, title="what is named, on the same splits", title_justify="left")
-    for (kind, asked), cells in summarise_points([pd.DataFrame(run.points) for run in runs]).iterrows():
-        named.add_row(kind, asked, *cells)
+    cells = summarise_points([pd.DataFrame(run.points) for run in runs]).reset_index()
+    for line in cells.to_numpy().tolist():
+        named.add_row(*line)
     Console(width=120).print(named)
     if against is not None:
         others = [read_run(against, seed) for seed in range(seeds)]
-        differing = differences([run.figures for run in runs], [other.figures for other in others])
-        show(summarise(differing), f"differences to {against} on the same splits")
+        show(compare([run.figures for run in runs], [other.figures for other in others]),
+             f"differences to {against} on the same splits, with 95 % intervals")
 
 
 if __name__ == "__main__":

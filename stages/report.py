@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 @path_option("--metrics", "metrics/evaluate.json", "Output of evaluate: figures.", exists=True)
 @path_option("--plots", "plots", "Output of evaluate: tables.", folder=True, exists=True)
 @path_option("--audit", "audit", "Output of audit.", folder=True)
+@path_option("--search", "sweep/results.json", "What a search for better settings found.", exists=True)
 @models_option
 @path_option("--out", "report", "Folder for the site.", folder=True)
 @params_option
 def main(prepared: Path, answers: Path, decisions: Path, histories: Path, baseline: tuple[tuple[str, Path], ...],
-         metrics: Path, plots: Path, audit: Path, models: Path, out: Path, params: Path) -> None:
+         metrics: Path, plots: Path, audit: Path, search: Path, models: Path, out: Path, params: Path) -> None:
     with running():
         from movie_genres.evaluation.figures import EvaluateOptions
         from movie_genres.evaluation.report import films_of_sheets
+        from movie_genres.evaluation.searching import read_search
         from movie_genres.reporting.run import read_run
         from movie_genres.reporting.run_films import ReportOptions, explain_films, write_run_site
 
@@ -36,7 +38,7 @@ def main(prepared: Path, answers: Path, decisions: Path, histories: Path, baseli
                        None if options.against is None else _earlier(options.against, metrics))
         test = run.prepared.rows("test")
         explained = test[films_of_sheets(len(test), read_options(params, "evaluate", EvaluateOptions))]
-        write_run_site(run, options, out, audit, explain_films(run, explained, models))
+        write_run_site(run, options, out, audit, read_search(search), explain_films(run, explained, models))
         click.echo(f"Open {out / 'index.html'}")
 
 

@@ -10,6 +10,7 @@ from onnx_models import poster_network
 from runs import USUAL, run_of, write_run
 from test_site import texts_of, unpacked
 
+from movie_genres.evaluation.searching import Search, Tried, write_search
 from movie_genres.explaining.hiding import GRID
 from movie_genres.reporting.run_films import films_of_run
 from stages.report import main as report
@@ -56,9 +57,14 @@ def test_the_stage_writes_the_site(folder, tmp_path, run, monkeypatch):
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "cnn.onnx").write_bytes(poster_network().SerializeToString())
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    settings = {name: Tried(settings=given, command="", state="done", validation=(0.1, 0.2), test=(0.1, 0.2))
+                for name, given in (("committed", ()), ("other", ("fusion.units=64",)))}
+    write_search(Search(commit="c0", model="fusion", space={}, splits=(0, 1), committed=settings["committed"],
+                        tried=(settings["other"],)), tmp_path / "search.json")
     monkeypatch.chdir(folder)
     result = run(report, "--decisions", "decisions.json", "--histories", "history", "--baseline", "tfidf", "tfidf.npy",
-                 "--models", tmp_path / "models", "--out", tmp_path / "report", "--params", tmp_path / "params.yaml")
+                 "--search", tmp_path / "search.json", "--models", tmp_path / "models", "--out", tmp_path / "report",
+                 "--params", tmp_path / "params.yaml")
     assert result.exit_code == 0, (result.output, result.exception)
     assert f"Open {tmp_path / 'report' / 'index.html'}" in result.output
     index = json.loads(unpacked(tmp_path / "report" / "data" / "index.js")["index"])
@@ -68,5 +74,6 @@ def test_the_stage_writes_the_site(folder, tmp_path, run, monkeypatch):
     assert why and all(np.shape(of_genre["poster"]) == GRID for of_genre in why.values())
     assert len(texts) == 100
     assert (tmp_path / "report" / "report.md").exists()
+    assert "fusion.units=64" in (tmp_path / "report" / "sweep.html").read_text()
     assert [path.name for path in (tmp_path / "report" / "thumbs").rglob("*.jpg")] == ["0.jpg"]
     assert "Git has no figures of no-such-revision" in (tmp_path / "report" / "index.html").read_text()

@@ -113,17 +113,18 @@ def bar_chart(id: str, title: str, about: str, names: Sequence[str], y: Axis,
         "type": "bar", "data": {"labels": list(names), "datasets": data}, "options": options})
 
 
-def interval_chart(id: str, title: str, about: str, found: Mapping[str, Mapping[str, float]], tints: Mapping[str, str]
-                   ) -> Chart:
-    """A value of each model with its interval, all shares; `found` has `value`, `low` and `high` by its name."""
+def interval_chart(id: str, title: str, about: str, found: Mapping[str, Mapping[str, float]], tints: Mapping[str, str],
+                   percent: bool = True) -> Chart:
+    """A value of each model with its interval; `found` has `value`, `low`, `high` by its name, all shares if `percent`."""
     names, tint = [label(name) for name in found], [tints[name] for name in found]
     ranges = {"type": "bar", "label": "95 % interval", "data": [[each["low"], each["high"]] for each in found.values()],
               "backgroundColor": [f"{color}/.35" for color in tint], "barThickness": 8, "borderRadius": 4,
               "borderSkipped": False}
     values = {"type": "scatter", "label": "value", "pointRadius": 5, "backgroundColor": tint, "borderColor": tint,
               "data": [{"x": each["value"], "y": name} for name, each in zip(names, found.values())]}
-    options = {"indexAxis": "y", "plugins": {"legend": {"display": False}}, "scales": {
-        "x": {**Axis("", percent=True).settings(), "title": {"display": False}}, "y": {"type": "category", "labels": names}}}
+    axis = {**Axis("", percent=percent).settings(), "title": {"display": False}}
+    options = {"indexAxis": "y", "plugins": {"legend": {"display": False}},
+               "scales": {"x": axis, "y": {"type": "category", "labels": names}}}
     columns = ["value", "low", "high"]
     lines = [[name, *(_rounded(each[column], 4) for column in columns)] for name, each in zip(names, found.values())]
     return Chart(id=id, title=title, about=about, columns=["", *columns], lines=lines, settings={

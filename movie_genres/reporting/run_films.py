@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 from movie_genres.base.options import STRICT
 from movie_genres.ensemble.naming import Naming
 from movie_genres.ensemble.operating_points import likeliest
+from movie_genres.evaluation.searching import Search
 from movie_genres.evaluation.tuning import present_of
 from movie_genres.inputs.modality import BOTH, MODALITIES
 from movie_genres.reporting.explanations import shown
@@ -44,10 +45,11 @@ class ReportOptions:
 
 
 def write_run_site(run: Run, options: ReportOptions, out: Path, audit: Path | None = None,
-                   explanations: Mapping[str, Any] = {}) -> None:
+                   search: Search | None = None, explanations: Mapping[str, Any] = {}) -> None:
     """Writes the site of a pipeline run, with `report.md`.
 
-    `audit`: the folder of the audit, if there is one; `explanations`: of films, by id, as of `explanations.shown`.
+    `audit`: the folder of the audit, if there is one; `search`: a search for better settings; `explanations`: of films,
+    by id, as of `explanations.shown`.
 
     Raises `InputError` where `out` is a file, or a folder with other things in it.
     """
@@ -58,7 +60,7 @@ def write_run_site(run: Run, options: ReportOptions, out: Path, audit: Path | No
         pictured = write_thumbnails(((number, LocalPoster(path)) for number, path in enumerate(posters) if path), len(rows),
                                     folder)
         write_markdown(run, folder)
-        first, *others = pages_of_run(run, audit)
+        first, *others = pages_of_run(run, audit, search)
         return [first, *film_pages(replace(films_of_run(run, rows), explanations=explanations), pictured, folder), *others]
 
     write_site(out, "Genres of films", build)
