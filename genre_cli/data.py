@@ -17,6 +17,7 @@ from genre_cli.common import Group, Messages
 from movie_genres.base.errors import MissingPackageError, one_line
 from movie_genres.base.progress import console
 from movie_genres.data.checking import Summary, check
+from movie_genres.data.exporting import FORMATS, export_films
 from movie_genres.data.importing import import_films, recover
 from movie_genres.data.layouts import LAYOUTS
 from movie_genres.data.previewing import Preview, preview
@@ -84,6 +85,20 @@ def check_command(data: Path) -> None:
     """Reports what is in the data folder and what is wrong with it."""
     recover(data)
     _show(check(data))
+
+
+@main.command("export", help="Writes the data folder to OUT, a new folder, in a format that `import` reads.\n\n"
+              "Formats: " + "; ".join(f"{name}: {about.content}" for name, about in FORMATS.items()) + ". OUT appears whole or "
+              "not at all, after what was written has been read back. Only genre-folders leaves something out: titles, years, "
+              "overviews, and films without a poster or a genre.")
+@click.argument("out", type=PATH)
+@data_option
+@click.option("--format", "layout", type=click.Choice(list(FORMATS)), default="csv", show_default=True, help="See above.")
+def export_command(out: Path, data: Path, layout: str) -> None:
+    recover(data)
+    for note in export_films(data, out, layout):
+        console.print(_text(f"note: {note}"))
+    console.print(_text(f"Exported {data}/ to {out}/ ({layout})."), soft_wrap=True)
 
 
 def _show_preview(found: Preview) -> None:

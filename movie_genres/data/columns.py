@@ -191,7 +191,7 @@ def _title_and_year(rows: Rows, columns: Columns, row: dict[int | None, Any]) ->
         match = TITLE_WITH_YEAR.fullmatch(title)
         return (match[1], match[2]) if match else (title, "")
     if "year" in rows.columns[columns.year].lower():
-        return title, re.sub(r"(\d{4})\.0", r"\1", year)
+        return title, year.removesuffix(".0")  # of data frames with gaps
     match = YEAR.search(year)
     return title, match[1] if match else ""
 

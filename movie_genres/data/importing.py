@@ -6,7 +6,7 @@ import logging
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
@@ -237,11 +237,17 @@ def _build(folder: Path, content: Source) -> list[str]:
     (folder / "posters").mkdir(parents=True)
     with replacing(folder / "films.csv") as partial:
         write_films(partial, content.films)
-    with ThreadPoolExecutor() as pool:
-        copies = pool.map(lambda item: _copy_poster(item[0], item[1], folder / "posters"), content.posters.items())
-        reasons = list(track(copies, len(content.posters), "Copying posters"))
-    sync_folder(folder / "posters")
+    notes = copy_posters(content.posters, folder / "posters")
     write_marker(folder)
+    return notes
+
+
+def copy_posters(posters: Mapping[str, Poster], folder: Path) -> list[str]:
+    """Writes posters, by their films' ids, to a folder that is there; returns sentences on those that cannot be read."""
+    with ThreadPoolExecutor() as pool:
+        copies = pool.map(lambda item: _copy_poster(item[0], item[1], folder), posters.items())
+        reasons = list(track(copies, len(posters), "Copying posters"))
+    sync_folder(folder)
     return left_out("posters", filter(None, reasons))
 
 
