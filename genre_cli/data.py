@@ -88,9 +88,9 @@ def check_command(data: Path) -> None:
 
 
 @main.command("export", help="Writes the data folder to OUT, a new folder, in a format that `import` reads.\n\n"
-              "Formats: " + "; ".join(f"{name}: {about.content}" for name, about in FORMATS.items()) + ". OUT appears whole or "
-              "not at all, after what was written has been read back. Only genre-folders leaves something out: titles, years, "
-              "overviews, and films without a poster or a genre.")
+              "Formats: " + "; ".join(f"{name}: {about.content}" for name, about in FORMATS.items()) + ". OUT appears whole "
+              "or not at all, after what was written has been read back. Only genre-folders leaves something out: titles, "
+              "years, overviews, and films without a poster or a genre.")
 @click.argument("out", type=PATH)
 @data_option
 @click.option("--format", "layout", type=click.Choice(list(FORMATS)), default="csv", show_default=True, help="See above.")

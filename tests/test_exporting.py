@@ -15,20 +15,22 @@ from movie_genres.base.errors import InputError
 from movie_genres.data import exporting
 from movie_genres.data.exporting import FORMATS, export_films
 from movie_genres.data.films import Film, poster_files, read_films, write_films
+from movie_genres.data.genres import Genres
 from movie_genres.data.importing import import_films
 
 JPEG, PNG = image_bytes(), image_bytes(format="PNG")
 WHOLE = [name for name, format in FORMATS.items() if format.is_whole]
-ODD = ["=1+1", '"', "a\nb", "a\r\nb", "x, y; z", "[red]", "é\u202e\U0001f3ac", "a::b", "Heat (1995)", "[1, 2]", "'", "\t", "tt1"]
+ODD = ["=1+1", '"', "a\nb", "a\r\nb", "a\rb", "a,b;c\td", "x, y; z", "[red]", "é\u202e\U0001f3ac", "a::b", "Heat (1995)",
+       "[1, 2]", "'", "tt1"]
 
 text = st.one_of(st.sampled_from(ODD), st.text(st.characters(exclude_categories=["Cs"]), max_size=12)).map(str.strip)
-genre = st.one_of(st.sampled_from(["Drama", "Sci-Fi/Fantasy", "a,b", "a;b", "genre_x", "overview", "[x", 'A"B', "x\ny", "1"]),
-                  text).filter(lambda name: "|" not in name)
+GENRES = ["Drama", "Sci-Fi/Fantasy", "a,b", "a;b", "genre_x", "ids", "[x", 'A"B', "x\ny", "x\ry"]
+genre = st.one_of(st.sampled_from(GENRES), text).filter(lambda name: Genres().known([name]) == (name,))  # as imported
 film_id = st.one_of(st.sampled_from(["tt1", "007", "1.0", "a.jpg", "=x", "é"]),
                     st.text(st.characters(codec="utf-8", exclude_categories=["Cs"], exclude_characters="/\\\0\r\n"),
                             min_size=1, max_size=8)).map(str.strip).filter(lambda name: name and name[0] != ".")
-films = st.lists(st.builds(Film, film_id, text, text, text, st.lists(genre.filter(bool), unique=True, max_size=4).map(tuple)),
-                 min_size=1, max_size=5, unique_by=lambda film: film.id)
+genres = st.lists(genre.filter(bool), unique=True, max_size=4).map(tuple)
+films = st.lists(st.builds(Film, film_id, text, text, text, genres), min_size=1, max_size=5, unique_by=lambda film: film.id)
 
 
 def build(data, films, posters=()):
@@ -45,17 +47,17 @@ def as_read(folder):
 
 
 @pytest.mark.parametrize("format", WHOLE)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(films=films)
-def test_an_export_is_imported_as_it_was_or_refused(format, films):
+def test_an_export_is_imported_as_it_was(format, films):
     with tempfile.TemporaryDirectory() as folder:
         top = Path(folder)
         build(top / "data", films, [f"{films[0].id}.jpg"])
-        try:
-            export_films(top / "data", top / "out", format)
-        except InputError:  # such as a genre that is a number, which no import takes
-            assert os.listdir(top) == ["data"]
+        if format == "one-hot" and not any(film.genres for film in films):
+            with pytest.raises(InputError, match="Choose another format"):
+                export_films(top / "data", top / "out", format)
             return
+        export_films(top / "data", top / "out", format)
         import_films(top / "out", top / "again")
         assert as_read(top / "again") == as_read(top / "data")
 
@@ -131,4 +133,5 @@ def test_an_export_goes_on_over_what_a_killed_one_left(tmp_path):
     (tmp_path / ".out-export" / "new" / "films.csv").write_text("half")
     (tmp_path / "out").mkdir()  # empty, and so taken
     export_films(tmp_path / "data", tmp_path / "out", "csv")
-    assert sorted(os.listdir(tmp_path)) == ["data", "out"] and sorted(os.listdir(tmp_path / "out")) == ["films.csv", "posters"]
+    assert sorted(os.listdir(tmp_path)) == ["data", "out"]
+    assert sorted(os.listdir(tmp_path / "out")) == ["films.csv", "posters"]

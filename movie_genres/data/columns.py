@@ -22,6 +22,7 @@ PREFIX = "genre_"  # before the names of one-hot columns, as those of data frame
 FLAG_CELLS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False}
 SHOWN = 12  # names of columns in a sentence
 NUMBERED_GENRES = re.compile(r"genres?[ _-]?\d{1,3}", re.IGNORECASE)  # names of several columns with genres
+FLOAT_YEAR = re.compile(r"\d{4}\.0")  # as data frames have it where others are missing
 YEAR, TITLE_WITH_YEAR = re.compile(r"(?<!\d)(1[89]\d\d|20\d\d)(?!\d)"), re.compile(r"(.*\S)\s*\(((?:18|19|20)\d\d)\)")
 
 
@@ -100,7 +101,7 @@ def _find_genres(rows: Rows, options: ImportOptions, taken: set[int | None]) -> 
     if several := [index for index in several if index not in empty]:
         return tuple(several), ()
     numbered = _find(rows, None, NUMBERED_COLUMNS)
-    if numbered is not None:
+    if numbered is not None and not _flags(rows, [numbered]):  # else a genre that is called so
         return (numbered,), ()
     flags = _flags(rows, [index for index, name in enumerate(rows.columns)
                           if index not in {*taken, *rows.images} and not NO_GENRE.fullmatch(name)])
@@ -191,7 +192,7 @@ def _title_and_year(rows: Rows, columns: Columns, row: dict[int | None, Any]) ->
         match = TITLE_WITH_YEAR.fullmatch(title)
         return (match[1], match[2]) if match else (title, "")
     if "year" in rows.columns[columns.year].lower():
-        return title, year.removesuffix(".0")  # of data frames with gaps
+        return title, year.removesuffix(".0") if FLOAT_YEAR.fullmatch(year) else year
     match = YEAR.search(year)
     return title, match[1] if match else ""
 

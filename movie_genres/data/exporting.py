@@ -1,7 +1,7 @@
 """Writes the films of a data folder in the formats that import reads, whole or not at all."""
 
 import contextlib
-import csv
+import dataclasses
 import errno
 import json
 import os
@@ -14,7 +14,7 @@ from movie_genres.base.errors import InputError, MissingPackageError
 from movie_genres.base.files import StrPath, file_digest, is_below, locked, reason_of, replacing, sync_folder
 from movie_genres.base.progress import track
 from movie_genres.data.columns import PREFIX
-from movie_genres.data.films import COLUMNS, Film, poster_files, read_films
+from movie_genres.data.films import COLUMNS, Film, poster_files, read_films, write_rows
 from movie_genres.data.genres import Genres
 from movie_genres.data.importing import copy_posters
 from movie_genres.data.layouts import read_source
@@ -39,8 +39,8 @@ class Format(NamedTuple):
 def export_films(data: StrPath, out: StrPath, format: str) -> list[str]:
     """Writes the films and posters of a data folder to the new folder `out`, in a format of `FORMATS`.
 
-    All is written to `.NAME-export` beside `out`, read back as an import would, compared with what is in the data folder, and
-    renamed at the end. Returns sentences on what was left out.
+    All is written to `.NAME-export` beside `out`, read back as an import would, compared with what is in the data folder,
+    and renamed at the end. Returns sentences on what was left out.
 
     Raises:
         InputError: there are no films, something is in the place of `out`, or films would not be read back as they are.
@@ -110,15 +110,19 @@ def _check(data: StrPath, films: Sequence[Film], posters: Posters, folder: Path,
         wanted, read = (sorted(map(_comparable, some)) for some in (films, source.films))
         other = next((film for film, again in zip(wanted, read) if film != again), None)
         if other or len(wanted) != len(read):
-            odd = f"the film {other[0]!r}, which would be read back otherwise" if other else "a film twice"
+            odd = f"the film {other[0][0]!r}, which would be read back otherwise" if other else "a film twice"
         missing = [film_id for film_id in posters if film_id not in source.posters]
         odd = odd or (f"the poster of {missing[0]!r}, which would not be found" if missing else None)
     if odd:
         raise InputError(data, expected, odd, "Choose another format.")
 
 
-def _comparable(film: Film) -> tuple[str, str, str, str, list[str]]:
-    return film.id, film.title, film.year, film.overview, sorted(film.genres)
+def _texts(film: Film) -> tuple[str, str, str, str]:
+    return film.id, film.title, film.year, film.overview
+
+
+def _comparable(film: Film) -> tuple[tuple[str, ...], list[str]]:
+    return _texts(film), sorted(film.genres)
 
 
 def _put(folder: Path, out: Path, data: StrPath) -> None:
@@ -132,21 +136,14 @@ def _put(folder: Path, out: Path, data: StrPath) -> None:
     sync_folder(out.parent)
 
 
-def _write_rows(path: Path, columns: Sequence[str], rows: Iterator[Sequence[str]]) -> None:
-    with replacing(path) as partial, open(partial, "w", encoding="utf-8", newline="") as file:
-        # Names in quotes, so that no mark in the name of a genre is taken for what stands between columns.
-        csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL).writerow(columns)
-        csv.writer(file, lineterminator="\n").writerows(rows)
-
-
 def _write_posters(posters: Posters, folder: Path) -> list[str]:
     (folder / "posters").mkdir()
     return copy_posters(posters, folder / "posters")
 
 
 def _write_csv(films: Sequence[Film], posters: Posters, folder: Path) -> list[str]:
-    _write_rows(folder / "films.csv", COLUMNS, (
-        (film.id, film.title, film.year, film.overview, _genres_cell(film.genres)) for film in films))
+    with replacing(folder / "films.csv") as partial:
+        write_rows(partial, COLUMNS, ((*_texts(film), _genres_cell(film.genres)) for film in films))
     return _write_posters(posters, folder)
 
 
@@ -158,15 +155,15 @@ def _genres_cell(names: tuple[str, ...]) -> str:
 
 def _write_one_hot(films: Sequence[Film], posters: Posters, folder: Path) -> list[str]:
     genres = sorted({genre for film in films for genre in film.genres})
-    _write_rows(folder / "films.csv", (*COLUMNS[:-1], *(PREFIX + genre for genre in genres)), (
-        (film.id, film.title, film.year, film.overview, *("01"[genre in film.genres] for genre in genres)) for film in films))
+    with replacing(folder / "films.csv") as partial:
+        write_rows(partial, (*COLUMNS[:-1], *(PREFIX + genre for genre in genres)), (
+            (*_texts(film), *("01"[genre in film.genres] for genre in genres)) for film in films))
     return _write_posters(posters, folder)
 
 
 def _write_json_lines(films: Sequence[Film], posters: Posters, folder: Path) -> list[str]:
     with replacing(folder / "films.jsonl") as partial, open(partial, "w", encoding="utf-8") as file:
-        file.writelines(json.dumps(dict(zip(COLUMNS, _comparable(film)[:-1] + (film.genres,))), ensure_ascii=False) + "\n"
-                        for film in films)
+        file.writelines(json.dumps(dataclasses.asdict(film), ensure_ascii=False) + "\n" for film in films)
     return _write_posters(posters, folder)
 
 
@@ -183,8 +180,7 @@ def _write_parquet(films: Sequence[Film], posters: Posters, folder: Path) -> lis
     schema, left = pyarrow.schema(kinds), dict(posters)
     with replacing(folder / "films.parquet") as partial, parquet.ParquetWriter(partial, schema) as writer:
         for start in track(range(0, len(films), GROUP), -(-len(films) // GROUP), "Writing films"):
-            rows = [{"id": film.id, "title": film.title, "year": film.year, "overview": film.overview,
-                     "genres": list(film.genres), "image": _embedded(film.id, left.pop(film.id, None))}
+            rows = [{**dataclasses.asdict(film), "image": _embedded(film.id, left.pop(film.id, None))}
                     for film in films[start:start + GROUP]]
             writer.write_table(pyarrow.Table.from_pylist(rows, schema))
     return []

@@ -2,7 +2,7 @@
 
 import csv
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from movie_genres.base.errors import InputError, Remedy
@@ -25,10 +25,18 @@ class Film:
 
 def write_films(path: StrPath, films: Iterable[Film]) -> None:
     """Writes films as `films.csv` (UTF-8, comma, genres joined by a bar); half a character becomes a question mark."""
+    write_rows(path, COLUMNS, ((*dataclasses.astuple(film)[:-1], "|".join(film.genres)) for film in films))
+
+
+def write_rows(path: StrPath, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Writes a table as `films.csv` is written, which `tables.Table` reads as it was."""
     with open(path, "w", encoding="utf-8", errors="replace", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows((*dataclasses.astuple(film)[:-1], "|".join(film.genres)) for film in films)
+        plain = csv.writer(file, lineterminator="\n")
+        quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        # Quotes also where some Pythons leave a carriage return bare, and around names with what may stand between columns.
+        (quoting if any(set(name) & set("\t;|\r") for name in columns) else plain).writerow(columns)
+        for row in rows:
+            (quoting if any("\r" in cell for cell in row) else plain).writerow(row)
 
 
 def read_films(data: StrPath) -> list[Film]:

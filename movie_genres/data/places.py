@@ -215,16 +215,25 @@ def folder_place(path: StrPath) -> Place:
 
 
 def open_source(path: Path) -> tuple[list[Place], list[str]]:
-    """The places at a path in which films may lie, itself and the folders directly inside, and notes on what is peculiar.
+    """The places at a path in which films may lie, and notes on what is peculiar.
+
+    These are the path itself and the folders directly inside; where there is only one of these, also those directly in it.
 
     Raises:
         InputError: it is no folder, zip archive or table, or an archive that is damaged or has a member outside itself.
     """
     top, notes = (folder_place(path), []) if os.path.isdir(path) else _open_file(path)
-    entries = top.children() if top.is_dir() else []
+    inside = _folders_in(top, notes)
+    return [top, *inside, *(_folders_in(inside[0], notes) if len(inside) == 1 else ())], notes
+
+
+def _folders_in(place: Place, notes: list[str]) -> list[Place]:
+    """The first folders directly in a place, without those that lead out of it, which the notes tell."""
+    entries = place.children() if place.is_dir() else []
     inside = [entry for entry in entries if entry.is_dir() and entry.name != "__MACOSX"]
     reasons = [(entry.name, "a link that leads out of the source") for entry in inside if entry.leads_out()]
-    return [top, *[entry for entry in inside if not entry.leads_out()][:20]], notes + left_out("folders", reasons)
+    notes += left_out("folders", reasons)
+    return [entry for entry in inside if not entry.leads_out()][:20]
 
 
 def _open_file(path: Path) -> tuple[Place, list[str]]:

@@ -20,7 +20,7 @@ from movie_genres.data.reading import Access
 
 ID_COLUMNS = ("id", "film_id", "movie_id", "imdb_id", "imdbid", "tconst", "filename", "file")
 TEXT_COLUMNS = ("overview", "plot", "plot_outline", "description", "synopsis", "summary", "text")
-GENRES_COLUMNS = ("genres", "genre", "labels")
+GENRES_COLUMNS = ("genres", "genre", "labels", "label")
 POSTER_COLUMNS = ("poster", "poster_path", "image", "path", "file", "filename")
 
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
