@@ -47,7 +47,7 @@ def as_read(folder):
 
 
 @pytest.mark.parametrize("format", WHOLE)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(films=films)
 def test_an_export_is_imported_as_it_was(format, films):
     with tempfile.TemporaryDirectory() as folder:

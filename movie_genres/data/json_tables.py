@@ -7,7 +7,7 @@ from typing import Any
 from movie_genres.base.errors import InputError
 from movie_genres.data.access import NAMED_BY_USER, TablePath
 from movie_genres.data.reading import Access
-from movie_genres.data.tables import TextFile
+from movie_genres.data.tables import MAX_COLUMNS, TextFile
 
 JSON_LINES_SUFFIXES = (".jsonl", ".ndjson")
 MAX_LIST_FILE = 200_000_000  # characters of a file that is one list: it is held whole, and takes ten times as much memory
@@ -30,7 +30,7 @@ class JsonTable(TextFile):
         self._list = None if self._is_lines else self._parse_list()
         columns: dict[str, None] = {}
         for count, (_, record) in enumerate(self._objects()):
-            if count == LOOKED_AT:
+            if count == LOOKED_AT or len(columns) > MAX_COLUMNS:
                 break
             columns |= dict.fromkeys(record or ())
         self.columns = list(columns)

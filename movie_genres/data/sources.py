@@ -1,6 +1,7 @@
 """What a layout makes of a source: films and posters; and how posters are found that belong to films."""
 
 import dataclasses
+import errno
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -102,12 +103,15 @@ class ImageColumn:
         self._held: dict[int, bytes] = {}
 
     def read(self, number: int) -> bytes:
-        """The picture in a row, by its number."""
+        """The picture in a row, by its number; `OSError` where the file has changed and there is no such row any more."""
         with self._lock:
             if number <= self._last and number not in self._held:
                 self._start()
             while number not in self._held:
-                self._last, (cell,) = next(self._cells)
+                row = next(self._cells, None)
+                if row is None:
+                    raise OSError(errno.EIO, "it is no longer where it was")
+                self._last, (cell,) = row
                 self._held[self._last] = image_in(cell)[0]
                 while len(self._held) > 1 and (len(self._held) > HELD or sum(map(len, self._held.values())) > HELD_BYTES):
                     del self._held[next(iter(self._held))]
