@@ -70,7 +70,7 @@ def read_mm_imdb(place: Place, options: ImportOptions) -> Source | None:
         except ValueError:  # also pydantic's
             reasons.append((file.name, "not a JSON object with a film's plot and genres as text"))
         else:
-            names = genres.parse(record.genres) if isinstance(record.genres, str) else genres.known(record.genres or ())
+            names = genres.read(record.genres)
             films.append(Film(file.stem, str(record.title or ""), str(record.year or ""), record.text(), names))
     notes = left_out("JSON files", reasons) + genres.notes(place.path)
     return assemble(films, poster_folder(place, options, ()) or place, notes, options)
