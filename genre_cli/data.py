@@ -4,6 +4,7 @@ import importlib.util
 import logging
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,13 @@ from genre_cli.common import Group, Messages
 from movie_genres.base.errors import MissingPackageError, one_line
 from movie_genres.base.progress import console
 from movie_genres.data.checking import Summary, check
+from movie_genres.data.exporting import FORMATS, export_films
 from movie_genres.data.importing import import_films, recover
-from movie_genres.data.layouts import LAYOUTS, ImportOptions
+from movie_genres.data.layouts import LAYOUTS
+from movie_genres.data.previewing import Preview, preview
+from movie_genres.data.sources import ImportOptions
 
+SHOWN_CHARACTERS = 60  # of a cell in a preview
 PATH = click.Path(path_type=Path)
 data_option = click.option("--data", type=PATH, default="data", show_default=True, help="The data folder.")
 
@@ -45,23 +50,33 @@ main.add_command(collect_command)
 @click.option("--posters", type=PATH, help="Folder with the posters, where it is not beside the table.")
 @click.option("--id-column", help="Column with the film's id, also the name of its poster file.")
 @click.option("--text-column", help="Column with the overview.")
-@click.option("--genres-column", help="Column with the genres.")
+@click.option("--genres-column", multiple=True, help="Column with genres; several times where there are several, or for "
+              "columns named by a genre, of 0 and 1.")
 @click.option("--genre-separator", help="What stands between genres; by default a bar, semicolon or comma.")
 @click.option("--corrections", type=PATH, help="Table with columns id and genres: labels that replace those in SOURCE.")
+@click.option("--preview", "only_preview", is_flag=True, help="Show what was understood of SOURCE, and write nothing.")
 @click.option("--track", is_flag=True, help="Run `dvc add` on the data folder as well.")
-def import_command(source: Path, data: Path, layout: str | None, track: bool, **options: Any) -> None:
+def import_command(source: Path, data: Path, layout: str | None, only_preview: bool, track: bool, **options: Any) -> None:
     """Builds the data folder from SOURCE: a folder, a zip archive or a table.
 
-    Known layouts: the Multimodal_IMDB_dataset folder or zip; an MM-IMDb folder of JSON and JPEG files; a TMDB table with
-    a poster folder; any table with an id, a text and a genre column. The data folder is replaced whole, or not at all, and
-    only where it was made by an import and not changed since.
+    Known layouts: the Multimodal_IMDB_dataset folder or zip; an MM-IMDb folder of JSON and JPEG files; MovieLens with
+    posters named by any of its ids; a TMDB table with a poster folder; any table with an id, a text and genres, in one
+    column or several, as names, as TMDB's numbers (genre_ids) or as columns of 0 and 1; a folder of pictures for each
+    genre. Tables are CSV and the like, JSON Lines, a JSON list, or Parquet, also of several files and with pictures in a
+    column. The data folder is replaced whole, or not at all, and only where it was made by an import and not changed since.
 
     With --corrections, as a review of scored films gives them, SOURCE may also be what was scored: a table without genres,
     or the folder of the posters.
     """
+    settings = ImportOptions(**options)
+    if only_preview:
+        if track:
+            raise click.UsageError("--preview writes nothing that --track could add.")
+        _show_preview(preview(source, layout, settings))
+        return
     if track and importlib.util.find_spec("dvc") is None:
         raise MissingPackageError("--track", "dvc", "train")
-    name, summary = import_films(source, data, layout, ImportOptions(**options))
+    name, summary = import_films(source, data, layout, settings)
     console.print(_text(f"Imported {source} (layout {name}) into {data}/."), soft_wrap=True)
     _show(summary)
     if track and subprocess.run([sys.executable, "-m", "dvc", "add", str(data)]).returncode != 0:
@@ -77,11 +92,57 @@ def check_command(data: Path) -> None:
     _show(check(data))
 
 
+@main.command("export", help="Writes the data folder to OUT, a new folder, in a format that `import` reads.\n\n"
+              "Formats: " + "; ".join(f"{name}: {about.content}" for name, about in FORMATS.items()) + ". OUT appears whole "
+              "or not at all, after what was written has been read back. Only genre-folders leaves something out: titles, "
+              "years, overviews, and films without a poster or a genre.")
+@click.argument("out", type=PATH)
+@data_option
+@click.option("--format", "layout", type=click.Choice(list(FORMATS)), default="csv", show_default=True, help="See above.")
+def export_command(out: Path, data: Path, layout: str) -> None:
+    recover(data)
+    for note in export_films(data, out, layout):
+        console.print(_text(f"note: {note}"))
+    console.print(_text(f"Exported {data}/ to {out}/ ({layout})."), soft_wrap=True)
+
+
+def _show_preview(found: Preview) -> None:
+    about = _grid()
+    about.add_row("layout", found.layout)
+    for what, words in found.understood.items():
+        about.add_row(what, _text(words))
+    about.add_row("films", f"{found.films:,}")
+    about.add_row("posters", f"{found.posters:,} found, {found.films - found.posters:,} missing")
+    about.add_row("genres of films", _text(_counts(found.genres)))
+    about.add_row("genres unknown", f"{found.without_genres:,}")
+    about.add_row("no overview", f"{found.without_overview:,}")
+    for note in found.notes:
+        about.add_row("note", _text(note))
+    console.print(about)
+    films = Table("id", "title", "year", "genres", "overview", "poster")
+    for film, has_poster in found.first:
+        cells = film.id, film.title, film.year, ", ".join(film.genres), film.overview
+        films.add_row(*(_text(_cut(cell)) for cell in cells), "yes" if has_poster else "no")
+    console.print(films)
+    console.print(_text("Nothing was written: this is a preview."), style="bold")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS - 1] + "…"
+
+
+def _counts(genres: Counter[str]) -> str:
+    return ", ".join(f"{genre} {count:,}" for genre, count in genres.most_common()) or "none"
+
+
+def _grid() -> Table:
+    return Table(show_header=False, box=None, pad_edge=False)
+
+
 def _show(summary: Summary) -> None:
-    table = Table(show_header=False, box=None, pad_edge=False)
+    table = _grid()
     table.add_row("films", f"{summary.films:,}")
-    genres = ", ".join(f"{genre} {count:,}" for genre, count in summary.genres.most_common())
-    table.add_row("genres", _text(genres or "none"))
+    table.add_row("genres", _text(_counts(summary.genres)))
     for label, ids in [("genres unknown", summary.without_genres), ("no overview", summary.without_overview),
                        ("duplicate ids", summary.duplicate_ids), ("overviews that repeat", summary.repeated_overviews),
                        ("posters missing", summary.posters_missing), ("posters of no film", summary.posters_of_no_film)]:

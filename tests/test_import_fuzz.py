@@ -20,13 +20,14 @@ from click.testing import CliRunner  # noqa: E402
 from conftest import image_bytes  # noqa: E402
 from import_faults import content  # noqa: E402
 from test_importing import mm_imdb, one_hot, plain, tmdb  # noqa: E402
+from test_layouts import genre_folders, hugging_face, json_lines, movielens  # noqa: E402
 
 from genre_cli.data import main as genre_data  # noqa: E402
 from movie_genres.data.films import read_films  # noqa: E402
 from movie_genres.data.importing import _marker_of, _read_marker, import_films  # noqa: E402
 
 SECONDS = 10  # an import of a few films may take, on a busy machine
-LAYOUTS = (one_hot, mm_imdb, tmdb, plain)
+LAYOUTS = (one_hot, mm_imdb, tmdb, plain, json_lines, movielens, hugging_face, genre_folders)
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 NAMES = ("x1.jpg", "0001.jpeg", "0000.json", "0003.json", "films.csv", "posters", "Images", "IMDB_overview_genres.csv",
          "more.tsv", "x2.png", "tt1.jpg", "a.txt", "odd\x1b[2J\u202e.jpg", "\udcff.jpg", "[red].csv")
@@ -104,7 +105,7 @@ def make_source(folder, rng, outside):
     inner.mkdir(parents=True)
     rng.choice(LAYOUTS)(inner)
     if rng.random() < 0.1:
-        rng.choice(LAYOUTS[1:2])(inner)
+        rng.choice((mm_imdb, genre_folders))(inner)
     for _ in range(rng.randrange(4)):
         files = sorted(path for path in source.rglob("*") if path.is_file() and not path.is_symlink())
         tables = [path for path in files if path.suffix in (".csv", ".json")]

@@ -8,8 +8,8 @@ from movie_genres.base.errors import InputError
 from movie_genres.base.names import escape_name, spreadsheet_safe
 from movie_genres.data.films import Film
 from movie_genres.data.genres import Genres
-from movie_genres.data.layouts import Source
 from movie_genres.data.places import Place
+from movie_genres.data.sources import Source
 from movie_genres.data.tables import cut
 
 COLUMNS = ("id", "genres")

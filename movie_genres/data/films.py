@@ -2,8 +2,7 @@
 
 import csv
 import dataclasses
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from movie_genres.base.errors import InputError, Remedy
@@ -25,13 +24,19 @@ class Film:
 
 
 def write_films(path: StrPath, films: Iterable[Film]) -> None:
-    """Writes films as `films.csv` (UTF-8, comma, genres joined by a bar); half a character becomes a question mark, and a
-    carriage return a line break: Pythons before 3.13 put no quotes around a lone one, which would end the row."""
+    """Writes films as `films.csv` (UTF-8, comma, genres joined by a bar); half a character becomes a question mark."""
+    write_rows(path, COLUMNS, ((*dataclasses.astuple(film)[:-1], "|".join(film.genres)) for film in films))
+
+
+def write_rows(path: StrPath, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Writes a table as `films.csv` is written, which `tables.Table` reads as it was."""
     with open(path, "w", encoding="utf-8", errors="replace", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows([re.sub("\r\n?", "\n", cell) for cell in (*dataclasses.astuple(film)[:-1], "|".join(film.genres))]
-                         for film in films)
+        plain = csv.writer(file, lineterminator="\n")
+        quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        # Quotes also where some Pythons leave a carriage return bare, and around names with what may stand between columns.
+        (quoting if any(set(name) & set("\t;|\r") for name in columns) else plain).writerow(columns)
+        for row in rows:
+            (quoting if any("\r" in cell for cell in row) else plain).writerow(row)
 
 
 def read_films(data: StrPath) -> list[Film]:

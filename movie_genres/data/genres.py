@@ -4,11 +4,16 @@ import ast
 import json
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from movie_genres.base.errors import InputError
 
+# As the movie list of TMDB's API has them, https://developer.themoviedb.org/reference/genre-movie-list
+TMDB_GENRES = {28: "Action", 12: "Adventure", 16: "Animation", 35: "Comedy", 80: "Crime", 99: "Documentary", 18: "Drama",
+               10751: "Family", 14: "Fantasy", 36: "History", 27: "Horror", 10402: "Music", 9648: "Mystery",
+               10749: "Romance", 878: "Science Fiction", 10770: "TV Movie", 53: "Thriller", 10752: "War", 37: "Western"}
 UNKNOWN_GENRES = ("n/a", "na", "none", "unknown", "(no genres listed)")
 MAX_LIST = 100_000  # characters of a list; parsing takes a hundred times as much memory
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
@@ -17,16 +22,29 @@ NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
 class Genres:
     """Tells names of genres from what else stands in their place, and keeps count of that.
 
-    The `separator` of a cell's names is by default a bar, semicolon or comma.
+    The `separator` of a cell's names is by default a bar, semicolon or comma. `numbered` has the names of genres that may be
+    given as numbers. `notations` counts, in words, how the genres of films were written.
 
-    >>> genres = Genres()
-    >>> genres.parse("[{'id': 18, 'name': 'Drama'}]"), genres.parse("Drama, Comedy"), genres.known(["Drama", 28])
-    (('Drama',), ('Drama', 'Comedy'), ('Drama',))
+    >>> genres = Genres(numbered={18: "Drama"})
+    >>> genres.read("[{'id': 18, 'name': 'Drama'}]"), genres.read("Drama, Comedy"), genres.read(["Comedy", 18, 28])
+    (('Drama',), ('Drama', 'Comedy'), ('Comedy', 'Drama'))
     """
 
-    def __init__(self, separator: str | None = None):
-        self._separator = separator
+    def __init__(self, separator: str | None = None, numbered: Mapping[int, str] = {}):
+        self._separator, self._numbered = separator, numbered
         self._names = self._numbers = self._unreadable = 0
+        self.notations: Counter[str] = Counter()
+
+    def read(self, value: Any) -> tuple[str, ...]:
+        """The genres of a cell, whatever it is: text as of `parse`, a list, the number or the object of a genre."""
+        if isinstance(value, bytes):
+            value = value.decode("utf-8", "replace")
+        if isinstance(value, str):
+            return self.parse(value)
+        entries = value if isinstance(value, list) else [] if value is None else [value]
+        if entries:
+            self.notations["lists" if isinstance(value, list) else "one a cell"] += 1
+        return self.known(entries)
 
     def parse(self, cell: str) -> tuple[str, ...]:
         """The genres of a cell: a list in JSON or Python notation, of names or of {'name': …}, or separated names."""
@@ -34,21 +52,29 @@ class Genres:
         if cell.startswith("["):
             entries = _parse_list(cell)
             self._unreadable += entries is None
-            return self.known(entry.get("name") if isinstance(entry, dict) else entry for entry in entries or ())
-        separator = self._separator or next((mark for mark in "|;," if mark in cell), "|")
-        return self.known(cell.split(separator))
+            self.notations["lists"] += 1
+            return self.known(entries or ())
+        separator = self._separator or next((mark for mark in "|;," if mark in cell), None)
+        if cell:
+            self.notations[f"split at {separator!r}" if separator and separator in cell else "one a cell"] += 1
+        return self.known(cell.split(separator) if separator else [cell])
 
     def known(self, entries: Iterable[Any]) -> tuple[str, ...]:
         """The entries, whatever they are, that name a genre, each once."""
         names: dict[str, None] = {}
         for entry in entries:
+            if isinstance(entry, dict):
+                entry = entry.get("name", entry.get("id"))
             if isinstance(entry, (int, float)) or isinstance(entry, str) and NUMBER.fullmatch(entry.strip()):
-                self._numbers += 1
-            elif isinstance(entry, str):
-                names[entry.strip().replace("|", "/")] = None
-        known = tuple(name for name in names if name and name.lower() not in UNKNOWN_GENRES)
-        self._names += len(known)
-        return known
+                whole = _whole(entry)
+                name = None if whole is None else self._numbered.get(whole)
+                self._numbers += name is None
+            else:
+                name = entry.strip().replace("|", "/") if isinstance(entry, str) else None
+            if name and name.lower() not in UNKNOWN_GENRES:
+                names[name] = None
+        self._names += len(names)
+        return tuple(names)
 
     def notes(self, path: object) -> list[str]:
         """Sentences on what was no name; `InputError` on the file `path` where all genres were numbers."""
@@ -56,6 +82,15 @@ class Genres:
             raise InputError(path, "names of genres", "numbers only", "Put the genres' names in their place.")
         notes = [f"genres given as numbers, which are not names, were left out: {self._numbers:,}"] if self._numbers else []
         return notes + ([f"lists of genres that cannot be read: {self._unreadable:,}"] if self._unreadable else [])
+
+
+def _whole(number: int | float | str) -> int | None:
+    """A number, also as text, that is a whole one, or None."""
+    try:
+        value = float(number)
+    except OverflowError:  # an integer of a few hundred digits
+        return None
+    return int(value) if value.is_integer() else None
 
 
 def _parse_list(cell: str) -> Sequence[Any] | None:

@@ -6,7 +6,7 @@ import logging
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
@@ -19,8 +19,9 @@ from movie_genres.base.progress import track
 from movie_genres.data.checking import Summary, check
 from movie_genres.data.corrections import correct
 from movie_genres.data.films import write_films
-from movie_genres.data.layouts import ImportOptions, Source, read_source
-from movie_genres.data.places import Place, left_out
+from movie_genres.data.layouts import read_source
+from movie_genres.data.places import left_out
+from movie_genres.data.sources import ImportOptions, Poster, Source
 from movie_genres.inputs.caps import Caps
 
 logger = logging.getLogger(__name__)
@@ -70,24 +71,34 @@ def import_films(source: StrPath, target: StrPath, layout: str | None = None, op
     for place in (source, options.posters, options.corrections):
         _refuse_overlap(target, folder, place)
     _refuse_foreign(target, folder)
-    name, content = read_source(source, layout, options)
+    name, content = read_content(source, layout, options)
     _refuse_overlap(target, folder, content.origin)
-    if options.corrections:
-        content = correct(content, options.corrections)
-    if not content.films:
-        raise InputError(source, "at least one film", "none", "; ".join(content.notes))
-    for film in content.films:
-        _refuse_unusable_id(source, film.id)
     _make_parent(target, folder)
     with _held(folder) as staging:
         notes = _build(staging / "fresh", content)
         summary = check(staging / "fresh")
         _refuse_foreign(target, folder)  # once more: it took a while
         _swap(staging, folder)
-    if content.spare:
-        summary.notes.append(f"{len(content.spare):,} posters belong to no row and were not imported")
     summary.notes += content.notes + notes
     return name, summary
+
+
+def read_content(source: StrPath, layout: str | None, options: ImportOptions) -> tuple[str, Source]:
+    """What an import takes from a source, with corrections, and the name of its layout; writes nothing.
+
+    Raises:
+        InputError: the source cannot be used.
+    """
+    name, content = read_source(source, layout, options)
+    if options.corrections:
+        content = correct(content, options.corrections)
+    if not content.films:
+        raise InputError(source, "at least one film", "none", "; ".join(content.notes))
+    for film in content.films:
+        _refuse_unusable_id(source, film.id)
+    if content.spare:
+        content.notes.insert(0, f"{len(content.spare):,} posters belong to no row and are not imported")
+    return name, content
 
 
 def recover(target: StrPath) -> None:
@@ -226,15 +237,21 @@ def _build(folder: Path, content: Source) -> list[str]:
     (folder / "posters").mkdir(parents=True)
     with replacing(folder / "films.csv") as partial:
         write_films(partial, content.films)
-    with ThreadPoolExecutor() as pool:
-        copies = pool.map(lambda item: _copy_poster(item[0], item[1], folder / "posters"), content.posters.items())
-        reasons = list(track(copies, len(content.posters), "Copying posters"))
-    sync_folder(folder / "posters")
+    notes = copy_posters(content.posters, folder / "posters")
     write_marker(folder)
+    return notes
+
+
+def copy_posters(posters: Mapping[str, Poster], folder: Path) -> list[str]:
+    """Writes posters, by their films' ids, to a folder that is there; returns sentences on those that cannot be read."""
+    with ThreadPoolExecutor() as pool:
+        copies = pool.map(lambda item: _copy_poster(item[0], item[1], folder), posters.items())
+        reasons = list(track(copies, len(posters), "Copying posters"))
+    sync_folder(folder)
     return left_out("posters", filter(None, reasons))
 
 
-def _copy_poster(film_id: str, file: Place, folder: Path) -> tuple[str, str] | None:
+def _copy_poster(film_id: str, file: Poster, folder: Path) -> tuple[str, str] | None:
     """Copies a poster, or returns (its name, why it cannot be read)."""
     try:
         data = file.read(Caps().bytes)

@@ -1,19 +1,26 @@
 """Opens tables of either kind, and reads those that are Parquet files."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from typing import Any
+import json
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import IO, Any
 
 from movie_genres.base.errors import InputError, MissingPackageError
 from movie_genres.base.files import is_of_machine
 from movie_genres.data.access import NAMED_BY_USER, TablePath, open_binary
 from movie_genres.data.reading import Access, TableOptions
-from movie_genres.data.tables import MAX_CELL, AnyTable, Table, cut
+from movie_genres.data.tables import MAX_CELL, POSTER_COLUMNS, AnyTable, Rows, Table, cut
 
 PARQUET_MAGIC, PARQUET_SUFFIX = b"PAR1", ".parquet"
 TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", PARQUET_SUFFIX)
 BLOCK = 1024  # rows read at once, at most
 BLOCK_BYTES = 64_000_000  # read at once; rows may have four times as many on average
+MAX_ENTRIES = 1_000  # of lists, on average over the rows of a group: a few bytes can stand for millions of them
+IMAGE_FIELDS = {"bytes", "path"}  # of a structure that holds a picture, as Hugging Face's data sets have it
 
 
 def open_table(path: TablePath, options: TableOptions = TableOptions(), access: Access = NAMED_BY_USER) -> AnyTable:
@@ -35,9 +42,27 @@ class ParquetTable(AnyTable):
 
     def __init__(self, path: TablePath, access: Access = NAMED_BY_USER):
         self.path, self._access = path, access
+        self._copy: IO[bytes] | None = None
         with self._file() as file:
-            self.columns = file.schema_arrow.names
+            schema = file.schema_arrow
+        self.columns = schema.names
         self._check_columns()
+        self.images = tuple(index for index, field in enumerate(schema) if _holds_images(field))
+        self._labels = _names_of_labels(schema.metadata or {})
+
+    def _open(self) -> IO[bytes]:
+        """The file's bytes, any of which can be gone to: of a member of an archive, a copy that goes with this object."""
+        if not isinstance(self.path, zipfile.Path):
+            return open_binary(self.path, self._access)
+        if self._copy is None:
+            with contextlib.ExitStack() as undo:
+                copy = undo.enter_context(tempfile.NamedTemporaryFile(prefix="movie-genres-"))
+                with open_binary(self.path, self._access) as member:
+                    shutil.copyfileobj(member, copy)
+                copy.flush()
+                undo.pop_all()
+            self._copy = copy
+        return open(self._copy.name, "rb")
 
     @contextlib.contextmanager
     def _file(self, **options: Any) -> Iterator[Any]:
@@ -46,7 +71,7 @@ class ParquetTable(AnyTable):
         except ImportError:
             raise MissingPackageError(f"{self.path}: Parquet", "pyarrow", "parquet") from None
         try:
-            with open_binary(self.path, self._access) as file:
+            with self._open() as file:
                 yield parquet.ParquetFile(file, **options)
         except Exception as error:  # a damaged file makes the package raise nearly anything
             # That memory does not suffice for what it asks for, `ArrowMemoryError`, may be a lie of the file.
@@ -56,9 +81,21 @@ class ParquetTable(AnyTable):
             raise InputError(self.path, "a Parquet file", found) from None
 
     def _read(self, indices: Sequence[int], raw: int | None) -> Iterator[tuple[int, list[Any], list[Any]]]:
+        for number, values in self._values(indices, self._is_text):
+            cells = [_as_cell(value, index == raw) for value, index in zip(values, indices)]
+            yield number, cells, cells
+
+    def records(self, indices: Sequence[int], notes: list[str]) -> Iterator[tuple[int, list[Any]]]:
+        """See `Rows.records`; labels that the file has as numbers, and tells the names of, are these names."""
+        self._refuse_long_lists(indices)
+        for number, values in self._values(indices, self._is_text_or_nested):
+            yield number, [_named(value, self._labels.get(self.columns[index], ())) for value, index in zip(values, indices)]
+
+    def _values(self, indices: Sequence[int], is_text: Callable[[Any], bool]) -> Iterator[tuple[int, list[Any]]]:
+        """Yields (number, from 1; values of the columns `indices`); columns that are text stay dictionaries."""
         names = list(dict.fromkeys(self.columns[index] for index in indices))
         with self._file() as file:
-            texts = [name for name in names if self._is_text(file.schema_arrow.field(name))]
+            texts = [name for name in names if is_text(file.schema_arrow.field(name))]
             block = self._rows_at_once(file.metadata)
         number = 0
         with self._file(read_dictionary=texts) as file:
@@ -66,8 +103,23 @@ class ParquetTable(AnyTable):
                 columns = [batch.column(self.columns[index]) for index in indices]
                 for row in range(batch.num_rows):
                     number += 1
-                    cells = [self._cell(column, row, index, raw) for column, index in zip(columns, indices)]
-                    yield number, cells, cells
+                    yield number, [self._value(column, row, index) for column, index in zip(columns, indices)]
+
+    def _is_text_or_nested(self, field: Any) -> bool:
+        """As `_is_text`; one that holds lists or structures is none, and is not refused."""
+        from pyarrow import types
+
+        return not types.is_nested(field.type) and self._is_text(field)
+
+    def _refuse_long_lists(self, indices: Sequence[int]) -> None:
+        with self._file() as file:
+            metadata, schema, names = file.metadata, file.schema, {self.columns[index] for index in indices}
+        paths = [schema.column(leaf).path.split(".") for leaf in range(len(schema))]
+        lists = [leaf for leaf, (name, *below) in enumerate(paths) if below and name in names]
+        for group in map(metadata.row_group, range(metadata.num_row_groups)):
+            entries = max((group.column(leaf).num_values for leaf in lists), default=0) / max(group.num_rows, 1)
+            if entries > MAX_ENTRIES:
+                raise InputError(self.path, f"lists of at most {MAX_ENTRIES:,} entries, on average", f"{entries:,.0f} a row")
 
     def _is_text(self, field: Any) -> bool:
         """Whether a column holds text or bytes; one that holds lists or structures is refused."""
@@ -87,15 +139,69 @@ class ParquetTable(AnyTable):
             raise InputError(self.path, f"rows of at most {4 * BLOCK_BYTES:,} bytes", f"{most:,} bytes a row")
         return min(BLOCK, max(1, BLOCK_BYTES // most))
 
-    def _cell(self, column: Any, row: int, index: int, raw: int | None) -> str | bytes:
-        """A cell as text, or as bytes in the column `raw`."""
+    def _value(self, column: Any, row: int, index: int) -> Any:
         try:
-            cell = column[row]
-            cell = cell.value if hasattr(cell, "dictionary") else cell  # of a column of dictionaries
-            value = None if cell is None else cell.as_py()
-            if isinstance(value, bytes) and index != raw:
-                value = value[:4 * MAX_CELL + 4].decode("utf-8", "replace")  # Parquet files of some writers hold text so
+            value = column[row]
+            value = value.value if hasattr(value, "dictionary") else value  # of a column of dictionaries
+            return None if value is None else value.as_py()
         except (ValueError, OverflowError, NotImplementedError, ArithmeticError, ImportError) as error:
             raise InputError(self.path, f"values that can be read in the column {cut(self.columns[index])!r}",
                              type(error).__name__) from None
-        return "" if value is None else value if isinstance(value, (str, bytes)) else str(value)
+
+
+def _as_cell(value: Any, raw: bool) -> str | bytes:
+    """A value as text; bytes stay bytes where they are wanted `raw`."""
+    if isinstance(value, bytes) and not raw:
+        return value[:4 * MAX_CELL + 4].decode("utf-8", "replace")  # Parquet files of some writers hold text so
+    return "" if value is None else value if isinstance(value, (str, bytes)) else str(value)
+
+
+def _holds_images(field: Any) -> bool:
+    """Whether a column holds pictures: bytes under the name of a picture, or the structure that Hugging Face uses."""
+    from pyarrow import types
+
+    if types.is_struct(field.type):
+        return IMAGE_FIELDS <= {part.name for part in field.type}
+    return (types.is_binary(field.type) or types.is_large_binary(field.type)) and field.name.lower() in POSTER_COLUMNS
+
+
+def _names_of_labels(metadata: Mapping[bytes, bytes]) -> dict[str, list[str]]:
+    """By column, the names that stand for its numbers 0, 1, …, where the `datasets` of Hugging Face noted them."""
+    try:
+        features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"].items()
+        inner = {name: feature.get("feature", feature) for name, feature in features}  # of a list, that of its entries
+        return {name: list(map(str, feature["names"])) for name, feature in inner.items() if "names" in feature}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):  # another form: its numbers stay numbers
+        return {}
+
+
+def _named(value: Any, names: Sequence[str]) -> Any:
+    if names and isinstance(value, list):
+        return [_named(entry, names) for entry in value]
+    return names[value] if isinstance(value, int) and 0 <= value < len(names) else value
+
+
+class Shards(Rows):
+    """Parquet files with the same columns as one table, in the order of their names."""
+
+    def __init__(self, tables: Sequence[ParquetTable]):
+        self._tables = tables
+        self.path, self.columns, self.images = tables[0].path, tables[0].columns, tables[0].images
+
+    def records(self, indices: Sequence[int], notes: list[str]) -> Iterator[tuple[int, list[Any]]]:
+        number = 0
+        for table in self._tables:
+            for _, cells in table.records(indices, notes):
+                number += 1
+                yield number, cells
+        notes += _missing_shards([table.path.name for table in self._tables])
+
+
+def _missing_shards(names: Sequence[str]) -> list[str]:
+    """Sentences on files such as `train-00001-of-00003.parquet` of which some are not there."""
+    found: dict[tuple[str, int], set[int]] = {}
+    for name in names:
+        if match := re.fullmatch(r"(.*)-(\d{1,9})-of-(\d{1,9})\.parquet", name, re.IGNORECASE):
+            found.setdefault((match[1], int(match[3])), set()).add(int(match[2]))
+    return [f"{stem}: only {len(there):,} of {count:,} files are there" for (stem, count), there in found.items()
+            if len(there) < count]

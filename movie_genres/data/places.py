@@ -18,13 +18,16 @@ from typing import IO, BinaryIO, Literal, TypeVar
 from movie_genres.base.errors import InputError
 from movie_genres.base.files import StrPath, is_below, open_regular, read_capped, reason_of
 from movie_genres.data.access import is_special, open_binary
-from movie_genres.data.tables import Table
+from movie_genres.data.json_tables import JSON_LINES_SUFFIXES, JsonTable
+from movie_genres.data.parquet import PARQUET_SUFFIX, ParquetTable
+from movie_genres.data.tables import Rows, Table
 from movie_genres.inputs.caps import Caps
 from movie_genres.inputs.posters import SUFFIXES
 
 Result = TypeVar("Result")
 
-IMPORTED_SUFFIXES = (".csv", ".tsv", ".txt")
+TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
+IMPORTED_SUFFIXES = (*TEXT_SUFFIXES, *JSON_LINES_SUFFIXES, ".json", PARQUET_SUFFIX)
 MAX_TABLE = 1_000_000_000  # bytes of a table in an archive: a few kilobytes of it can stand for gigabytes
 STEP = 4096  # bytes of a member read at once: bzip2 and LZMA unpack at once all that they are given
 
@@ -48,7 +51,7 @@ class _MemberBytes(io.RawIOBase):
         data = _unpacked(lambda: self._file.read(min(len(buffer), STEP)))
         self._left -= len(data)
         if self._left < 0:
-            raise _too_large(MAX_TABLE)
+            raise too_large(MAX_TABLE)
         buffer[:len(data)] = data
         return len(data)
 
@@ -66,7 +69,8 @@ def _unpacked(act: Callable[[], Result]) -> Result:
         raise OSError(errno.EIO, "damaged, encrypted or packed in an unknown way") from None
 
 
-def _too_large(most: int) -> OSError:
+def too_large(most: int) -> OSError:
+    """The error of a file of more bytes than may be read."""
     return OSError(errno.EFBIG, f"more than {most:,} bytes")
 
 
@@ -95,6 +99,10 @@ class Place:
     def is_own_folder(self) -> bool:
         """Whether it is a folder of this machine, and no link to one."""
         return isinstance(self.path, Path) and os.path.isdir(self.path) and not os.path.islink(self.path)
+
+    def is_link(self) -> bool:
+        """Whether it is a link, in a folder of this machine."""
+        return isinstance(self.path, Path) and os.path.islink(self.path)
 
     def leads_out(self) -> bool:
         """Whether it lies outside the root, when all links are followed."""
@@ -129,7 +137,7 @@ class Place:
                 raise OSError(errno.ENOTSUP, "not a regular file")
             size = status.st_size
         if most is not None and size > most:
-            raise _too_large(most)
+            raise too_large(most)
 
     def read(self, most: int) -> bytes:
         """The bytes of the file; raises `OSError` as `check`, or where it cannot be read whole."""
@@ -137,17 +145,34 @@ class Place:
         with open_binary(self.path) as file:
             data = file.read(most + 1) if isinstance(self.path, Member) else read_capped(file, most)
         if len(data) > most:
-            raise _too_large(most)
+            raise too_large(most)
         return data
 
     def table(self) -> Table:
         """The file as a `Table`; `InputError` where it is none, or does not `check`."""
+        self._check_table()
+        return Table(self.path)
+
+    def rows(self) -> Rows:
+        """The file as a table of the kind that its suffix tells, of `IMPORTED_SUFFIXES`; `InputError` as `table`."""
+        if self.suffix in TEXT_SUFFIXES:
+            return self.table()
+        if self.suffix == PARQUET_SUFFIX:
+            return self.parquet()
+        self._check_table()
+        return JsonTable(self.path)
+
+    def parquet(self) -> ParquetTable:
+        """The file as a `ParquetTable`; `InputError` as `table`."""
+        self._check_table()
+        return ParquetTable(self.path)
+
+    def _check_table(self) -> None:
         try:
             self.check(MAX_TABLE if isinstance(self.path, Member) else None)
         except OSError as error:
             raise InputError(self.path, "a table that can be read", reason_of(error),
                              "Put the file itself there, or give its own path.") from None
-        return Table(self.path)
 
 
 def left_out(kind: str, reasons: Iterable[tuple[str, str]]) -> list[str]:
@@ -190,16 +215,25 @@ def folder_place(path: StrPath) -> Place:
 
 
 def open_source(path: Path) -> tuple[list[Place], list[str]]:
-    """The places at a path in which films may lie, itself and the folders directly inside, and notes on what is peculiar.
+    """The places at a path in which films may lie, and notes on what is peculiar.
+
+    These are the path itself and the folders directly inside; where there is only one of these, also those directly in it.
 
     Raises:
         InputError: it is no folder, zip archive or table, or an archive that is damaged or has a member outside itself.
     """
     top, notes = (folder_place(path), []) if os.path.isdir(path) else _open_file(path)
-    entries = top.children() if top.is_dir() else []
+    inside = _folders_in(top, notes)
+    return [top, *inside, *(_folders_in(inside[0], notes) if len(inside) == 1 else ())], notes
+
+
+def _folders_in(place: Place, notes: list[str]) -> list[Place]:
+    """The first folders directly in a place, without those that lead out of it, which the notes tell."""
+    entries = place.children() if place.is_dir() else []
     inside = [entry for entry in entries if entry.is_dir() and entry.name != "__MACOSX"]
     reasons = [(entry.name, "a link that leads out of the source") for entry in inside if entry.leads_out()]
-    return [top, *[entry for entry in inside if not entry.leads_out()][:20]], notes + left_out("folders", reasons)
+    notes += left_out("folders", reasons)
+    return [entry for entry in inside if not entry.leads_out()][:20]
 
 
 def _open_file(path: Path) -> tuple[Place, list[str]]:
@@ -210,7 +244,7 @@ def _open_file(path: Path) -> tuple[Place, list[str]]:
         raise InputError(path, expected, "nothing", "Check the path.") from None
     except (OSError, ValueError) as error:
         raise InputError(path, expected, reason_of(error)) from None
-    if zipfile.is_zipfile(file):
+    if path.suffix.lower() != PARQUET_SUFFIX and zipfile.is_zipfile(file):
         return _open_archive(path, file)  # which goes on reading from it
     file.close()
     if path.suffix.lower() in IMPORTED_SUFFIXES:

@@ -20,7 +20,7 @@ from movie_genres.data.reading import Access
 
 ID_COLUMNS = ("id", "film_id", "movie_id", "imdb_id", "imdbid", "tconst", "filename", "file")
 TEXT_COLUMNS = ("overview", "plot", "plot_outline", "description", "synopsis", "summary", "text")
-GENRES_COLUMNS = ("genres", "genre", "labels")
+GENRES_COLUMNS = ("genres", "genre", "labels", "label")
 POSTER_COLUMNS = ("poster", "poster_path", "image", "path", "file", "filename")
 
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
@@ -35,11 +35,12 @@ SHOWN_NAMES, SHOWN_CHARACTERS = 20, 40  # of column names in messages
 csv.field_size_limit(MAX_ROW + 1)  # the module stops at 131,072 characters a field
 
 
-class AnyTable(ABC):
-    """A table of named columns. Cells are text, never numbers or NaN."""
+class Rows(ABC):
+    """Rows of named cells, whatever kind of file holds them."""
 
     path: Any  # a `TablePath`; whoever gave it knows which
     columns: list[str]
+    images: tuple[int, ...] = ()  # columns with pictures in their cells, not with their names
 
     def _check_columns(self) -> None:
         if len(self.columns) > MAX_COLUMNS:
@@ -49,19 +50,11 @@ class AnyTable(ABC):
                 raise InputError(self.path, "each column once", f"the column {cut(name)!r} more than once")
 
     @abstractmethod
-    def _read(self, indices: Sequence[int], raw: int | None) -> Iterator[tuple[int, list[Any], list[Any]]]:
-        """Yields (number, all cells that were read, the wanted ones) of each row; see `rows`."""
+    def records(self, indices: Sequence[int], notes: list[str]) -> Iterator[tuple[int, list[Any]]]:
+        """Yields (number, from 1; cells of the columns `indices`) of each row to be trusted; notes say what was skipped.
 
-    def rows(self, indices: Sequence[int], raw: int | None = None) -> Iterator[tuple[int, tuple[Any, ...], str | None]]:
-        """Yields (number, from 1; cells of the columns `indices`; None, or what makes "row 7 …" untrustworthy) of each row.
-
-        Cells that are missing or too long are empty text; in the column `raw` of a `ParquetTable` they may be bytes.
+        Cells are as the file has them: text, or values of JSON or Parquet: None, numbers, bytes, lists, dictionaries.
         """
-        for number, cells, wanted in self._read(indices, raw):
-            yield number, tuple(["" if _is_long(cell) else cell for cell in wanted]), self._problem(cells)
-
-    def _problem(self, cells: list[Any]) -> str | None:
-        return f"has a cell of more than {MAX_CELL:,} characters" if any(map(_is_long, cells)) else None
 
     def find(self, name: str | None, usual: Sequence[str] = (), setting: str | None = None) -> int:
         """The index of the column `name`, or, where that is None, of the first of the `usual` names.
@@ -80,30 +73,31 @@ class AnyTable(ABC):
         raise InputError(self.path, expected, f"the columns {shown}{more}", setting=setting)
 
 
-class Table(AnyTable):
-    """A delimited text file with a header line, plain or compressed with gzip (`.gz`).
+class AnyTable(Rows):
+    """A table whose cells can be had as text, never as numbers or NaN."""
 
-    The encoding is by default what the byte-order mark says, UTF-8 without one; the delimiter, of comma, tab, semicolon and
-    bar, the most frequent in the header line.
+    @abstractmethod
+    def _read(self, indices: Sequence[int], raw: int | None) -> Iterator[tuple[int, list[Any], list[Any]]]:
+        """Yields (number, all cells that were read, the wanted ones) of each row; see `rows`."""
 
-    Raises:
-        InputError: no header, a column name that occurs twice, too many columns, or (while iterating) a quote that is
-            never closed, a row of more than `MAX_ROW` characters, bytes that are not in the encoding, a damaged gzip file.
-    """
+    def rows(self, indices: Sequence[int], raw: int | None = None) -> Iterator[tuple[int, tuple[Any, ...], str | None]]:
+        """Yields (number, from 1; cells of the columns `indices`; None, or what makes "row 7 …" untrustworthy) of each row.
 
-    def __init__(self, path: TablePath, encoding: str | None = None, delimiter: str | None = None,
-                 access: Access = NAMED_BY_USER):
+        Cells that are missing or too long are empty text; in the column `raw` of a `ParquetTable` they may be bytes.
+        """
+        for number, cells, wanted in self._read(indices, raw):
+            yield number, tuple(["" if _is_long(cell) else cell for cell in wanted]), self._problem(cells)
+
+    def _problem(self, cells: list[Any]) -> str | None:
+        return f"has a cell of more than {MAX_CELL:,} characters" if any(map(_is_long, cells)) else None
+
+
+class TextFile(Rows):
+    """Rows in a file of text, plain or compressed with gzip (`.gz`), which is read line by line."""
+
+    def __init__(self, path: TablePath, encoding: str | None = None, access: Access = NAMED_BY_USER):
         self.path, self._access = path, access
         self._encoding = encoding or self._sniff_encoding()
-        with self._text() as file:
-            header = next(self._lines(file, [0]), "").strip("\r\n")
-        if not header.strip():
-            raise InputError(self.path, "a header line with the column names", "an empty first line")
-        if delimiter is not None and len(delimiter) != 1:
-            raise InputError(self.path, "a delimiter of one character", repr(delimiter))
-        self.delimiter = delimiter or max(",\t;|", key=header.count)
-        self.columns = [name.strip() for name in next(self._rows())]
-        self._check_columns()
 
     @contextlib.contextmanager
     def _binary(self) -> Iterator[IO[bytes] | gzip.GzipFile]:
@@ -143,6 +137,31 @@ class Table(AnyTable):
                                  "Is a quote never closed, or is it no table?")
             yield line
 
+
+class Table(TextFile, AnyTable):
+    """A delimited text file with a header line, plain or compressed with gzip (`.gz`).
+
+    The encoding is by default what the byte-order mark says, UTF-8 without one; the delimiter, of comma, tab, semicolon and
+    bar, the most frequent in the header line, outside of quotes.
+
+    Raises:
+        InputError: no header, a column name that occurs twice, too many columns, or (while iterating) a quote that is
+            never closed, a row of more than `MAX_ROW` characters, bytes that are not in the encoding, a damaged gzip file.
+    """
+
+    def __init__(self, path: TablePath, encoding: str | None = None, delimiter: str | None = None,
+                 access: Access = NAMED_BY_USER):
+        super().__init__(path, encoding, access)
+        with self._text() as file:
+            header = next(self._lines(file, [0]), "").strip("\r\n")
+        if not header.strip():
+            raise InputError(self.path, "a header line with the column names", "an empty first line")
+        if delimiter is not None and len(delimiter) != 1:
+            raise InputError(self.path, "a delimiter of one character", repr(delimiter))
+        self.delimiter = delimiter or max(",\t;|", key=re.sub(r'"[^"]*("|$)', "", header).count)
+        self.columns = [name.strip() for name in next(self._rows())]
+        self._check_columns()
+
     def _rows(self) -> Iterator[list[str]]:
         with self._text() as file:
             size = [0]
@@ -164,6 +183,17 @@ class Table(AnyTable):
     def is_ragged(self, cells: list[str]) -> bool:
         """Whether a row's number of cells differs from the number of columns, so that no cell can be trusted."""
         return len(cells) != len(self.columns)
+
+    def records(self, indices: Sequence[int], notes: list[str]) -> Iterator[tuple[int, list[Any]]]:
+        ragged, first = 0, None
+        for number, cells in self:
+            if self.is_ragged(cells):
+                ragged, first = ragged + 1, first or number
+            else:
+                yield number, [cells[index] for index in indices]
+        if ragged:
+            notes.append(f"{self.path.name}: skipped {ragged:,} rows whose number of cells differs from the header's "
+                         f"(first: row {first:,})")
 
     def _read(self, indices: Sequence[int], raw: int | None) -> Iterator[tuple[int, list[str], list[str]]]:
         for number, cells in self:

@@ -1,0 +1,347 @@
+"""Files as people have them, each imported, and shown before by `--preview`, which writes nothing."""
+
+import csv
+import json
+import sys
+import zipfile
+
+import pytest
+from conftest import image_bytes
+from import_faults import content
+from test_importing import JPEG, mm_imdb, one_hot, plain, tmdb, write_table
+
+from genre_cli.data import main as genre_data
+from movie_genres.base.errors import InputError, MissingPackageError
+from movie_genres.data import sources
+from movie_genres.data.films import Film, poster_files, read_films
+from movie_genres.data.genres import TMDB_GENRES
+from movie_genres.data.importing import import_films
+from movie_genres.data.json_tables import MAX_LIST_FILE, JsonTable
+from movie_genres.data.layouts import read_source
+from movie_genres.data.previewing import preview
+from movie_genres.data.sources import ImportOptions
+
+pyarrow = pytest.importorskip("pyarrow", reason="needs the extra parquet")
+parquet = pytest.importorskip("pyarrow.parquet")
+
+PNG = image_bytes(format="PNG")
+COLUMNS = ["id", "overview", "genres"]
+
+
+def write_posters(folder, *names):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(JPEG + name.encode())
+
+
+def movielens(folder, posters=("tt0113228.jpg",)):
+    write_table(folder / "movies.csv", ["movieId", "title", "genres"],
+                [1, "Toy Story (1995)", "Adventure|Animation"], [3, "Grumpier Old Men (1995)", "Comedy|Romance"],
+                [862, "Nameless", "(no genres listed)"])
+    write_table(folder / "links.csv", ["movieId", "imdbId", "tmdbId"], [1, "0114709", 862], [3, "0113228", "15602"],
+                [862, "", ""])
+    write_table(folder / "ratings.csv", ["userId", "movieId", "rating"], [1, 1, 4.5])
+    write_posters(folder / "posters", *posters)
+
+
+def numbered(folder):
+    write_table(folder / "discover.csv", ["id", "title", "overview", "release_date", "genre_ids"],
+                [550, "Fight Club", "An insomniac.", "1999-10-15", "[18, 53]"], [2, "", "A second.", "", "[]"])
+    write_posters(folder / "posters", "550.jpg")
+
+
+def flags(folder):
+    write_table(folder / "films.csv", ["imdb_id", "title", "plot", "Released", "adult", "Drama", "Comedy"],
+                ["tt1", "One", "A first.", "25 Dec 1995", "False", "1", "0"],
+                ["tt2", "Two", "A second.", "N/A", "False", 0, 0])
+    write_posters(folder / "posters", "tt1.jpg")
+
+
+def several(folder):
+    write_table(folder / "films.csv", ["id", "overview", "release_year", "genre_1", "genre_2"],
+                ["a", "A first.", "1999.0", "Drama", "War"], ["b", "A second.", "", "", ""])
+    write_posters(folder / "images", "a.jpg")
+
+
+def json_lines(folder):
+    films = [{"id": 1, "title": "One", "overview": "A first.\nAnd more.", "year": 1999,
+              "genres": ["Drama", "Sci-Fi, Fantasy"], "poster": "images/abc.jpg"},
+             {"id": 2, "overview": "A second.", "genres": None}]
+    folder.mkdir(exist_ok=True)
+    (folder / "films.jsonl").write_text("\n".join([*map(json.dumps, films), "", "{broken", "[1]"]) + "\n")
+    write_posters(folder / "images", "abc.jpg")
+
+
+def json_list(folder):
+    films = [{"id": "1", "title": "One", "plot": ["A first."], "released": "1999", "genres": [{"id": 18, "name": "Drama"}]},
+             {"id": "2", "plot": [], "genres": []}]
+    folder.mkdir(exist_ok=True)
+    (folder / "films.json").write_text(" " + json.dumps(films))
+    write_posters(folder / "posters", "1.jpg")
+
+
+def table_of(*rows):
+    """Rows (id, overview, numbers of genres, picture) as Hugging Face's `datasets` writes them."""
+    label = {"names": ["Drama", "War"], "_type": "ClassLabel"}
+    about = {"info": {"features": {"genres": {"feature": label, "_type": "List"}, "image": {"_type": "Image"}}}}
+    schema = pyarrow.schema([
+        ("id", pyarrow.int64()), ("overview", pyarrow.string()), ("genres", pyarrow.list_(pyarrow.int64())),
+        ("image", pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())]))],
+        metadata={"huggingface": json.dumps(about)})
+    names = COLUMNS + ["image"]
+    return pyarrow.Table.from_pylist([dict(zip(names, row)) for row in rows], schema)
+
+
+def hugging_face(folder):
+    data = folder / "data"
+    data.mkdir(parents=True)
+    (folder / "README.md").write_text("---\n---\n")
+    for number, row in enumerate([(7, "A first.", [0, 1], {"bytes": PNG, "path": None}), (8, "A second.", [], None)]):
+        parquet.write_table(table_of(row), data / f"train-0000{number}-of-00002.parquet")
+
+
+def genre_folders(folder):
+    write_posters(folder, "Comedy/tt1.jpg", "Drama/tt2.jpg")
+    (folder / "Drama" / "tt1.jpg").write_bytes((folder / "Comedy" / "tt1.jpg").read_bytes())
+
+
+LAYOUTS = {  # how to build it, its layout, the films, the ids with posters, what the preview tells
+    "MovieLens": (movielens, "movielens", [
+        Film("1", "Toy Story", "1995", "", ("Adventure", "Animation")), Film("3", "Grumpier Old Men", "1995", "", (
+            "Comedy", "Romance")), Film("862", "Nameless")], ["3"],
+        ["id movieId", "year at the end of the title", "split at '|' (2)", "files named by the imdbId with tt"]),
+    "TMDB's numbers": (numbered, "table", [
+        Film("550", "Fight Club", "1999", "An insomniac.", ("Drama", "Thriller")), Film("2", overview="A second.")], ["550"],
+        ["genres genre_ids: lists (2)", "year release_date"]),
+    "columns of 0 and 1": (flags, "table", [
+        Film("tt1", "One", "1995", "A first.", ("Drama",)), Film("tt2", "Two", "", "A second.")], ["tt1"],
+        ["genres 2 columns of 0 and 1: Drama, Comedy", "without a single film, left out: Comedy", "were taken as genres"]),
+    "several columns": (several, "table", [
+        Film("a", "", "1999", "A first.", ("Drama", "War")), Film("b", overview="A second.")], ["a"],
+        ["genres genre_1, genre_2: one a cell (2)"]),
+    "JSON Lines": (json_lines, "table", [
+        Film("1", "One", "1999", "A first.\nAnd more.", ("Drama", "Sci-Fi, Fantasy")),
+        Film("2", overview="A second.")], ["1"],
+        ["table films.jsonl", "genres genres: lists (1)", "skipped 2 lines that are no JSON object (first: 4)",
+         "poster files named by the id, poster"]),
+    "JSON list": (json_list, "table", [Film("1", "One", "1999", "A first.", ("Drama",)), Film("2")], ["1"],
+                  ["table films.json", "overview plot"]),
+    "Hugging Face": (hugging_face, "table", [
+        Film("7", overview="A first.", genres=("Drama", "War")), Film("8", overview="A second.")], ["7"],
+        ["table train-00000-of-00002.parquet", "poster image"]),
+    "a folder per genre": (genre_folders, "genre-folders", [Film("tt1", genres=("Comedy", "Drama")),
+                                                            Film("tt2", genres=("Drama",))], ["tt1", "tt2"],
+                           ["names of folders: Comedy, Drama"]),
+}
+
+
+def zipped(folder, path):
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(folder.rglob("*")):
+            archive.write(file, file.relative_to(folder.parent))
+    return path
+
+
+@pytest.mark.parametrize("in_zip", [False, True], ids=["folder", "zip"])
+@pytest.mark.parametrize("build, layout, films, posters, told", LAYOUTS.values(), ids=LAYOUTS)
+def test_files_as_people_have_them(tmp_path, run, build, layout, films, posters, told, in_zip):
+    build(tmp_path / "source")
+    source = zipped(tmp_path / "source", tmp_path / "source.zip") if in_zip else tmp_path / "source"
+    before = content(tmp_path)
+    shown = run(genre_data, "import", source, "--data", tmp_path / "data", "--preview")
+    text = " ".join(shown.stderr.split())
+    assert shown.exit_code == 0 and content(tmp_path) == before and not (tmp_path / "data").exists(), shown.output
+    missing = len(films) - len(posters)
+    wanted = [f"layout {layout}", f"films {len(films)}", f"posters {len(posters)} found, {missing} missing"]
+    assert [part for part in (*wanted, *told) if part not in text] == [], text
+    result = run(genre_data, "import", source, "--data", tmp_path / "data")
+    assert result.exit_code == 0, result.output
+    assert read_films(tmp_path / "data") == films and sorted(poster_files(tmp_path / "data")) == posters
+
+
+@pytest.mark.parametrize("build, films, posters", [(one_hot, 2, 1), (mm_imdb, 2, 1), (tmdb, 2, 1), (plain, 2, 1)])
+def test_the_preview_tells_of_older_layouts_too(tmp_path, run, build, films, posters):
+    (tmp_path / "source").mkdir()
+    build(tmp_path / "source")
+    before = content(tmp_path)
+    found = preview(tmp_path / "source")
+    assert (found.films, found.posters, found.genres) == (films, posters, {"Comedy": 1, "Drama": 1})
+    assert [(film.overview, has) for film, has in found.first] == [("A first, comma and all.", True), ("A second.", False)]
+    assert content(tmp_path) == before
+    result = run(genre_data, "import", tmp_path / "source", "--preview", "--track")
+    assert result.exit_code == 2 and "--preview writes nothing" in result.stderr
+
+
+def test_a_preview_shows_hostile_text_as_it_is_and_is_refused_as_an_import_is(tmp_path, run):
+    write_table(tmp_path / "t.csv", COLUMNS, ["[red]a\x1b[2J", "x" * 500, "[bold]B"])
+    result = run(genre_data, "import", tmp_path / "t.csv", "--preview")
+    assert result.exit_code == 0 and "[red]a [2J" in result.stderr and "\x1b" not in result.stderr
+    write_table(tmp_path / "t.csv", COLUMNS, ["../a", "x", "B"])
+    assert "found the id '../a'" in run(genre_data, "import", tmp_path / "t.csv", "--preview").stderr
+
+
+@pytest.mark.parametrize("columns, row, arguments, genres", [
+    (["id", "text", "a", "b"], ["1", "x", "Drama", "War|Comedy"], ["a", "b"], ("Drama", "War", "Comedy")),
+    (["id", "text", "A", "B", "genres"], ["1", "x", 1, 0, "Z"], ["A", "B"], ("A",)),
+    (["id", "text", "genre_A", "genre_B", "is_new"], ["1", "x", "true", "false", 1], [], ("A",)),
+    (["id", "text", "genre_A"], ["1", "x", "1.0"], [], ("A",)),
+    (["id", "text", "genre_ids"], ["1", "x", "28|10751"], [], ("Action", "Family")),
+    (["id", "text", "Genre 1", "Genre 2"], ["1", "x", "Drama", ""], [], ("Drama",))])
+def test_where_genres_stand(tmp_path, run, columns, row, arguments, genres):
+    write_table(tmp_path / "t.csv", columns, row)
+    options = [part for name in arguments for part in ("--genres-column", name)]
+    result = run(genre_data, "import", tmp_path / "t.csv", "--data", tmp_path / "data", *options)
+    assert result.exit_code == 0, result.output
+    assert read_films(tmp_path / "data")[0].genres == genres
+
+
+def test_flags_that_are_no_genres_are_not_taken_as_such(tmp_path):
+    write_table(tmp_path / "t.csv", ["id", "text", "adult", "video", "Unnamed: 0", "seen"], ["1", "x", 0, 1, 0, 1])
+    with pytest.raises(InputError, match="a column named one of genres") as error:
+        read_source(tmp_path / "t.csv")
+    assert error.value.setting == "genres_column"
+
+
+@pytest.mark.parametrize("value, year", [("1995-12-25", "1995"), ("25 Dec 1995", "1995"), ("12/25/2031", "2031"), ("", ""),
+                                         ("soon", ""), ("31995", "")])
+def test_years_of_dates(tmp_path, value, year):
+    write_table(tmp_path / "t.csv", ["id", "text", "genres", "Release Date"], ["1", "x", "A", value])
+    assert read_source(tmp_path / "t.csv")[1].films[0].year == year
+
+
+def test_all_of_tmdbs_genres_have_their_names():
+    assert len(TMDB_GENRES) == len(set(TMDB_GENRES.values())) == 19
+
+
+@pytest.mark.parametrize("posters, found", [(["862.jpg", "15602.jpg"], {"1": "862.jpg", "3": "15602.jpg"}),
+                                            (["1.jpg", "862.jpg"], {"1": "1.jpg", "862": "862.jpg"}),
+                                            (["0114709.jpg"], {"1": "0114709.jpg"}), ([], {})])
+def test_posters_of_movielens_are_named_by_one_kind_of_id(tmp_path, posters, found):
+    movielens(tmp_path, posters)
+    _, source = read_source(tmp_path)
+    assert {film_id: poster.name for film_id, poster in source.posters.items()} == found
+
+
+def test_a_name_that_is_the_id_of_another_film_is_that_ones_alone(tmp_path):
+    write_table(tmp_path / "t.csv", [*COLUMNS, "tmdb_id"], ["1", "x", "A", "2"], ["2", "y", "A", "7"])
+    write_posters(tmp_path / "posters", "2.jpg")
+    assert list(read_source(tmp_path)[1].posters) == ["2"]
+
+
+def test_different_posters_with_one_name_are_films_of_their_own(tmp_path):
+    write_posters(tmp_path, "train/Comedy/1.jpg", "train/Drama/1.jpg", "test/Drama/2.jpg")
+    _, source = read_source(tmp_path)
+    assert [(film.id, film.genres) for film in source.films] == [
+        ("2", ("Drama",)), ("train-Comedy-1", ("Comedy",)), ("train-Drama-1", ("Drama",))]
+    assert any("2 different posters have a name that another one has too" in note for note in source.notes)
+
+
+def test_folders_of_pictures_that_lead_out_are_not_read(tmp_path):
+    write_posters(tmp_path / "elsewhere", "Secret/1.jpg")
+    write_posters(tmp_path / "source", "Comedy/2.jpg", "Drama/3.jpg")
+    (tmp_path / "source" / "War").symlink_to(tmp_path / "elsewhere" / "Secret")
+    assert [film.id for film in read_source(tmp_path / "source")[1].films] == ["2", "3"]
+
+
+# --- JSON and Parquet, neither of which is trusted -------------------------------------------------------------------
+
+@pytest.mark.parametrize("text, message", [
+    ("", "found no object"), ("[1]\n", "found no object"), ("{}\n", "found no object"), ("[" * 100_000, "found no object"),
+    (json.dumps({str(number): 1 for number in range(10_001)}), "at most 10,000 columns"),
+    ("\xff", "expected text in UTF-8")])
+def test_json_lines_that_are_none(tmp_path, text, message):
+    (tmp_path / "t.jsonl").write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError, match=message):
+        read_source(tmp_path / "t.jsonl")
+
+
+@pytest.mark.parametrize("text, message", [("{}", "expected a JSON list of objects"), ("[1", "a JSON list"),
+                                           ("[]", "no object")])
+def test_json_lists_that_are_none(tmp_path, text, message, monkeypatch):
+    (tmp_path / "t.json").write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_source(tmp_path / "t.json")
+    monkeypatch.setattr("movie_genres.data.json_tables.MAX_LIST_FILE", 1)
+    with pytest.raises(InputError, match="at most 1 characters"):
+        JsonTable(tmp_path / "t.json")
+    assert MAX_LIST_FILE > 1
+
+
+def test_a_json_line_without_end(tmp_path, monkeypatch):
+    monkeypatch.setattr("movie_genres.data.tables.MAX_ROW", 1000)
+    (tmp_path / "t.jsonl").write_text('{"id": "' + "x" * 2000)
+    with pytest.raises(InputError, match="rows of at most 1,000 characters"):
+        read_source(tmp_path / "t.jsonl")
+
+
+@pytest.mark.parametrize("value", [None, 1, 1.5, float("nan"), True, [], [[]], {}, "", [None], 10 ** 4000, "\ud800",
+                                   "9" * 400])
+@pytest.mark.parametrize("key", ["id", "title", "overview", "year", "genres", "poster"])
+def test_odd_values_end_no_import(tmp_path, key, value):
+    films = [{"id": "1", "title": "t", "overview": "o", "year": 1, "genres": "A", "poster": "p.jpg"}]
+    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, [*films, {**films[0], "id": "2", key: value}])))
+    try:
+        import_films(tmp_path / "t.jsonl", tmp_path / "data")
+    except InputError as error:
+        assert key == "id" and "the id ''" in str(error) or key in ("id", "genres"), error
+    else:
+        assert read_films(tmp_path / "data")[0].id == "1"
+
+
+def test_pictures_in_cells_without_ids_or_overviews(tmp_path):
+    rows = [{"image": {"bytes": data, "path": path}, "label": label} for data, path, label in [
+        (JPEG, "a/x.PNG", "Drama"), (None, "posters/y.jpg", "War"), (PNG, None, "War"), (b"", None, "War")]]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "t.parquet")
+    write_posters(tmp_path / "posters", "y.jpg")
+    _, source = read_source(tmp_path)
+    assert [(film.id, film.genres) for film in source.films] == [
+        ("0000001", ("Drama",)), ("0000002", ("War",)), ("0000003", ("War",)), ("0000004", ("War",))]
+    import_films(tmp_path, tmp_path / "out" / "data")
+    posters = {path.name: path.read_bytes() for path in poster_files(tmp_path / "out" / "data").values()}
+    assert posters == {"0000001.png": JPEG, "0000002.jpg": JPEG + b"y.jpg", "0000003.png": PNG}
+
+
+def test_pictures_in_cells_are_read_in_any_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "HELD", 3)
+    rows = [(number, "x", [0], {"bytes": JPEG + bytes([number]), "path": None}) for number in range(20)]
+    parquet.write_table(table_of(*rows), tmp_path / "t.parquet", row_group_size=4)
+    _, source = read_source(tmp_path / "t.parquet")
+    for number in (5, 4, 19, 0, 7, 6, 1):
+        assert source.posters[str(number)].read(10_000) == JPEG + bytes([number])
+    with pytest.raises(OSError, match="more than 10 bytes"):
+        source.posters["3"].read(10)
+
+
+def test_lists_that_stand_for_too_much_are_refused(tmp_path):
+    parquet.write_table(table_of((1, "x", [0] * 5_000_000, None)), tmp_path / "t.parquet")
+    assert (tmp_path / "t.parquet").stat().st_size < 200_000
+    with pytest.raises(InputError, match="lists of at most 1,000 entries"):
+        read_source(tmp_path / "t.parquet")
+
+
+def test_shards_that_are_missing_are_told(tmp_path):
+    hugging_face(tmp_path)
+    (tmp_path / "data" / "train-00001-of-00002.parquet").unlink()
+    assert "train: only 1 of 2 files are there" in read_source(tmp_path)[1].notes
+
+
+def test_a_parquet_file_that_is_none_or_has_no_reader(tmp_path, monkeypatch):
+    (tmp_path / "t.parquet").write_bytes(b"PAR1 and nothing")
+    with pytest.raises(InputError, match="a Parquet file"):
+        read_source(tmp_path / "t.parquet")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingPackageError, match="Parquet needs the package pyarrow"):
+        read_source(tmp_path / "t.parquet")
+
+
+def test_options_name_what_is_unusual(tmp_path):
+    (tmp_path / "t.jsonl").write_text(json.dumps({"nr": 1, "story": "x", "kinds": ["A"]}))
+    options = ImportOptions(id_column="nr", text_column="story", genres_column=("kinds",))
+    assert read_source(tmp_path / "t.jsonl", options=options)[1].films == [Film("1", overview="x", genres=("A",))]
+
+
+def test_a_header_in_quotes_tells_the_delimiter(tmp_path):
+    with (tmp_path / "t.csv").open("w", newline="") as file:
+        csv.writer(file, quoting=csv.QUOTE_ALL).writerows([["id", "overview", "genre_a;b;c;d;e;f"], ["1", "x", "1"]])
+    assert read_source(tmp_path / "t.csv")[1].films[0].genres == ("a;b;c;d;e;f",)
