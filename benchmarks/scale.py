@@ -8,6 +8,7 @@ trainings, one epoch, one seed and one draw are taken; `--set-param` changes tha
 import contextlib
 import math
 import os
+import resource
 import shutil
 import tempfile
 import time
@@ -57,9 +58,11 @@ STAGES = {
 
 
 class Cost(NamedTuple):
-    """What a stage took: seconds, MB of memory of its own and with mapped files, MB on disk."""
+    """What a stage took: seconds by the clock, seconds of processors, MB of memory of its own, MB with mapped files, MB on
+    disk."""
 
     seconds: float
+    busy: float
     own: float
     whole: float
     disk: float
@@ -73,11 +76,17 @@ def measure(name: str, folder: Path) -> Cost:
         (folder / out).unlink(missing_ok=True)
     command = [stage.module, *(["predict", "--quiet"] if name == "score" else [])]
     options = (part for option, path in stage.options.items() for part in (f"--{option}", folder / path))
-    started = time.perf_counter()
+    started, busy = time.perf_counter(), _busy()
     own, whole = peaks(*command, *options)
-    seconds = time.perf_counter() - started
+    seconds, busy = time.perf_counter() - started, _busy() - busy
     files = (file for out in stage.outs for file in [folder / out, *(folder / out).rglob("*")] if file.is_file())
-    return Cost(seconds, own, whole, sum(file.stat().st_size for file in files) / 1e6)
+    return Cost(seconds, busy, own, whole, sum(file.stat().st_size for file in files) / 1e6)
+
+
+def _busy() -> float:
+    """Seconds that processors have worked for the processes started here that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def growth(few: int, many: int, before: float, after: float) -> float:
@@ -100,20 +109,27 @@ def extrapolate(films: int, few: int, many: int, before: float, after: float) ->
 
 def report(costs: Mapping[str, Mapping[int, Cost]], films: int) -> Iterator[str]:
     """A table, in Markdown, of the costs by stage and number of films, with what they come to for `films`."""
-    yield "| stage | films | seconds | growth | MB of its own | growth | MB with mapped files | MB on disk |"
-    yield "|---|---|---|---|---|---|---|---|"
+    yield ("| stage | films | seconds | processor seconds | growth | MB of its own | growth | MB with mapped files "
+           "| MB on disk |")
+    yield "|---" * 9 + "|"
     for stage, by_size in costs.items():
         sizes = sorted(by_size)
         for few, many in zip([None, *sizes], sizes):
-            cost, before = by_size[many], by_size.get(few)
-            grown = [f"{growth(few, many, old, new):.2f}" if before else "" for old, new in zip((before or cost)[:2], cost)]
-            yield (f"| {stage} | {many:,} | {cost.seconds:,.1f} | {grown[0]} | {cost.own:,.0f} | {grown[1]} | "
-                   f"{cost.whole:,.0f} | {cost.disk:,.0f} |")
+            cost, busy, own = by_size[many], "", ""
+            if few is not None:
+                busy, own = (f"{growth(few, many, getattr(by_size[few], name), getattr(cost, name)):.2f}"
+                             for name in ("busy", "own"))
+            yield _line(stage, f"{many:,}", cost, busy, own)
         if len(sizes) > 1:
             few, many = sizes[-2:]
             there = Cost(*(extrapolate(films, few, many, *pair) for pair in zip(by_size[few], by_size[many])))
-            yield (f"| {stage} | {films:,}, on a line | {there.seconds:,.0f} | | {there.own:,.0f} | | {there.whole:,.0f} | "
-                   f"{there.disk:,.0f} |")
+            yield _line(stage, f"{films:,}, on a line", there, "", "")
+
+
+def _line(stage: str, films: str, cost: Cost, busy: str, own: str) -> str:
+    cells = (f"{cost.seconds:,.1f}", f"{cost.busy:,.1f}", busy, f"{cost.own:,.0f}", own, f"{cost.whole:,.0f}",
+             f"{cost.disk:,.0f}")
+    return f"| {stage} | {films} | " + " | ".join(cells) + " |"
 
 
 @contextlib.contextmanager
@@ -147,8 +163,7 @@ def main(films: tuple[int, ...], stages: str, settings: tuple[str, ...], work: P
             apply_overrides(shutil.copy("params.yaml", given / "params.yaml"), [*SHORT, *settings])
             for name in names:
                 costs[name][count] = cost = measure(name, given)
-                click.echo(f"{name}, {count:,} films: {cost.seconds:,.1f} s, {cost.own:,.0f} MB of its own, "
-                           f"{cost.whole:,.0f} MB with mapped files, {cost.disk:,.0f} MB on disk", err=True)
+                click.echo(_line(name, f"{count:,}", cost, "", ""), err=True)
     click.echo(f"{os.cpu_count()} processors\n\n" + "\n".join(report(costs, wanted)))
 
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from conftest import image_bytes
@@ -43,14 +44,13 @@ def test_a_killed_worker_costs_only_its_shard_and_the_bytes_stay_the_same(models
 
 @pytest.mark.slow
 def test_vectorizing_on_ray_gives_the_same_bytes_though_a_worker_dies(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RAY_ADDRESS", "local")
     (tmp_path / "posters").mkdir()
-    paths = [f"posters/{number}.jpg" for number in range(150)]
+    paths = [os.path.relpath(tmp_path / "posters" / f"{number}.jpg") for number in range(150)]
     for number, path in enumerate(paths):
-        (tmp_path / path).write_bytes(b"" if number == 70 else image_bytes(color=(number, 80, 30)))
+        Path(path).write_bytes(b"" if number == 70 else image_bytes(color=(number, 80, 30)))
     paths[100] = ""
-    write_posters(paths, "local", (16, 12))
+    write_posters(paths, tmp_path / "local", (16, 12))
 
     def dying(start, *about):
         if start and not os.path.exists(tmp_path / "died"):
@@ -59,7 +59,7 @@ def test_vectorizing_on_ray_gives_the_same_bytes_though_a_worker_dies(tmp_path, 
         return decode_block(start, *about)
 
     monkeypatch.setattr(vectorizing, "decode_block", dying)
-    assert write_posters(paths, "ray", (16, 12), "ray") == {paths[70]: "empty: the file is empty"}
+    assert write_posters(paths, tmp_path / "ray", (16, 12), "ray") == {paths[70]: "empty: the file is empty"}
     assert (tmp_path / "died").exists()
     for name in ("pixels.npy", "present.npy", "report.json"):
         assert (tmp_path / "ray" / name).read_bytes() == (tmp_path / "local" / name).read_bytes()

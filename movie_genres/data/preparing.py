@@ -74,7 +74,7 @@ def prepare(data: StrPath, out: StrPath, options: PrepareOptions) -> dict[str, A
     films, posters = read_films(data), poster_files(data)
     kept, left_out = _select(films, posters, options)
     genres = choose_genres(kept, options.min_films, options.top_genres, options.genres)
-    labels = np.array([[genre in film.genres for genre in genres] for film in kept], dtype=int)
+    labels = np.fromiter((genre in film.genres for film in kept for genre in genres), int).reshape(len(kept), len(genres))
     if options.films is not None:
         drawn = _draw(kept, labels, options.films, options)
         left_out["not_drawn"] = len(kept) - len(drawn)

@@ -1,5 +1,6 @@
 """Chooses the genres and splits films into train, validation and test without leaks."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -46,9 +47,10 @@ def group_duplicates(films: Sequence[Film], digests: Mapping[str, str]) -> NDArr
             index = parent[index]
         return index
 
-    first: dict[str, int] = {}
+    first: dict[bytes | str, int] = {}
     for index, film in enumerate(films):
-        for key in (normalise(film.overview), digests.get(film.id)):
+        words = normalise(film.overview)  # of which a digest is kept: all overviews once more would take much memory
+        for key in (words and hashlib.sha256(words.encode(errors="surrogatepass")).digest(), digests.get(film.id)):
             if key:
                 earlier = root(first.setdefault(key, index))
                 parent[max(earlier, root(index))] = min(earlier, root(index))

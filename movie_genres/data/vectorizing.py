@@ -3,9 +3,8 @@
 import json
 import logging
 import os
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -17,6 +16,7 @@ from pydantic.dataclasses import dataclass
 from movie_genres.base.files import StrPath
 from movie_genres.base.options import STRICT
 from movie_genres.base.progress import track
+from movie_genres.base.threads import in_threads
 from movie_genres.data.cluster import Cluster
 from movie_genres.inputs.features import Overviews, save_overviews, saving_posters
 from movie_genres.inputs.posters import DECODER, PosterError, read_poster
@@ -65,7 +65,8 @@ def write_posters(paths: Sequence[str], out: StrPath, image_size: tuple[int, int
     # Absolute paths: a worker's folder may be another one.
     tasks = ((start, [path and os.path.abspath(path) for path in paths[start:start + BLOCK]], image_size)
              for start in range(0, len(paths), BLOCK))
-    blocks = Cluster().run(decode_block, tasks, "a block of posters") if engine == "ray" else _in_threads(tasks)
+    blocks = Cluster().run(decode_block, tasks, "a block of posters") if engine == "ray" else (
+        in_threads(lambda task: decode_block(*task), tasks))
     with saving_posters(out, len(paths), image_size) as (pixels, present):
         for block in track(blocks, -(-len(paths) // BLOCK), f"Decoding posters, {BLOCK} at a time"):
             rows = slice(block.start, block.start + len(block.present))
@@ -94,18 +95,6 @@ def decode_block(start: int, paths: Sequence[str], image_size: tuple[int, int]) 
             except PosterError as error:
                 block.unreadable[start + row] = f"{error.kind}: {error}"
     return block
-
-
-def _in_threads(tasks: Iterable[tuple[int, Sequence[str], tuple[int, int]]]) -> Iterator[Block]:
-    """Decodes in threads of this process, a few blocks at once: memory must not grow with the posters."""
-    with ThreadPoolExecutor() as pool:
-        waiting: deque[Future[Block]] = deque()
-        for task in tasks:
-            waiting.append(pool.submit(decode_block, *task))
-            if len(waiting) > 2 * (os.cpu_count() or 1):
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
 
 
 def write_overviews(overviews: Sequence[str], vocabulary: Vocabulary, out: StrPath) -> None:
