@@ -88,7 +88,8 @@ def _near_hashes(most: float, neighbours: int, hashes: NDArray[np.float32]) -> D
 def _near_texts(most: float, neighbours: int, texts: Matrix) -> Distances:
     """Only overviews that share a word which is rare enough are compared (see `_telling`): hardly more than there are.
 
-    Of the pairs within the distance `most` that share a word, those stay of which one is among the nearest `neighbours` of the other.
+    Of the pairs within the distance `most` that share a word, those stay of which one is among the nearest `neighbours` of
+    the other.
     """
     telling = _telling(texts, 1 - most)
     by_word = telling.T.tocsr()
