@@ -74,7 +74,7 @@ def measure(name: str, folder: Path) -> Cost:
     for out in stage.outs:
         shutil.rmtree(folder / out, ignore_errors=True)
         (folder / out).unlink(missing_ok=True)
-    command = [stage.module, *(["predict", "--quiet"] if name == "score" else [])]
+    command = [stage.module, *(["--quiet"] if name == "score" else [])]
     options = (part for option, path in stage.options.items() for part in (f"--{option}", folder / path))
     started, busy = time.perf_counter(), _busy()
     own, whole = peaks(*command, *options)

@@ -107,8 +107,8 @@ def _largest(items: Sequence[int], values: Sequence[float]) -> list[int]:
 def draw_evenly(labels: Labels, candidates: NDArray[np.intp], count: int, seed: int) -> NDArray[np.intp]:
     """Draws `count` of the `candidates`, indices of films, so that genres are on numbers of films as even as can be.
 
-    Each film is drawn, at random, of those that have the genre that is on the fewest films so far and has films left. So a
-    rare genre keeps all its films, and those of frequent genres alone are left out first. A film of no genre is never drawn:
+    Each film is drawn, at random, of those that have the genre that is on the fewest films so far and has films left. So
+    rare genres lose the fewest films, and those of frequent genres alone are left out first. A film of no genre is never drawn:
     as many candidates as are drawn, or more, have one. (Undersampling of several labels at once, after Charte, Rivera, del
     Jesus and Herrera, "Addressing imbalance in multilabel classification", 2015.) Gives ascending indices.
     """
