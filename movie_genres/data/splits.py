@@ -108,8 +108,8 @@ def draw_evenly(labels: Labels, candidates: NDArray[np.intp], count: int, seed: 
     """Draws `count` of the `candidates`, indices of films, so that genres are on numbers of films as even as can be.
 
     Each film is drawn, at random, of those that have the genre that is on the fewest films so far and has films left. So
-    rare genres lose the fewest films, and those of frequent genres alone are left out first. A film of no genre is never drawn:
-    as many candidates as are drawn, or more, have one. (Undersampling of several labels at once, after Charte, Rivera, del
+    rare genres lose the fewest films, and those of frequent genres alone are left out first. A film of no genre is never
+    drawn: at least `count` candidates must have one. (Undersampling of several labels at once, after Charte, Rivera, del
     Jesus and Herrera, "Addressing imbalance in multilabel classification", 2015.) Gives ascending indices.
     """
     shuffled = np.random.default_rng(seed).permutation(candidates)
