@@ -6,7 +6,10 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 IMAGE_PRESET ?= efficientnet_lite0_ra_imagenet
 TEXT_PRESET ?= hf://sentence-transformers/all-MiniLM-L6-v2
 
-.PHONY: repro encoders sweep check test quick-test test-browser chromium benchmark constraints wheel
+# How many films the published recipe keeps.
+FILMS ?= 20530
+
+.PHONY: repro encoders sweep tmdb-recipe check test quick-test test-browser chromium benchmark constraints wheel
 
 repro: .venv/ready data
 	dvc repro
@@ -26,6 +29,13 @@ encoders: .venv/ready data
 # Better settings than those committed, by sweep.yaml; goes on where it was stopped.
 sweep: .venv/ready data
 	python -m experiments.sweep
+
+# The published recipe for films of TMDB: the twelve most frequent genres, two periods in equal parts, undersampled.
+tmdb-recipe: .venv/ready data
+	dvc exp run \
+		--set-param 'prepare.top_genres=12' \
+		--set-param 'prepare.periods=[[1975, 2000], [2001, 2025]]' \
+		--set-param 'prepare.films=$(FILMS)'
 
 # Style, types, and the directions in which the rooms of movie_genres import.
 check: .venv/ready

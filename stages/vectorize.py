@@ -19,7 +19,7 @@ def main(prepared: Path, posters: Path, overviews: Path, params: Path) -> None:
     with running():
         options, films = read_options(params, "vectorize", VectorizeOptions), load_prepared(prepared)
         paths, texts = films.films["poster"], films.films["overview"]
-        unreadable = write_posters(paths.tolist(), posters, options.image_size)
+        unreadable = write_posters(paths.tolist(), posters, options.image_size, options.engine)
         vocabulary = Vocabulary.fit(texts.iloc[films.rows("train")], options.max_tokens, options.max_length)
         write_overviews(texts.tolist(), vocabulary, overviews)
         click.echo(f"{(paths != '').sum() - len(unreadable):,} posters, {len(unreadable):,} unreadable; "

@@ -137,6 +137,28 @@ def test_overviews_that_differ_in_a_word_are_found_and_a_placeholder_makes_a_pai
     assert {pair.distance for pair in pairs if pair.other == 1} == {0} and 0 < pairs[-1].distance < 0.3
 
 
+@pytest.mark.parametrize("most", [0.0, 0.2, 0.5, 0.9, 0.99])
+def test_no_pair_of_overviews_within_the_distance_is_missed(most):
+    rng = np.random.default_rng(0)
+    texts = [" ".join(rng.choice(list("abcdefghijklmnopqrst"), rng.integers(1, 9), p=np.arange(1, 21) / 210))
+             for _ in range(120)]
+    words = count_words([" ".join(letter * 3 for letter in text.split()) for text in texts])
+    distances = 1 - (words @ words.T).toarray()
+    first = [int(np.flatnonzero(of_film < 1e-9)[0]) for of_film in distances]  # films that equal an earlier one
+    expected = {(film, other) for film in range(120) for other in range(film) if distances[film, other] <= most
+                and (first[film] == other or first[film] == film and first[other] == other)}
+    assert {(pair.film, pair.other) for pair in like_overviews(words, most, 120)} == expected
+
+
+def test_of_very_many_films_the_nearest_are_looked_for_among_some(monkeypatch):
+    words = count_words(films(90).films["overview"].tolist())
+    of_all = strangeness(words, 5, 0)
+    monkeypatch.setattr("movie_genres.evaluation.likeness.COMPARED", 60)
+    of_some = strangeness(words, 5, 0)
+    assert (of_some >= of_all - 1e-9).all() and (of_some > of_all + 1e-9).any(), "there are fewer that may be near"
+    assert np.corrcoef(of_some, of_all)[0, 1] > 0.8 and np.array_equal(of_some, strangeness(words, 5, 0))
+
+
 def test_a_pair_across_splits_is_a_leak():
     prepared = films(40)
     prepared.films.loc[[4, 6], "overview"] = "an old lighthouse keeper counts the ships of a war that nobody remembers"

@@ -4,12 +4,14 @@ import ast
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 from conftest import REPOSITORY
+from dvc.utils.hydra import apply_overrides
 
 from demo.generate import FILMS, SEED, make_films, write_demo
 from demo.show import main as show
@@ -17,6 +19,8 @@ from genre_cli.data import main as genre_data
 from genre_cli.predict import main as genre_predict
 from genre_cli.report import main as genre_report
 from movie_genres.data.films import poster_files, read_films
+from movie_genres.data.preparing import PrepareOptions
+from stages.common import read_options
 
 PIPELINE = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())
 STAGES = PIPELINE["stages"]
@@ -136,3 +140,14 @@ def test_the_readme_names_every_section_of_the_parameters():
     readme = (REPOSITORY / "README.md").read_text()
     for section in yaml.safe_load((REPOSITORY / "params.yaml").read_text()):
         assert f"`{section}`" in readme
+
+
+def test_the_published_recipe_is_of_parameters_that_prepare_takes(tmp_path):
+    makefile = (REPOSITORY / "Makefile").read_text()
+    recipe = re.search(r"^tmdb-recipe:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE).group(1)
+    films = re.search(r"FILMS \?= (\d+)", makefile).group(1)
+    settings = re.findall(r"--set-param '(.*)'", recipe.replace("$(FILMS)", films))
+    params = shutil.copy(REPOSITORY / "params.yaml", tmp_path)
+    apply_overrides(params, settings)
+    options = read_options(tmp_path / "params.yaml", "prepare", PrepareOptions)
+    assert (options.top_genres, options.periods, options.films) == (12, ((1975, 2000), (2001, 2025)), 20530)

@@ -2,8 +2,9 @@ import json
 
 import pytest
 from conftest import REAL_DATA, image_bytes, options_of
+from pydantic import ValidationError
 
-from movie_genres.base.errors import UserError
+from movie_genres.base.errors import SettingError, UserError
 from movie_genres.base.files import file_digest
 from movie_genres.data.films import Film, poster_files, read_films, write_films
 from movie_genres.data.importing import import_films
@@ -45,9 +46,48 @@ def test_counts_what_is_left_out_and_what_stays(folder, tmp_path):
 
 
 def test_keeps_only_the_years_asked_for(folder, tmp_path):
-    prepare(folder, tmp_path / "out", options_of(PrepareOptions, min_films=3, min_year=1990, max_year=2009))
+    prepare(folder, tmp_path / "out", options_of(PrepareOptions, min_films=3, periods=[[1990, 2009]]))
     years = load_prepared(tmp_path / "out").films["year"].astype(int)
     assert years.min() == 1990 and years.max() == 2009
+
+
+@pytest.mark.parametrize("periods, expected", [
+    ([[1980, 1997], [1998, 2015]], {"1980-1997": 8, "1998-2015": 7}),
+    ([[1998, 2015], [1980, 1989]], {"1998-2015": 8, "1980-1989": 7}),
+])
+def test_draws_films_in_equal_parts_from_each_period(folder, tmp_path, periods, expected):
+    summary = prepare(folder, tmp_path / "out", options_of(PrepareOptions, min_films=1, periods=periods, films=15))
+    films = load_prepared(tmp_path / "out").films
+    assert summary["films_by_period"] == expected and len(films) == 15 == sum(summary["films"].values())
+    assert summary["left_out"]["not_drawn"] + summary["left_out"].get("outside_periods", 0) == 37 - 15
+    assert abs(films["genres"].value_counts().diff().iloc[-1]) <= 1
+
+
+def test_the_number_of_films_counts_those_of_the_chosen_genres(folder, tmp_path):
+    summary = prepare(folder, tmp_path / "out", options_of(PrepareOptions, min_films=3, films=30))
+    assert sum(summary["films"].values()) == 30 and summary["without_chosen_genre"] == 0 and "films_by_period" not in summary
+
+
+def test_a_period_of_too_few_films_is_refused_with_what_there_is(folder, tmp_path):
+    options = options_of(PrepareOptions, min_films=1, periods=[[1980, 1989], [1990, 2015]], films=30)
+    with pytest.raises(SettingError, match="at most 20, as there are 10 from 1980 to 1989, 26 from 1990 to 2015 with a "
+                                           "chosen genre; found 30"):
+        prepare(folder, tmp_path / "out", options)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("periods", [[[2000, 1990]], [[1990, 2000], [2000, 2010]], [[1990, 2010], [1995, 1996]]])
+def test_periods_that_overlap_or_end_before_they_begin_are_refused(periods):
+    with pytest.raises(ValidationError, match="no two share a year"):
+        options_of(PrepareOptions, periods=periods)
+
+
+@pytest.mark.parametrize("year, counts", [("1990", True), ("19900", False), ("²", False), ("", False), ("1990.0", False)])
+def test_a_year_that_is_none_is_outside_all_periods(tmp_path, year, counts):
+    films = [Film(f"f{number}", year="1995", overview=f"word{number}", genres=("A", "B")) for number in range(20)]
+    write_films(tmp_path / "films.csv", [*films, Film("odd", year=year, overview="odd", genres=("A",))])
+    summary = prepare(tmp_path, tmp_path / "out", options_of(PrepareOptions, min_films=1, periods=[[1900, 2000]]))
+    assert sum(summary["films"].values()) == 20 + counts
 
 
 def test_is_the_same_for_the_same_seed(folder, tmp_path):

@@ -1,13 +1,19 @@
-"""The Ray engine, with two workers of which one is killed in the middle."""
+"""Scoring and vectorizing on Ray, with two workers of which one is killed in the middle."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from conftest import image_bytes
+
+from movie_genres.base.errors import UserError
+from movie_genres.data import vectorizing
+from movie_genres.data.cluster import Cluster
+from movie_genres.data.vectorizing import decode_block, write_posters
 
 pytest.importorskip("ray", reason="needs the extra ray")
 
@@ -34,6 +40,34 @@ def test_a_killed_worker_costs_only_its_shard_and_the_bytes_stay_the_same(models
     errors = job.communicate()[1]
     assert job.returncode == 0, errors
     assert (tmp_path / "ray.csv").read_bytes() == (tmp_path / "local.csv").read_bytes()
+
+
+@pytest.mark.slow
+def test_vectorizing_on_ray_gives_the_same_bytes_though_a_worker_dies(tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    (tmp_path / "posters").mkdir()
+    paths = [os.path.relpath(tmp_path / "posters" / f"{number}.jpg") for number in range(150)]
+    for number, path in enumerate(paths):
+        Path(path).write_bytes(b"" if number == 70 else image_bytes(color=(number, 80, 30)))
+    paths[100] = ""
+    write_posters(paths, tmp_path / "local", (16, 12))
+
+    def dying(start, *about):
+        if start and not os.path.exists(tmp_path / "died"):
+            (tmp_path / "died").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return decode_block(start, *about)
+
+    monkeypatch.setattr(vectorizing, "decode_block", dying)
+    assert write_posters(paths, tmp_path / "ray", (16, 12), "ray") == {paths[70]: "empty: the file is empty"}
+    assert (tmp_path / "died").exists()
+    for name in ("pixels.npy", "present.npy", "report.json"):
+        assert (tmp_path / "ray" / name).read_bytes() == (tmp_path / "local" / name).read_bytes()
+
+
+def test_a_cluster_that_is_not_there_is_told_at_once():
+    with pytest.raises(UserError, match="127.0.0.1:9: expected a Ray cluster; found none"):
+        next(Cluster("127.0.0.1:9", timeout=1).run(print, [], "a task"))
 
 
 def workers_of(pid):

@@ -3,7 +3,7 @@ import pytest
 
 from movie_genres.base.errors import UserError
 from movie_genres.data.films import Film
-from movie_genres.data.splits import choose_genres, group_duplicates, stratified_split, undersample
+from movie_genres.data.splits import choose_genres, draw_evenly, group_duplicates, stratified_split, undersample
 
 FRACTIONS = (0.8, 0.1, 0.1)
 
@@ -70,3 +70,21 @@ def test_undersample_drops_only_films_of_the_majority_alone():
 
 def test_undersample_drops_nothing_below_the_share():
     assert not undersample(np.eye(2, dtype=int)[[0, 1] * 5], np.full(10, True), 0.6, seed=0).any()
+
+
+@pytest.mark.parametrize("count, expected", [(30, [10, 10, 10]), (60, [22, 22, 16]), (90, [37, 37, 16]),
+                                             (196, [100, 80, 16])])
+def test_draw_evenly_leaves_out_films_of_frequent_genres_first(count, expected):
+    labels = np.repeat(np.eye(3, dtype=int), [100, 80, 16], axis=0)
+    drawn = draw_evenly(labels, np.arange(196), count, seed=0)
+    assert len(set(drawn.tolist())) == count and labels[drawn].sum(axis=0).tolist() == expected
+
+
+def test_draw_evenly_counts_all_genres_of_a_film_and_follows_the_seed():
+    labels = (np.random.default_rng(0).random((3000, 5)) < [0.6, 0.4, 0.2, 0.1, 0.05]).astype(int)
+    candidates = np.flatnonzero(labels.any(axis=1))[::2]
+    first, again, other = (draw_evenly(labels, candidates, 500, seed) for seed in (1, 1, 2))
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
+    assert set(first.tolist()) <= set(candidates.tolist()) and labels[first, 4].sum() == labels[candidates, 4].sum()
+    before, after = (labels[rows].sum(axis=0) for rows in (candidates, first))
+    assert after.max() / after.min() < before.max() / before.min() / 2

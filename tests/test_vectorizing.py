@@ -1,11 +1,15 @@
 import json
 
 import numpy as np
+import pytest
 from conftest import image_bytes
 
-from movie_genres.data.vectorizing import write_posters
-from movie_genres.inputs.features import load_posters
+from movie_genres.base.errors import MissingPackageError
+from movie_genres.data import vectorizing
+from movie_genres.data.vectorizing import write_overviews, write_posters
+from movie_genres.inputs.features import load_overviews, load_posters
 from movie_genres.inputs.posters import DECODER, read_poster
+from movie_genres.inputs.vocabulary import Vocabulary
 
 
 def test_unreadable_and_missing_posters_are_reported_and_marked(tmp_path):
@@ -20,3 +24,27 @@ def test_unreadable_and_missing_posters_are_reported_and_marked(tmp_path):
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert unreadable == {str(bad): "empty: the file is empty"} == report["unreadable"]
     assert report["decoder"] == DECODER
+
+
+@pytest.mark.parametrize("texts", [[], [""], ["a b", "", "c unknown", "?", "b a a", "c"]])
+def test_overviews_that_are_encoded_piece_by_piece_are_the_same(tmp_path, monkeypatch, texts):
+    vocabulary = Vocabulary(["a", "b", "c"], 2)
+    monkeypatch.setattr(vectorizing, "PIECE", 2)
+    write_overviews(texts, vocabulary, tmp_path)
+    for found, expected in zip(load_overviews(tmp_path), vocabulary.encode(texts)):
+        assert found.dtype == expected.dtype and np.array_equal(found, expected)
+
+
+def test_posters_keep_their_places_in_blocks(tmp_path, monkeypatch):
+    monkeypatch.setattr(vectorizing, "BLOCK", 3)
+    paths = [tmp_path / f"{number}.png" for number in range(8)]
+    for number, path in enumerate(paths):
+        path.write_bytes(image_bytes(format="PNG", color=(30 * number, 9, 9)))
+    write_posters(list(map(str, paths)), tmp_path / "out", (4, 4))
+    assert load_posters(tmp_path / "out").pixels[:, 2, 2, 0].tolist() == [30 * number for number in range(8)]
+
+
+def test_ray_is_asked_for_where_it_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingPackageError, match="The engine ray needs the package ray"):
+        write_posters([""], tmp_path, (4, 4), "ray")

@@ -2,10 +2,10 @@
 
 import dataclasses
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 
 from movie_genres.base.files import StrPath
 from movie_genres.base.progress import track
+from movie_genres.base.threads import in_threads
 from movie_genres.data.films import poster_files, read_films
 from movie_genres.inputs.posters import PosterError, read_poster
 from movie_genres.inputs.text import normalise
@@ -34,8 +34,7 @@ def check(data: StrPath) -> Summary:
     ids = Counter(film.id for film in films)
     words = [normalise(film.overview) for film in films]
     overviews = Counter(filter(None, words))
-    with ThreadPoolExecutor() as pool:
-        reasons = list(track(pool.map(_why_unreadable, posters.values()), len(posters), "Checking posters"))
+    reasons = list(track(in_threads(_why_unreadable, posters.values()), len(posters), "Checking posters"))
     return Summary(
         films=len(films),
         genres=Counter(genre for film in films for genre in film.genres),

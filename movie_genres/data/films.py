@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -65,6 +66,7 @@ def poster_files(data: StrPath) -> dict[str, Path]:
     """The poster files of a data folder, by film id; of two for one id, the first by name."""
     folder = Path(data) / "posters"
     files: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+    for name in sorted(os.listdir(folder)) if folder.is_dir() else ():  # sorting paths takes much memory
+        path = folder / name
         files.setdefault(path.stem, path)
     return files

@@ -5,7 +5,6 @@ import hashlib
 import json
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pydantic.dataclasses import dataclass
@@ -13,6 +12,7 @@ from pydantic.dataclasses import dataclass
 from movie_genres.base.files import replacing
 from movie_genres.base.options import STRICT
 from movie_genres.base.progress import track
+from movie_genres.base.threads import in_threads
 from movie_genres.inputs.caps import Caps
 from movie_genres.inputs.poster_text import READER, SIZE, TEXTS, PosterReader
 from movie_genres.inputs.posters import DECODER, PosterError, decode_poster, read_file
@@ -59,8 +59,8 @@ def _read(paths: Sequence[str], kept: Path) -> dict[str, str]:
             return "", ""
 
     texts = {}
-    with ThreadPoolExecutor() as pool, open(kept, "a", encoding="utf-8") as file:
-        for path, (digest, text) in zip(paths, track(pool.map(read, paths), len(paths), "Reading posters")):
+    with open(kept, "a", encoding="utf-8") as file:
+        for path, (digest, text) in zip(paths, track(in_threads(read, paths), len(paths), "Reading posters")):
             texts[path] = text
             if digest and digest not in known:
                 known[digest] = text

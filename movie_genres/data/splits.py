@@ -1,5 +1,6 @@
 """Chooses the genres and splits films into train, validation and test without leaks."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -46,9 +47,10 @@ def group_duplicates(films: Sequence[Film], digests: Mapping[str, str]) -> NDArr
             index = parent[index]
         return index
 
-    first: dict[str, int] = {}
+    first: dict[bytes | str, int] = {}
     for index, film in enumerate(films):
-        for key in (normalise(film.overview), digests.get(film.id)):
+        words = normalise(film.overview)  # of which a digest is kept: all overviews once more would take much memory
+        for key in (words and hashlib.sha256(words.encode(errors="surrogatepass")).digest(), digests.get(film.id)):
             if key:
                 earlier = root(first.setdefault(key, index))
                 parent[max(earlier, root(index))] = min(earlier, root(index))
@@ -79,10 +81,10 @@ def stratified_split(labels: Labels, groups: NDArray[np.intp], fractions: Sequen
     room = shares * sizes.sum()
     target = np.full(len(sizes), -1)
 
-    def assign(unit: int, priorities: NDArray[np.float64]) -> None:
-        best = np.flatnonzero(np.isclose(priorities, priorities.max()))
-        best = best[np.isclose(room[best], room[best].max())]
-        target[unit] = split = rng.choice(best)
+    def assign(unit: int, priorities: list[float]) -> None:
+        best = _largest(range(len(shares)), priorities)
+        best = _largest(best, [float(room[split]) for split in best])
+        target[unit] = split = best[rng.integers(len(best))]
         lacking[split] -= weights[unit]
         room[split] -= sizes[unit]
 
@@ -90,10 +92,42 @@ def stratified_split(labels: Labels, groups: NDArray[np.intp], fractions: Sequen
         genre = np.where(left > 0, left, np.iinfo(int).max).argmin()
         for unit in rng.permutation(np.flatnonzero((target < 0) & (weights[:, genre] > 0))):
             # A large group goes first to where it fits: rare genres must not be used up by it.
-            assign(unit, lacking[:, genre])
+            assign(unit, lacking[:, genre].tolist())
     for unit in rng.permutation(np.flatnonzero(target < 0)):
-        assign(unit, room)
+        assign(unit, room.tolist())
     return target[unit_of]
+
+
+def _largest(items: Sequence[int], values: Sequence[float]) -> list[int]:
+    """The items whose values are the largest, but for rounding."""
+    most = max(values)
+    return [item for item, value in zip(items, values) if abs(value - most) <= 1e-8 + 1e-5 * abs(most)]
+
+
+def draw_evenly(labels: Labels, candidates: NDArray[np.intp], count: int, seed: int) -> NDArray[np.intp]:
+    """Draws `count` of the `candidates`, indices of films, so that genres are on numbers of films as even as can be.
+
+    Each film is drawn, at random, of those that have the genre that is on the fewest films so far and has films left. So
+    rare genres lose the fewest films, and those of frequent genres alone are left out first. A film of no genre is never
+    drawn: at least `count` candidates must have one. (Undersampling of several labels at once, after Charte, Rivera, del
+    Jesus and Herrera, "Addressing imbalance in multilabel classification", 2015.) Gives ascending indices.
+    """
+    shuffled = np.random.default_rng(seed).permutation(candidates)
+    has = labels[shuffled] > 0
+    left = [iter(np.flatnonzero(of_genre).tolist()) for of_genre in has.T]
+    genres_of = [np.flatnonzero(of_film).tolist() for of_film in has]
+    on = dict.fromkeys(range(labels.shape[1]), 0)  # films drawn, by genre, of those that may have films left
+    drawn = np.zeros(len(shuffled), dtype=bool)
+    while count:
+        rarest = min(on, key=on.__getitem__)
+        film = next((film for film in left[rarest] if not drawn[film]), None)
+        if film is None:
+            del on[rarest]
+            continue
+        drawn[film], count = True, count - 1
+        for genre in on.keys() & genres_of[film]:
+            on[genre] += 1
+    return np.sort(shuffled[drawn])
 
 
 def undersample(labels: Labels, counted: NDArray[np.bool_], most: float, seed: int) -> NDArray[np.bool_]:

@@ -1,12 +1,13 @@
 """Counts the films that models were trained on, to be compared with those that they are asked about."""
 
+from collections import deque
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
 from movie_genres.base.errors import InputError, Remedy
+from movie_genres.base.threads import in_threads
 from movie_genres.ensemble.decisions import Decisions
 from movie_genres.ensemble.film_counts import (
     MEASURES,
@@ -53,8 +54,7 @@ def count_training_films(prepared: Prepared, unreadable: Mapping[str, str], voca
         facts[row, :POSTER_MEASURES] = measure_poster(*picture_size(data), len(data))
 
     paths = prepared.films["poster"].tolist()
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(measured, [row for row, path in enumerate(paths) if path and not failures[row]]))
+    deque(in_threads(measured, (row for row, path in enumerate(paths) if path and not failures[row])), maxlen=0)
     return TrainingFilms(
         genres=prepared.genres, decisions=decisions.digest,
         training=_count(prepared.rows("train"), facts, failures, encoded.present),

@@ -56,8 +56,10 @@ def load_prepared(folder: StrPath) -> Prepared:
 
     films = pd.read_csv(Path(folder) / FILMS, dtype=str, keep_default_na=False)
     genres = load_summary(folder)["genres"]
-    labels = np.array([[genre in of_film.split("|") for genre in genres] for of_film in films["genres"]])
-    return Prepared(films, genres, labels.astype(np.float32))
+    labels, columns = np.zeros((len(films), len(genres)), np.float32), {genre: index for index, genre in enumerate(genres)}
+    for of_film, text in zip(labels, films["genres"]):
+        of_film[[columns[genre] for genre in text.split("|") if genre in columns]] = 1
+    return Prepared(films, genres, labels)
 
 
 def read_split(folder: StrPath, split: str) -> list[dict[str, str]]:

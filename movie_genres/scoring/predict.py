@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from movie_genres.base.errors import MissingPackageError, SettingError, UserError
+from movie_genres.data.cluster import Cluster, check_ray
 from movie_genres.ensemble.decisions import Decisions, choose_models
 from movie_genres.ensemble.drift import compare
 from movie_genres.ensemble.film_summaries import SummaryFile, read_summary, read_training_films
@@ -123,8 +124,8 @@ def _check(request: Request, is_folder: bool) -> None:
         raise SettingError("shard_index", f"0 to {request.num_shards - 1}", str(request.shard_index))
     if request.retry_failed and request.num_shards > 1:
         raise SettingError("retry_failed", "one machine", f"`num_shards` {request.num_shards}")
-    if request.engine == "ray" and importlib.util.find_spec("ray") is None:
-        raise MissingPackageError("The engine ray", "ray", "ray")
+    if request.engine == "ray":
+        check_ray()
 
 
 def _layout(request: Request, genres: tuple[str, ...], name: str, is_folder: bool) -> RowFormat:
@@ -216,8 +217,8 @@ def _kinds(found: Survey) -> list[str]:
 
 def _engine(request: Request, models: list[ModelFile], decisions: Decisions, device: str) -> Engine:
     if request.engine == "ray":
-        return RayEngine(models, decisions, request.naming, device, request.run.batch_size, request.run.threads or 1,
-                         request.caps, request.ray_address, request.access.timeout)
+        cluster = Cluster(request.ray_address, request.access.timeout, request.run.threads or 1)
+        return RayEngine(models, decisions, request.naming, device, request.run.batch_size, request.caps, cluster)
     loaded = Models(models, decisions, device, request.run.batch_size).naming(request.naming)
     return LocalEngine(loaded, request.run.threads, request.caps)
 

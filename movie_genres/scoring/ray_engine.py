@@ -1,17 +1,13 @@
 """Scores shards on a Ray cluster, or in several processes of one machine; needs the extra `ray`."""
 
-import functools
-import os
-import socket
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
-from movie_genres.base.errors import UserError
 from movie_genres.base.progress import track
-from movie_genres.data.access import within
+from movie_genres.data.cluster import Cluster
 from movie_genres.ensemble.decisions import Decisions
 from movie_genres.ensemble.folder import ModelFile
 from movie_genres.ensemble.naming import Naming
@@ -29,11 +25,7 @@ class RayEngine:
     The workers need the same Python packages, and the models, the posters and the output under the same paths. One refuses
     model files that are others than `files`.
 
-    Attributes:
-        threads: of each task, and the cores that it is given.
-        address: of a cluster; None starts one on this machine, unless the environment names one (`RAY_ADDRESS`).
-        timeout: seconds to wait for a cluster.
-        retries: how often a shard is tried again when its worker is lost.
+    `cluster` gives each task so many cores as it has threads.
     """
 
     files: list[ModelFile]
@@ -41,62 +33,20 @@ class RayEngine:
     naming: Naming
     device: str
     batch_size: int
-    threads: int
     caps: Caps
-    address: str | None
-    timeout: float
-    retries: int = 3
+    cluster: Cluster
 
     def __call__(self, files: JobFiles, shards: Shards, total: int, tolerance: Tolerance) -> Iterator[Counter[str]]:
         """See `engine.Engine`; the shards come back as they are ready. Raises `UserError` where the cluster fails."""
-        import ray
-
-        self._connect()
-        task = ray.remote(num_cpus=self.threads, max_retries=self.retries)(_score_shard)
-        at_once = 2 * max(1, int(ray.cluster_resources().get("CPU", 1)) // self.threads)
-        running: list[Any] = []
-        try:
-            for number, slots in track(shards, -(-total // files.shard_size), "Shards", log=False):
-                running.append(task.remote(self, files, number, tuple(slots)))
-                if len(running) >= at_once:
-                    yield self._next(running, tolerance)
-            while running:
-                yield self._next(running, tolerance)
-        finally:
-            ray.shutdown()
-
-    def _connect(self) -> None:
-        import ray
-
-        address = self.address or os.environ.get("RAY_ADDRESS") or ""
-        host, _, port = address.rpartition("://")[-1].rpartition(":")
-        start = functools.partial(ray.init, address=self.address, ignore_reinit_error=True, log_to_driver=False,
-                                  include_dashboard=False)
-        try:
-            if port.isdecimal():  # Ray itself would try a dead address for minutes
-                socket.create_connection((host, int(port)), self.timeout).close()
-                within(2 * self.timeout, start)
-            else:
-                start()
-        except (OSError, OverflowError, ValueError, RuntimeError) as error:
-            raise UserError(f"{address}: expected a Ray cluster; found none ({type(error).__name__}).") from None
-
-    def _next(self, running: list[Any], tolerance: Tolerance) -> Counter[str]:
-        import ray
-
-        ready, running[:] = ray.wait(running, num_returns=1)
-        try:
-            statuses: Counter[str] = ray.get(ready[0])
-        except ray.exceptions.RayTaskError as error:
-            raise (error.cause if isinstance(error.cause, (UserError, OSError, MemoryError)) else error) from None
-        except ray.exceptions.RayError as error:
-            raise UserError(f"a shard was lost with its worker, {1 + self.retries} times: {error}") from None
-        tolerance.add(failed_in(statuses))
-        return statuses
+        tracked = track(shards, -(-total // files.shard_size), "Shards", log=False)
+        tasks = ((self, files, number, tuple(slots)) for number, slots in tracked)
+        for statuses in self.cluster.run(_score_shard, tasks, "a shard"):
+            tolerance.add(failed_in(statuses))
+            yield statuses
 
 
 def _score_shard(engine: RayEngine, files: JobFiles, number: int, slots: tuple[Slot, ...]) -> Counter[str]:
-    lines = lines_of([(number, slots)], files.layout, _models_of(engine), engine.threads, engine.caps, Tolerance())
+    lines = lines_of([(number, slots)], files.layout, _models_of(engine), engine.cluster.cores, engine.caps, Tolerance())
     return files.write(number, map(itemgetter(1), lines))
 
 
