@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from genre_cli.common import Group, Messages
+from genre_cli.embeddings import embeddings
 from movie_genres.base.errors import MissingPackageError, one_line
 from movie_genres.base.progress import console
 from movie_genres.data.checking import Summary, check
@@ -31,6 +32,9 @@ def main() -> None:
     another error of the system; 75 when another import into the folder is running; 130 after Ctrl-C.
     """
     logging.basicConfig(level=logging.INFO, handlers=[Messages()])
+
+
+main.add_command(embeddings)
 
 
 @main.command("import")

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 import click
 import yaml
 
-from stages.common import comparison_inputs, models_option, params_option, path_option, read_options, running
+from stages.common import (
+    comparison_inputs,
+    embedding_files,
+    embeddings_option,
+    models_option,
+    params_option,
+    path_option,
+    read_options,
+    running,
+)
 
 if TYPE_CHECKING:
     from movie_genres.reporting.run import Earlier
@@ -20,10 +29,12 @@ if TYPE_CHECKING:
 @path_option("--plots", "plots", "Output of evaluate: tables.", folder=True, exists=True)
 @path_option("--audit", "audit", "Output of audit.", folder=True)
 @models_option
+@embeddings_option
 @path_option("--out", "report", "Folder for the site.", folder=True)
 @params_option
 def main(prepared: Path, answers: Path, decisions: Path, histories: Path, baseline: tuple[tuple[str, Path], ...],
-         metrics: Path, plots: Path, audit: Path, models: Path, out: Path, params: Path) -> None:
+         metrics: Path, plots: Path, audit: Path, models: Path, embeddings: Path, out: Path,
+         params: Path) -> None:
     with running():
         from movie_genres.evaluation.figures import EvaluateOptions
         from movie_genres.evaluation.report import films_of_sheets
@@ -36,7 +47,7 @@ def main(prepared: Path, answers: Path, decisions: Path, histories: Path, baseli
                        None if options.against is None else _earlier(options.against, metrics))
         test = run.prepared.rows("test")
         explained = test[films_of_sheets(len(test), read_options(params, "evaluate", EvaluateOptions))]
-        write_run_site(run, options, out, audit, explain_films(run, explained, models))
+        write_run_site(run, options, out, audit, explain_films(run, explained, models, embedding_files(params, embeddings)))
         click.echo(f"Open {out / 'index.html'}")
 
 

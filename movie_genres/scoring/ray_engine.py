@@ -4,7 +4,7 @@ import functools
 import os
 import socket
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from movie_genres.base.errors import UserError
 from movie_genres.base.progress import track
 from movie_genres.data.access import within
+from movie_genres.data.embeddings import EmbeddingsFile
 from movie_genres.ensemble.decisions import Decisions
 from movie_genres.ensemble.folder import ModelFile
 from movie_genres.ensemble.naming import Naming
@@ -33,6 +34,7 @@ class RayEngine:
         threads: of each task, and the cores that it is given.
         address: of a cluster; None starts one on this machine, unless the environment names one (`RAY_ADDRESS`).
         timeout: seconds to wait for a cluster.
+        embeddings: of films, by model; they are under the same paths too.
         retries: how often a shard is tried again when its worker is lost.
     """
 
@@ -45,6 +47,7 @@ class RayEngine:
     caps: Caps
     address: str | None
     timeout: float
+    embeddings: Mapping[str, EmbeddingsFile]
     retries: int = 3
 
     def __call__(self, files: JobFiles, shards: Shards, total: int, tolerance: Tolerance) -> Iterator[Counter[str]]:
@@ -105,8 +108,9 @@ _loaded: dict[tuple[Any, ...], Models] = {}  # in a worker: the models that it u
 
 def _models_of(engine: RayEngine) -> Models:
     options = engine.device, engine.batch_size
-    key = tuple(file.run_digest for file in engine.files), engine.decisions.digest, options
+    key = tuple(file.run_digest for file in engine.files), engine.decisions.digest, options, tuple(engine.embeddings.items())
     if key not in _loaded:
         _loaded.clear()
-        _loaded[key] = Models(engine.files, engine.decisions, *options)
+        _loaded[key] = Models(engine.files, engine.decisions, *options,
+                              {name: file.read() for name, file in engine.embeddings.items()})
     return _loaded[key].naming(engine.naming)
