@@ -75,9 +75,10 @@ class Messages(logging.Handler):
 
 def options_of(command: click.Command) -> dict[str | None, str]:
     """The options of a command, and of the commands below it, such as `--id-column`, by the names of their settings."""
-    below = (options_of(each) for each in getattr(command, "commands", {}).values())
-    own = {param.name: param.opts[0] for param in command.params}
-    return {name: option for options in (own, *below) for name, option in options.items()}
+    found: dict[str | None, str] = {param.name: param.opts[0] for param in command.params}
+    for below in getattr(command, "commands", {}).values():
+        found |= options_of(below)
+    return found
 
 
 @contextlib.contextmanager

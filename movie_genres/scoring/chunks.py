@@ -124,7 +124,7 @@ def _poster_part(films: Sequence[Entry], models: Models, caps: Caps) -> Part:
     failures: list[PosterError | None] = [None] * len(films)
     facts = np.full((len(films), POSTER_MEASURES), np.nan)
     for line, film in enumerate(films):
-        if film.poster:
+        if film.poster and sizes:  # else no model looks at posters, and none is read
             try:
                 look = look_at(film.poster, sizes, caps)
                 for size, decoded in zip(sizes, look.pixels):
@@ -135,9 +135,10 @@ def _poster_part(films: Sequence[Entry], models: Models, caps: Caps) -> Part:
     found = {**models.of_posters(pixels, present, models.read(pixels, present)),
              **models.of_embeddings(Modality.POSTER, [film.id for film in films])}
     seen = np.any([of_one.present for of_one in found.values()], axis=0)
-    for line in np.flatnonzero(present & ~seen).tolist():
-        failures[line] = PosterError("no_text", "nothing was read on it, and the models look at nothing else"
-                                     ) if models.reader else PosterError("no_embedding", NO_EMBEDDING)
+    for line in np.flatnonzero(~seen).tolist():
+        if films[line].poster:
+            failures[line] = failures[line] or PosterError("no_text", "nothing was read on it, and the models look at nothing else"
+                                                           ) if models.reader else PosterError("no_embedding", NO_EMBEDDING)
     return failures, models.encode(found), facts
 
 

@@ -1,4 +1,4 @@
-"""Writes what a trained model makes of films before it tells their genres: embeddings, for other software or other models."""
+"""Writes what a trained model makes of films before it tells their genres: embeddings, for other software or models."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -68,7 +68,9 @@ def export_embeddings(films: Iterable[Entry], name: str, out: Path, folder: Path
         for of_chunk, encoded in encode(chunks, models, threads, caps):
             rows, features, _ = encoded.get(name, (np.zeros(0, np.intp), np.zeros((0, channels), np.float32), None))
             ids = [of_chunk[row].id for row in rows.tolist()]
-            fresh = [line for line, film in enumerate(ids) if not (film in seen or seen.add(film))]  # type: ignore[func-returns-value]
+            first_line = {film: line for line, film in reversed(list(enumerate(ids)))}
+            fresh = [line for line, film in enumerate(ids) if film not in seen and first_line[film] == line]
+            seen.update(ids)
             counts["without"] += len(of_chunk) - len(rows)
             counts["repeated"] += len(rows) - len(fresh)
             counts["films"] += len(fresh)
