@@ -206,16 +206,16 @@ def test_vectors_of_what_is_not_given_count_too(folder, vectors, tmp_path, run):
 
 
 def test_a_job_is_bound_to_the_vectors_that_it_began_with(folder, vectors, films, tmp_path, run):
-    arguments = ("--models", folder, "--posters", films, "--embeddings", f"seen={vectors}", "--out", tmp_path / "p.csv")
-    run(genre_predict, *arguments)
-    before = rows_of(tmp_path / "p.csv")
-    assert run(genre_predict, *arguments).exit_code == 3  # the same: nothing is done
+    arguments = ("--models", folder, "--posters", films, "--embeddings", f"seen={vectors}", "--out", f"{tmp_path}/p/",
+                 "--num-shards", 2, "--shard-size", 1)
+    first = run(genre_predict, *arguments, "--shard-index", 0)
+    assert "are missing" in first.output
     write(vectors, id=np.array(["a", "7"]), features=-VECTORS)
-    result = run(genre_predict, *arguments)
+    result = run(genre_predict, *arguments, "--shard-index", 1)
     assert result.exit_code == 2 and "embeddings seen" in result.output, result.output
-    assert rows_of(tmp_path / "p.csv") == before
-    run(genre_predict, *arguments, "--overwrite")
-    assert rows_of(tmp_path / "p.csv") != before
+    write(vectors, id=np.array(["a", "7"]), features=VECTORS)
+    assert run(genre_predict, *arguments, "--shard-index", 1).exit_code in (0, 3)
+    assert {film for part in (tmp_path / "p").glob("*.csv") for film in rows_of(part)} == {"a", "b", "7"}
 
 
 @pytest.mark.parametrize("given, message", [
@@ -292,3 +292,88 @@ def test_what_cannot_be_exported_is_said(tmp_path, monkeypatch, run, options, me
     result = run(genre_data, "embeddings", "export", "--models", PACKAGED, "--model", "cnn", "--out", "m.npz", *options)
     assert result.exit_code == 2 and message in result.output, result.output
     assert not list(tmp_path.iterdir())
+
+
+def figures_of(folder, name):
+    return json.loads((folder / "metrics" / f"{name}.json").read_text())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("modality, architecture", [("poster", "attention"), ("overview", "gated")])
+def test_a_fusion_from_a_file_reaches_the_figures_of_the_features_that_we_compute(
+        presets, small_arrays, models, small_data, tmp_path, modality, architecture):
+    from movie_genres.networks.embeddings import EmbeddingsEncoder, train_on_embeddings
+    from movie_genres.networks.encoders import train_encoder
+    from movie_genres.networks.fusion import FusionOptions, train_fusion
+
+    prepared, posters, *_ = small_arrays
+    shutil.copytree(models.parent / "answers", tmp_path / "answers")
+    train_encoder(prepared, posters.present, encoder_options(presets, modality), outputs(tmp_path, "encoders/ours"))
+    export_embeddings(films_of_data(small_data), "ours", tmp_path / "theirs.parquet", tmp_path / "models")
+    options = EmbeddingsEncoder(modality=modality, file=str(tmp_path / "theirs.parquet"), strengths=(0.001, 0.01))
+    train_on_embeddings(prepared, options, outputs(tmp_path, "encoders/theirs"))
+    answers = load_answers(tmp_path / "answers")
+    assert np.array_equal(answers["ours"].features, answers["theirs"].features)
+    other = "lstm" if modality == "poster" else "cnn"
+    for name in ("ours", "theirs"):
+        train_fusion(prepared, answers, options_of(FusionOptions, inputs=(name, other), units=8, epochs=3, batch_size=16,
+                                                   architecture=architecture), outputs(tmp_path, f"fusion_{name}"))
+    ours, theirs = (figures_of(tmp_path, f"fusion_{name}") for name in ("ours", "theirs"))
+    assert theirs == pytest.approx(ours, abs=1e-4)
+    ours, theirs = (load_answers(tmp_path / "answers")[f"fusion_{name}"] for name in ("ours", "theirs"))
+    assert np.allclose(ours.probabilities, theirs.probabilities, atol=1e-4, equal_nan=True)
+    # And scoring finds the vectors by id, and comes to what the training says; without them it answers by what is left.
+    (tmp_path / "models" / "fusion_ours.onnx").unlink()
+    (tmp_path / "models" / "fusion_theirs.onnx").rename(tmp_path / "models" / "fusion.onnx")
+    shutil.copy(models / f"{other}.onnx", tmp_path / "models")
+    rows = np.flatnonzero(theirs.present)[:20]
+    shown = prepared.films.iloc[rows]
+    given = {"posters": [path or None for path in shown["poster"]], "overviews": [text or None for text in shown["overview"]],
+             "ids": shown["id"].tolist()}
+    predictor = Predictor.load(tmp_path / "models", dtype="float32", embeddings={"theirs": tmp_path / "theirs.parquet"})
+    found = {film.id: film.probabilities for film in predictor.predict(**given) if film.source == "both"}
+    lines = [row for row in rows if prepared.films["id"][row] in found]
+    scored = [[found[prepared.films["id"][row]][genre] for genre in prepared.genres] for row in lines]
+    assert len(lines) > 10 and np.allclose(scored, theirs.probabilities[lines], atol=2e-3)
+    without = Predictor.load(tmp_path / "models", dtype="float32").predict(**given)
+    assert {film.status for film in without} == {"ok"}
+
+
+def test_a_file_that_has_changed_runs_the_stages_that_read_it_again(tmp_path, monkeypatch):
+    dvc = pytest.importorskip("dvc.repo", reason="the extra `train` is not installed")
+    stages = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
+    readers = {name for name, stage in stages.items() if "--embeddings embeddings" in stage["cmd"]}
+    assert readers == {"teach", "train_encoders", "report", "predict"}
+    ours = {name: {"cmd": "true", "deps": [path for path in stages[name]["deps"] if path == "embeddings"]} for name in readers}
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": ours}))
+    (tmp_path / "embeddings").mkdir()
+    write(tmp_path / "embeddings" / "m.npz", id=np.array(["a"]), features=VECTORS[:1])
+    with dvc.Repo.init(no_scm=True) as repo:
+        assert {stage.name for stage in repo.reproduce()} == readers
+        assert repo.reproduce() == []
+        write(tmp_path / "embeddings" / "m.npz", id=np.array(["a"]), features=VECTORS[1:])
+        assert {stage.name for stage in repo.reproduce()} == readers
+
+
+@pytest.mark.parametrize("entry, message", [
+    ("{modality: poster, file: none.npz}", "none.npz: expected a file of embeddings; found No such file"),
+    ("{modality: poster, file: ../m.npz}", "encoders.x.file: expected a file in"),
+    ("{modality: poster, file: /m.npz}", "encoders.x.file: expected a file in"),
+    ("{modality: sound, file: m.npz}", "encoders.x.file.modality: Input should be"),
+    ("{modality: poster, file: m.npz, epochs: 3}", "encoders.x.file.epochs: Unexpected keyword argument"),
+    ("{modality: poster, file: m.npz}", "expected ids of prepared films, such as 'demo0000'; found others, such as 'a'"),
+])
+def test_the_stage_checks_its_files(arrays_folder, tmp_path, run, entry, message):
+    from stages.train_encoders import main as stage
+
+    defaults = (REPOSITORY / "params.yaml").read_text().partition("encoders: {}")[2].partition("\nfusion:")[0]
+    (tmp_path / "params.yaml").write_text(f"encoders: {{x: {entry}}}\n" + defaults)
+    write(tmp_path / "m.npz", id=np.array(["a"]), features=VECTORS[:1])
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "texts.json").write_text("null")
+    folders = [part for option in ("models", "history", "metrics", "out", "state")
+               for part in (f"--{option}", tmp_path / "made" / option)]
+    result = run(stage, "--params", tmp_path / "params.yaml", "--prepared", arrays_folder / "prepared", "--posters",
+                 arrays_folder / "posters", "--texts", tmp_path / "texts", "--embeddings", tmp_path, *folders)
+    assert result.exit_code == 2 and message in " ".join(result.output.split()), result.output

@@ -29,7 +29,8 @@ Part = tuple[Sequence[PosterError | None], Encoded, NDArray[np.floating]]  # the
 Started = list[tuple[int, Future[Part]]]  # by the number of the first film
 Parts = tuple[Started, Started]  # of posters and of overviews
 
-NO_EMBEDDING = "no embedding is given for the film, and the models look at nothing else"
+NO_TEXT = "no_text", "nothing was read on it, and the models look at nothing else"
+NO_EMBEDDING = "no_embedding", "no embedding is given for the film, and the models look at nothing else"
 # Films that are cut and written together. Overviews alone are small, and many give batches of like length.
 CHUNK, CHUNK_OF_OVERVIEWS = 512, 4096
 PART_OF_OVERVIEWS = 1024  # films whose overviews a thread takes at once
@@ -134,11 +135,10 @@ def _poster_part(films: Sequence[Entry], models: Models, caps: Caps) -> Part:
                 failures[line] = error
     found = {**models.of_posters(pixels, present, models.read(pixels, present)),
              **models.of_embeddings(Modality.POSTER, [film.id for film in films])}
-    seen = np.any([of_one.present for of_one in found.values()], axis=0)
+    seen = np.any([np.zeros(len(films), bool), *(of_one.present for of_one in found.values())], axis=0)
     for line in np.flatnonzero(~seen).tolist():
-        if films[line].poster:
-            failures[line] = failures[line] or PosterError("no_text", "nothing was read on it, and the models look at nothing else"
-                                                           ) if models.reader else PosterError("no_embedding", NO_EMBEDDING)
+        if films[line].poster and not failures[line]:
+            failures[line] = PosterError(*(NO_TEXT if models.reader else NO_EMBEDDING))
     return failures, models.encode(found), facts
 
 
@@ -179,7 +179,8 @@ def _row(film: Entry, failure: PosterError | None, poster_ok: np.bool_, text_ok:
         failures.append((failure.kind, f"poster: {failure}"))
     if film.overview is not None and not text_ok:
         if not reads:
-            failures.append(("no_embedding", f"overview: {NO_EMBEDDING}"))
+            kind, why = NO_EMBEDDING
+            failures.append((kind, f"overview: {why}"))
         elif normalise(film.overview):
             failures.append(("unknown_text", "overview: the model knows no word of the overview"))
         else:
