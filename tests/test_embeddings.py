@@ -1,12 +1,10 @@
 """Files of embeddings: read, written, an input of the fusion, and of scoring."""
 
 import csv
-import io
 import json
 import shutil
 
 import numpy as np
-import onnx
 import pytest
 import yaml
 from conftest import REPOSITORY, encoder_options, image_bytes, options_of, outputs
@@ -78,13 +76,13 @@ def test_whole_numbers_are_ids_too(tmp_path, suffix):
     ("m.parquet", None, "m.parquet: expected a Parquet file"),
     ("m.parquet", {"id": ["a"]}, "expected a column of vectors named features"),
     ("m.parquet", {"x": ["a"], "features": lists([[1.0]])}, "expected a column of ids, under a name among id"),
-    ("m.parquet", {"id": ["a"], "features": ["text"]}, "expected lists of numbers as vectors; found string"),
-    ("m.parquet", {"id": ["a"], "features": pyarrow.array([["x"]])}, "expected numbers in vectors; found string"),
-    ("m.parquet", {"id": ["a", "b"], "features": lists([[1, 2], [1]])}, "expected 2 numbers in each vector; found 1 in row 2"),
-    ("m.parquet", {"id": ["a", "b"], "features": lists([[1, 2], None])}, "expected 2 numbers in each vector; found 0 in row 2"),
-    ("m.parquet", {"id": ["a", "b"], "features": lists([[1, 2], [1, None]])}, "found nan in row 2, number 2 of its vector"),
+    ("m.parquet", {"id": ["a"], "features": ["text"]}, "lists of numbers as vectors; found string"),
+    ("m.parquet", {"id": ["a"], "features": pyarrow.array([["x"]])}, "numbers in vectors; found string"),
+    ("m.parquet", {"id": ["a", "b"], "features": lists([[1, 2], [1]])}, "2 numbers in each vector; found 1 in row 2"),
+    ("m.parquet", {"id": ["a", "b"], "features": lists([[1, 2], None])}, "2 numbers in each vector; found 0 in row 2"),
+    ("m.parquet", {"id": ["a", "b"], "features": lists([[1, 2], [1, None]])}, "found nan in row 2, number 2"),
     ("m.parquet", {"id": ["a"], "features": lists([[]])}, "expected embeddings of 1 to 16,384 numbers; found 0"),
-    ("m.parquet", {"id": ["a", None], "features": lists([[1], [2]])}, "expected the id of a film, as text, in row 2; found none"),
+    ("m.parquet", {"id": ["a", None], "features": lists([[1], [2]])}, "id of a film, as text, in row 2; found none"),
     ("m.parquet", {"id": [1.5], "features": lists([[1]])}, "as text, in row 1; found float"),
     ("m.parquet", {"id": ["a", "b", "a"], "features": lists([[1]] * 3)}, "each film once; found the id 'a' in rows 1 and 3"),
     ("m.parquet", {"id": ["a" * 1001], "features": lists([[1]])}, "at most 1,000 characters; found a longer one in row 1"),
@@ -252,7 +250,8 @@ def test_programs_score_and_explain_with_vectors(folder, vectors):
 @pytest.mark.parametrize("suffix", [".parquet", ".npz"])
 def test_features_of_a_model_are_exported(small_data, tmp_path, run, suffix):
     out = tmp_path / f"cnn{suffix}"
-    result = run(genre_data, "embeddings", "export", "--models", PACKAGED, "--model", "cnn", "--data", small_data, "--out", out)
+    result = run(genre_data, "embeddings", "export", "--models", PACKAGED, "--model", "cnn", "--data", small_data,
+                 "--out", out)
     assert result.exit_code == 0, result.output
     films = [film for film in films_of_data(small_data) if film.poster]
     found, predictor = read_embeddings(out), Predictor.load(PACKAGED)
@@ -308,9 +307,10 @@ def test_a_fusion_from_a_file_reaches_the_figures_of_the_features_that_we_comput
 
     prepared, posters, *_ = small_arrays
     shutil.copytree(models.parent / "answers", tmp_path / "answers")
-    train_encoder(prepared, posters.present, encoder_options(presets, modality), outputs(tmp_path, "encoders/ours"))
+    settings = encoder_options(presets, modality)
+    train_encoder(prepared, posters.present, settings, outputs(tmp_path, "encoders/ours"))
     export_embeddings(films_of_data(small_data), "ours", tmp_path / "theirs.parquet", tmp_path / "models")
-    options = EmbeddingsEncoder(modality=modality, file=str(tmp_path / "theirs.parquet"), strengths=(0.001, 0.01))
+    options = EmbeddingsEncoder(modality=modality, file=str(tmp_path / "theirs.parquet"), strengths=settings.strengths)
     train_on_embeddings(prepared, options, outputs(tmp_path, "encoders/theirs"))
     answers = load_answers(tmp_path / "answers")
     assert np.array_equal(answers["ours"].features, answers["theirs"].features)
@@ -328,8 +328,8 @@ def test_a_fusion_from_a_file_reaches_the_figures_of_the_features_that_we_comput
     shutil.copy(models / f"{other}.onnx", tmp_path / "models")
     rows = np.flatnonzero(theirs.present)[:20]
     shown = prepared.films.iloc[rows]
-    given = {"posters": [path or None for path in shown["poster"]], "overviews": [text or None for text in shown["overview"]],
-             "ids": shown["id"].tolist()}
+    given = {"posters": [path or None for path in shown["poster"]],
+             "overviews": [text or None for text in shown["overview"]], "ids": shown["id"].tolist()}
     predictor = Predictor.load(tmp_path / "models", dtype="float32", embeddings={"theirs": tmp_path / "theirs.parquet"})
     found = {film.id: film.probabilities for film in predictor.predict(**given) if film.source == "both"}
     lines = [row for row in rows if prepared.films["id"][row] in found]
@@ -344,7 +344,8 @@ def test_a_file_that_has_changed_runs_the_stages_that_read_it_again(tmp_path, mo
     stages = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
     readers = {name for name, stage in stages.items() if "--embeddings embeddings" in stage["cmd"]}
     assert readers == {"teach", "train_encoders", "report", "predict"}
-    ours = {name: {"cmd": "true", "deps": [path for path in stages[name]["deps"] if path == "embeddings"]} for name in readers}
+    ours = {name: {"cmd": "true", "deps": [path for path in stages[name]["deps"] if path == "embeddings"]}
+            for name in readers}
     monkeypatch.chdir(tmp_path)
     (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": ours}))
     (tmp_path / "embeddings").mkdir()
