@@ -93,6 +93,7 @@ def test_whole_numbers_are_ids_too(tmp_path, suffix):
     ("m.npz", {"id": np.array(["a"]), "features": np.ones((2, 3))}, "a vector of numbers for each of 1 ids; found float64"),
     ("m.npz", {"id": np.array(["a"]), "features": np.array([["x"]])}, "a vector of numbers for each of 1 ids; found <U1"),
     ("m.npz", {"id": np.array(["a"], object), "features": np.ones((1, 3))}, "expected ids as text"),
+    ("m.npz", {"id": np.array(["a"]), "features": np.ones((1, 16385))}, "of 1 to 16,384 numbers; found 16,385"),
     ("m.npz", {"id": np.array(["a", "b"]), "features": np.ones((3, 2)).T}, "found one column after the other"),
 ])
 def test_what_cannot_be_used_is_named(tmp_path, name, columns, message):

@@ -76,7 +76,7 @@ def read_embeddings(path: StrPath) -> Embeddings:
     suffix, spool, ids = Path(path).suffix.lower(), tempfile.TemporaryFile(prefix="movie-genres-"), dict[str, int]()
     channels, blocks = _blocks_of(path, suffix)
     if not 0 < channels <= MOST_CHANNELS:
-        raise InputError(path, f"embeddings of 1 to {MOST_CHANNELS:,} numbers", f"{channels:,}")
+        raise _too_wide(path, channels)
     for names, vectors in blocks:
         first = len(ids)
         for row, name in enumerate(names, start=first + 1):
@@ -88,6 +88,10 @@ def read_embeddings(path: StrPath) -> Embeddings:
         raise InputError(path, "embeddings of at least one film", "none")
     spool.flush()
     return Embeddings(ids, np.memmap(spool, np.float32, "r", shape=(len(ids), channels)))
+
+
+def _too_wide(path: StrPath, channels: int) -> InputError:
+    return InputError(path, f"embeddings of 1 to {MOST_CHANNELS:,} numbers", f"{channels:,}")
 
 
 def _new_id(path: StrPath, row: int, name: Any, known: Mapping[str, int]) -> str:
@@ -212,6 +216,8 @@ def _from_arrays(path: StrPath, ids: IO[bytes], vectors: IO[bytes]) -> Iterator[
                          f"{id_kind} of shape {id_shape}")
     if len(shape) != 2 or kind.kind not in "fiu" or not shape[1] or shape[0] != id_shape[0]:
         raise InputError(path, f"a vector of numbers for each of {id_shape[0]:,} ids", f"{kind} of shape {shape}")
+    if shape[1] > MOST_CHANNELS:
+        raise _too_wide(path, shape[1])
     at_once = max(1, BLOCK // max(shape[1], id_kind.itemsize))
     for first in range(0, shape[0], at_once):
         rows = min(at_once, shape[0] - first)
