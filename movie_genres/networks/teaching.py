@@ -16,6 +16,7 @@ from movie_genres.base.files import file_digest, replacing
 from movie_genres.base.options import STRICT
 from movie_genres.inputs.prepared import Prepared
 from movie_genres.models.answers import Floats, Rows, load_answers, save_teacher
+from movie_genres.networks import probing
 from movie_genres.networks.embeddings import EmbeddingsEncoder
 from movie_genres.networks.encoders import OverviewEncoder, PosterEncoder, train_encoder
 from movie_genres.networks.fusion import FusionOptions, train_fusion
@@ -60,6 +61,7 @@ def teach(prepared: Prepared, readable: NDArray[np.bool_], texts: Sequence[str] 
         raise UserError("teach: expected encoders, which a teacher is made of; found none in the section encoders.")
     train = prepared.rows("train")
     key = fingerprint(options, *(fingerprint(each) for each in (*encoders.values(), fusion)), *encoders, *(texts or ()),
+                      file_digest(probing.__file__),
                       *(file_digest(each.file) for each in encoders.values() if isinstance(each, EmbeddingsEncoder)),
                       *(text for column in ("poster", "overview", "split") for text in prepared.films[column]),
                       prepared.labels, readable)
