@@ -75,8 +75,10 @@ class Messages(logging.Handler):
 
 def options_of(command: click.Command) -> dict[str | None, str]:
     """The options of a command, and of the commands below it, such as `--id-column`, by the names of their settings."""
-    commands = [command, *getattr(command, "commands", {}).values()]
-    return {param.name: param.opts[0] for each in commands for param in each.params}
+    found: dict[str | None, str] = {param.name: param.opts[0] for param in command.params}
+    for below in getattr(command, "commands", {}).values():
+        found |= options_of(below)
+    return found
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from genre_cli.collect import collect_command
 from genre_cli.common import Group, Messages
+from genre_cli.embeddings import embeddings
 from movie_genres.base.errors import MissingPackageError, one_line
 from movie_genres.base.progress import console
 from movie_genres.data.checking import Summary, check
@@ -41,6 +42,7 @@ def main() -> None:
 
 
 main.add_command(collect_command)
+main.add_command(embeddings)
 
 
 @main.command("import")

@@ -48,11 +48,12 @@ def options_for(*groups: type) -> list[click.Parameter]:
 
 def _option(setting: Setting, others: dict[str, str], name: str) -> SectionedOption:
     about, default = setting.option, setting.default
-    default = ",".join(default) if isinstance(default, tuple) else default
+    default = ",".join(default) if isinstance(default, tuple) and not about.is_repeated else default
     given = {"required": True} if default is dataclasses.MISSING else {"default": default}
     shown = about.default and in_options(about.default, others.get)
     option = SectionedOption([name], type=_type(setting.kind, about), is_flag=setting.kind is bool, metavar=about.metavar,
-                             show_default=shown or (default is not None and setting.kind is not bool),
+                             multiple=about.is_repeated,
+                             show_default=shown or (default not in (None, ()) and setting.kind is not bool),
                              help=in_options(about.help, others.get), **given)
     option.section = about.section
     return option
@@ -64,7 +65,7 @@ def _type(kind: type, about: Option) -> click.ParamType | type:
     if about.is_folder:
         return click.Path(exists=True, file_okay=False)
     if kind is tuple:
-        return Names()
+        return str if about.is_repeated else Names()
     if kind is float:
         low = about.least if about.above is None else about.above
         return click.FloatRange(low, about.most, min_open=about.above is not None)

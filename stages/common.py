@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 import yaml
@@ -16,12 +16,6 @@ from pydantic import TypeAdapter, ValidationError
 from genre_cli.advice import explain
 from movie_genres.base.errors import UserError, one_line
 from stages.parent import end_with_dvc
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from movie_genres.inputs.prepared import Prepared
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Options = TypeVar("Options")
@@ -42,6 +36,8 @@ prepared_option = _input("--prepared", "prepared", "Output of prepare: films, ge
 posters_option = _input("--posters", "features/posters", "Output of vectorize: pixel arrays.")
 overviews_option = _input("--overviews", "features/overviews", "Output of vectorize: token ids and vocabulary.")
 texts_option = _input("--texts", "features/poster_text", "Output of read_posters: text on posters.")
+embeddings_option = path_option("--embeddings", "embeddings", "Folder with the files of embeddings that encoders name.",
+                                folder=True)
 teacher_option = _input("--teacher", "teacher", "Output of teach: what a teacher says of the training films.")
 models_option = _input("--models", "models", "Folder of the trained models.")
 answers_option = _input("--answers", "answers", "Folder with what the trained models say of all films.")
@@ -68,19 +64,8 @@ def training_outputs(name: str) -> Callable[[Command], Command]:
 
 
 def encoder_inputs(command: Command) -> Command:
-    """The options for what encoders are trained on: see `load_encoder_inputs`."""
-    return prepared_option(posters_option(texts_option(command)))
-
-
-def load_encoder_inputs(prepared: Path, posters: Path, texts: Path
-                        ) -> "tuple[Prepared, NDArray[np.bool_], list[str] | None]":
-    """The films, whether each has a poster that can be decoded, and the text on these posters if they were read."""
-    from movie_genres.inputs.features import load_posters
-    from movie_genres.inputs.poster_text import load_texts
-    from movie_genres.inputs.prepared import load_prepared
-
-    films = load_prepared(prepared)
-    return films, load_posters(posters).present, load_texts(texts, films.films["poster"].tolist())
+    """The options for what encoders are trained on: see `stages.encoders`."""
+    return prepared_option(posters_option(texts_option(embeddings_option(command))))
 
 
 def write_names(folder: Path, names: Sequence[str]) -> None:
@@ -94,17 +79,24 @@ def read_options(params: Path, section: str, options_class: type[Options]) -> Op
     content = yaml.safe_load(params.read_text(encoding="utf-8")) or {}
     if section not in content:
         raise click.UsageError(f"{params}: expected a section {section!r}; found {', '.join(content) or 'nothing'}.")
-    return _checked(params, section, content[section], options_class)
+    return checked(params, section, content[section], options_class)
 
 
-def read_encoders(params: Path, options_class: Any) -> dict[str, Any]:
-    """Reads the section `encoders`, each entry completed by `encoder_defaults` for its modality, into a class or a union."""
-    defaults, named = (read_options(params, section, dict[str, dict]) for section in ("encoder_defaults", "encoders"))
-    return {name: _checked(params, f"encoders.{name}", defaults.get(str(given.get("modality")), {}) | given, options_class)
-            for name, given in named.items()}
+def embedding_files(params: Path, folder: Path) -> dict[str, str]:
+    """The files of embeddings that the section `encoders` names, by encoder; they stand in a folder, a dependency of DVC."""
+    found = {}
+    for name, given in read_options(params, "encoders", dict[str, dict]).items():
+        if "file" in given:
+            path = Path(str(given["file"]))
+            if path.is_absolute() or ".." in path.parts:  # there, no change of it would be seen
+                raise click.UsageError(f"{params}: encoders.{name}.file: expected a file in {folder}; "
+                                       f"found {given['file']}.")
+            found[name] = str(folder / path)
+    return found
 
 
-def _checked(params: Path, section: str, content: object, options_class: type[Options]) -> Options:
+def checked(params: Path, section: str, content: object, options_class: type[Options]) -> Options:
+    """What a part of the parameter file holds, as a class; refuses what that does not allow."""
     try:
         return TypeAdapter(options_class).validate_python(content)
     except ValidationError as error:

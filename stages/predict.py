@@ -7,7 +7,16 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from movie_genres.base.options import STRICT
-from stages.common import models_option, params_option, path_option, prepared_option, read_options, running
+from stages.common import (
+    embedding_files,
+    embeddings_option,
+    models_option,
+    params_option,
+    path_option,
+    prepared_option,
+    read_options,
+    running,
+)
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
@@ -24,10 +33,12 @@ class PredictOptions:
 @click.command(help=__doc__)
 @prepared_option
 @models_option
+@embeddings_option
 @path_option("--out", "predictions/test.csv", "The CSV file to write.")
 @params_option
-def main(prepared: Path, models: Path, out: Path, params: Path) -> None:
+def main(prepared: Path, models: Path, embeddings: Path, out: Path, params: Path) -> None:
     with running():
+        from movie_genres.data.embeddings import read_embeddings
         from movie_genres.ensemble.decisions import choose_models
         from movie_genres.ensemble.naming import Naming
         from movie_genres.ensemble.scorer import Models
@@ -43,7 +54,9 @@ def main(prepared: Path, models: Path, out: Path, params: Path) -> None:
                  for film in read_split(prepared, "test")]
         naming = Naming(precision=options.precision, recall=options.recall, threshold=options.threshold,
                         max_genres=options.max_genres)
-        loaded = Models(*choose_models(models, MODALITIES)).naming(naming)
+        files = embedding_files(params, embeddings)
+        vectors = {name: read_embeddings(path) for name, path in files.items()}
+        loaded = Models(*choose_models(models, MODALITIES, embedded=files), embeddings=vectors).naming(naming)
         out.parent.mkdir(parents=True, exist_ok=True)
         layout = RowFormat(tuple(loaded.genres), top=options.top)
         statuses = score_anew(items, len(items), out, layout, loaded)

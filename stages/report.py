@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 import click
 import yaml
 
-from stages.common import comparison_inputs, models_option, params_option, path_option, read_options, running
+from stages.common import (
+    comparison_inputs,
+    embedding_files,
+    embeddings_option,
+    models_option,
+    params_option,
+    path_option,
+    read_options,
+    running,
+)
 
 if TYPE_CHECKING:
     from movie_genres.reporting.run import Earlier
@@ -21,10 +30,12 @@ if TYPE_CHECKING:
 @path_option("--audit", "audit", "Output of audit.", folder=True)
 @path_option("--search", "sweep/results.json", "What a search for better settings found.", exists=True)
 @models_option
+@embeddings_option
 @path_option("--out", "report", "Folder for the site.", folder=True)
 @params_option
 def main(prepared: Path, answers: Path, decisions: Path, histories: Path, baseline: tuple[tuple[str, Path], ...],
-         metrics: Path, plots: Path, audit: Path, search: Path, models: Path, out: Path, params: Path) -> None:
+         metrics: Path, plots: Path, audit: Path, search: Path, models: Path, embeddings: Path, out: Path,
+         params: Path) -> None:
     with running():
         from movie_genres.evaluation.figures import EvaluateOptions
         from movie_genres.evaluation.report import films_of_sheets
@@ -37,8 +48,9 @@ def main(prepared: Path, answers: Path, decisions: Path, histories: Path, baseli
         run = read_run(prepared, answers, decisions, dict(baseline), metrics, plots, histories, settings,
                        None if options.against is None else _earlier(options.against, metrics))
         test = run.prepared.rows("test")
-        explained = test[films_of_sheets(len(test), read_options(params, "evaluate", EvaluateOptions))]
-        write_run_site(run, options, out, audit, read_search(search), explain_films(run, explained, models))
+        sheets = test[films_of_sheets(len(test), read_options(params, "evaluate", EvaluateOptions))]
+        explained = explain_films(run, sheets, models, embedding_files(params, embeddings))
+        write_run_site(run, options, out, audit, read_search(search), explained)
         click.echo(f"Open {out / 'index.html'}")
 
 

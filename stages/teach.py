@@ -6,15 +6,7 @@ import click
 
 from movie_genres.checkpoints.backend import import_tensorflow
 from movie_genres.models.answers import save_teacher
-from stages.common import (
-    encoder_inputs,
-    load_encoder_inputs,
-    params_option,
-    path_option,
-    read_encoders,
-    read_options,
-    running,
-)
+from stages.common import encoder_inputs, params_option, path_option, read_options, running
 
 
 @click.command(help=__doc__)
@@ -22,18 +14,18 @@ from stages.common import (
 @path_option("--out", "teacher", "Folder for what the teacher says.", folder=True)
 @path_option("--state", "state/teacher", "Folder for what an interrupted run goes on from.", folder=True)
 @params_option
-def main(prepared: Path, posters: Path, texts: Path, out: Path, state: Path, params: Path) -> None:
+def main(prepared: Path, posters: Path, texts: Path, embeddings: Path, out: Path, state: Path, params: Path) -> None:
     with running():
         if not read_options(params, "teach", dict).get("folds"):
             save_teacher(out, None)
             click.echo("no teacher is asked for")
             return
         import_tensorflow()
-        from movie_genres.networks.encoders import Encoder
         from movie_genres.networks.fusion import FusionOptions
         from movie_genres.networks.teaching import TeachOptions, teach
+        from stages.encoders import load_encoder_inputs, read_encoders
 
-        teach(*load_encoder_inputs(prepared, posters, texts), read_encoders(params, Encoder),
+        teach(*load_encoder_inputs(prepared, posters, texts), read_encoders(params, embeddings),
               read_options(params, "fusion", FusionOptions), read_options(params, "teach", TeachOptions), out, state)
 
 

@@ -1,20 +1,11 @@
-"""Runs or fine-tunes the pretrained encoders that the section `encoders` names, and keeps what they say of all films."""
+"""Runs or fine-tunes the encoders, or files of embeddings, of the section `encoders`; keeps what they say of all films."""
 
 from pathlib import Path
 
 import click
 
 from movie_genres.checkpoints.backend import import_tensorflow
-from stages.common import (
-    encoder_inputs,
-    load_encoder_inputs,
-    params_option,
-    path_option,
-    read_encoders,
-    read_options,
-    running,
-    write_names,
-)
+from stages.common import encoder_inputs, params_option, path_option, read_options, running, write_names
 
 
 @click.command(help=__doc__)
@@ -26,8 +17,8 @@ from stages.common import (
 @path_option("--state", "state/encoders", "Folder for what an interrupted training goes on from.", folder=True)
 @path_option("--live", "live/encoders", "Folder for DVCLive, if the parameters ask for it.", folder=True)
 @params_option
-def main(prepared: Path, posters: Path, texts: Path, models: Path, history: Path, metrics: Path, out: Path, state: Path,
-         live: Path, params: Path) -> None:
+def main(prepared: Path, posters: Path, texts: Path, embeddings: Path, models: Path, history: Path, metrics: Path,
+         out: Path, state: Path, live: Path, params: Path) -> None:
     with running():
         named = list(read_options(params, "encoders", dict[str, dict]))
         if taken := sorted({"cnn", "lstm", "fusion"} & set(named)):
@@ -40,10 +31,11 @@ def main(prepared: Path, posters: Path, texts: Path, models: Path, history: Path
             click.echo("no encoders are named")
             return
         import_tensorflow()
-        from movie_genres.networks.encoders import Encoder, train_encoder
+        from movie_genres.networks.encoders import train_encoder
         from movie_genres.training.outputs import Outputs
+        from stages.encoders import load_encoder_inputs, read_encoders
 
-        encoders = read_encoders(params, Encoder)
+        encoders = read_encoders(params, embeddings)
         films, readable, on_posters = load_encoder_inputs(prepared, posters, texts)
         for name, options in encoders.items():
             summary = train_encoder(films, readable, options, Outputs(

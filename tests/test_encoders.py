@@ -23,7 +23,8 @@ from stages.train_encoders import main as stage
 
 keras_hub = pytest.importorskip("keras_hub", reason="the extra `encoders` is not installed")
 from movie_genres.checkpoints.tokenizers import subwords_of  # noqa: E402
-from movie_genres.networks.encoders import Encoder, PosterEncoder, linear_probe, train_encoder  # noqa: E402
+from movie_genres.networks.encoders import Encoder, PosterEncoder, train_encoder  # noqa: E402
+from movie_genres.networks.probing import linear_probe  # noqa: E402
 
 
 @pytest.mark.parametrize("fine_tune", [False, True])

@@ -126,8 +126,10 @@ def test_show_prints_the_committed_figures_and_scored_films(tmp_path, run):
 
 
 @pytest.mark.parametrize("name, command", [("genre-predict", genre_predict), ("genre-report", genre_report),
-                                           *((f"genre-data {name}", command)
-                                             for name, command in genre_data.commands.items())])
+                                           *((f"genre-data {name}", command) for name, command in [
+                                               *genre_data.commands.items(),
+                                               *((f"{name} {below}", command) for name, group in genre_data.commands.items()
+                                                 for below, command in getattr(group, "commands", {}).items())])])
 def test_the_docs_name_every_command_and_option(name, command):
     docs = "".join((REPOSITORY / name).read_text() for name in ("README.md", "SCORING.md"))
     assert name in docs

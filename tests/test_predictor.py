@@ -216,7 +216,7 @@ def test_the_versions_are_those_of_package_and_models(models, run):
     assert lines[0].startswith("movie-genres ") and lines[1].startswith("models models ")
 
 
-PARAMS = "predict: {top: 3, precision: null, recall: null, threshold: null, max_genres: 2}\n"
+PARAMS = "predict: {top: 3, precision: null, recall: null, threshold: null, max_genres: 2}\nencoders: {}\n"
 WAYS = {
     "a job": "from genre_cli.predict import main; "
              "main(['--posters', 'p', '--overviews', 'o.csv', '--out', 'x.csv', *models])",

@@ -25,6 +25,7 @@ class Option:
     most: int | None = None
     choices: tuple[str, ...] = ()
     is_folder: bool = False  # which exists
+    is_repeated: bool = False  # each time with one text of a tuple
     name: str | None = None  # where the field's own would not say enough among all others
 
 

@@ -236,17 +236,17 @@ def read_decisions(path: Path, digests: Mapping[str, str], genres: Sequence[str]
     return Decisions(models, content.ranking, content.films, always, hashlib.sha256(data).hexdigest())
 
 
-def choose_models(folder: Path | str, modalities: Sequence[str] | None = None, dtype: str = "int8"
-                  ) -> tuple[list[ModelFile], Decisions]:
+def choose_models(folder: Path | str, modalities: Sequence[str] | None = None, dtype: str = "int8",
+                  embedded: Collection[str] = ()) -> tuple[list[ModelFile], Decisions]:
     """The models of a folder that scoring some modalities needs, and the decisions on how to use them; None: all it has.
 
+    `embedded` names the models that there are embeddings of the films for; what these are of is scored too.
     Without `decisions.json` nothing is calibrated, genres are named from 0.5 on, and the fusion model is believed for films
     with both modalities. Raises as `find_models` and `read_decisions`.
     """
-    files, path = find_models(folder, modalities, dtype), Path(folder) / FILE_NAME
-    modalities = modalities or modalities_of(files)
+    files, path = find_models(folder, modalities, dtype, embedded), Path(folder) / FILE_NAME
     if path.exists():
         decisions = read_decisions(path, {file.name: file.digest for file in files}, files[0].genres)
     else:
         decisions = Decisions({}, default_ranking(files))
-    return needed_models(files, decisions.ranking, modalities), decisions
+    return needed_models(files, decisions.ranking, modalities_of(files)), decisions

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -33,22 +33,30 @@ class ModelFile(NamedTuple):
     run_path: Path  # the file to run: this one, or its copy in 8 bits
     run_digest: str  # SHA-256 of that
     reads: bool = False  # whether it looks at the text on posters, which some have none of
+    embedded: bool = False  # whether it takes embeddings of films from a file
 
 
-def find_models(folder: Path | str, modalities: Sequence[str] | None = None, dtype: str = "int8") -> list[ModelFile]:
+def find_models(folder: Path | str, modalities: Sequence[str] | None = None, dtype: str = "int8",
+                embedded: Collection[str] | None = None) -> list[ModelFile]:
     """Finds the model files for some modalities, and the fusion model, and checks that they belong together. Loads none.
 
     Without `modalities`, those for all that there is a model for.
 
     They are `NAME.onnx` files, in the folder or in its folder `encoders`. With the dtype `int8`, those that have a copy
-    in 8 bits are to be run by that.
+    in 8 bits are to be run by that. `embedded` names those that there are embeddings for: their modalities are among those
+    that are found, and others that take embeddings are left out; None: they all stay.
 
     Raises:
+        SettingError: embeddings for a model that takes none.
         InputError: no model for a modality, or a model that changed after the fusion model was trained on it.
     """
     folder = Path(folder)
     paths = _model_paths(folder, "onnx")
     files = [_model_file(path, dtype) for path in paths]
+    if embedded is not None:
+        files = _with_embeddings(folder, files, embedded)
+    if modalities and embedded:
+        modalities = [*modalities, *(file.modality for file in files if file.modality and file.name in embedded)]
     there = [file.modality for file in files if file.modality]
     for modality in (modalities or MODALITIES[:not there]):  # at least one is needed
         if modality not in there:
@@ -63,6 +71,17 @@ def find_models(folder: Path | str, modalities: Sequence[str] | None = None, dty
                 raise InputError(file.path, f"{chosen[name].path.name} as it was when this model was trained on it",
                                  "a changed file", remedy=Remedy.TRAIN)
     return list(chosen.values())
+
+
+def _with_embeddings(folder: Path, files: Sequence[ModelFile], given: Collection[str]) -> list[ModelFile]:
+    """Model files without those whose films have no embeddings, as of `find_models`; says which these are."""
+    takers = [file.name for file in files if file.embedded]
+    if unknown := [name for name in given if name not in takers]:
+        known = ", ".join(takers) or "none does"
+        raise SettingError("embeddings", f"names of models in {folder} that take embeddings: {known}", ", ".join(unknown))
+    if missing := [name for name in takers if name not in given]:
+        logger.warning("no embeddings are given for %s: films are scored without them", ", ".join(missing))
+    return [file for file in files if file.name not in missing]
 
 
 def models_folder(folder: Path | str | None) -> Path:
@@ -90,7 +109,8 @@ def _model_file(path: Path, dtype: str) -> ModelFile:
     else:
         run_path = path
     return ModelFile(path.stem, path, about["modality"], about.get("inputs") or {}, digest, tuple(about["genres"]),
-                     run_path, run_digest, about.get("reader") is not None)
+                     run_path, run_digest, about.get("reader") is not None,
+                     about.get("embedding") is not None)
 
 
 class Release(BaseModel):
@@ -157,7 +177,8 @@ def needed_models(files: Sequence[ModelFile], ranking: Mapping[str, Sequence[str
                   ) -> list[ModelFile]:
     """Of the models that `find_models` found, those that scoring uses: the best for each kind of film, and their inputs.
 
-    Where the best one may have nothing to go by, as it looks at the text on posters, the next ones are needed too.
+    Where the best one may have nothing to go by, as it looks at the text on posters or takes embeddings, the next ones are
+    needed too.
 
     Raises:
         InputError: the ranking names no model for some kind of film.
@@ -170,7 +191,8 @@ def needed_models(files: Sequence[ModelFile], ranking: Mapping[str, Sequence[str
         if not fit:
             raise InputError(files[0].path.parent, f"a model for {kind} among those ranked",
                              ", ".join(ranking[kind]) or "none", remedy=Remedy.TUNE)
-        always = next((number for number, name in enumerate(fit) if not by_name[name].reads), len(fit))
+        always = next((number for number, name in enumerate(fit)
+                       if not (by_name[name].reads or by_name[name].embedded)), len(fit))
         best.update(fit[:always + 1])  # one that reads posters says nothing of those without text: the next ones do
     needed = best | {name for chosen in best for name in by_name[chosen].inputs}
     return [file for file in files if file.name in needed]

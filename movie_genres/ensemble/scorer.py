@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from movie_genres.base.errors import SettingError
 from movie_genres.ensemble.decisions import Decisions
 from movie_genres.ensemble.folder import FUSION, ModelFile
 from movie_genres.ensemble.naming import Naming
 from movie_genres.ensemble.operating_points import number_named
+from movie_genres.inputs.embeddings import Embeddings
 from movie_genres.inputs.features import Posters
 from movie_genres.inputs.modality import BOTH, FilmArrays, Modality
 from movie_genres.inputs.poster_text import SIZE, PosterReader
@@ -24,21 +26,27 @@ Encoded = dict[str, tuple[Rows, Floats, Floats]]  # by network: films that it ha
 class Models:
     """Models that belong together: `networks` of single modalities, by name, and maybe a `fusion` over them.
 
-    `reader` reads posters, where one of the networks looks at their text.
+    `reader` reads posters, where one of the networks looks at their text. `embeddings` are those of films that networks take
+    by their names; of a film that has none, such a network has nothing to go by.
 
     Several threads may use them at once. `device` is one of `network.resolve_device`.
 
     Raises:
         InputError: a model cannot be loaded, or is no longer the file that was found.
+        SettingError: a network takes other embeddings than those that are given for it.
         MissingPackageError: the device cannot be used; or a model looks at the text on posters, and nothing can read it.
     """
 
     def __init__(self, files: Sequence[ModelFile], decisions: Decisions, device: str = "cpu",
-                 batch_size: int = RunOptions.batch_size):
+                 batch_size: int = RunOptions.batch_size, embeddings: Mapping[str, Embeddings] = {}):
         networks = {file.name: Network(file.run_path, file.run_digest, device, batch_size) for file in files}
         self.networks = {name: network for name, network in networks.items() if network.modality is not None}
         self.reader = PosterReader() if any(network.reads for network in self.networks.values()) else None
-        self._naming = Naming()
+        for name, given in embeddings.items():
+            if name in networks and networks[name].embedding != given.channels:
+                raise SettingError("embeddings", f"{networks[name].embedding or 'no'} numbers a film for {name}",
+                                   f"{given.channels}")
+        self._naming, self._embeddings = Naming(), {name: embeddings[name] for name in self.networks if name in embeddings}
         self.fusion, self.decisions, self.batch_size = networks.get(FUSION), decisions, batch_size
         self.genres: list[str] = next(iter(networks.values())).metadata["genres"]  # the order of all probabilities
 
@@ -81,6 +89,11 @@ class Models:
         """What each network of overviews takes of some films, by its name; an overview is empty where a film has none."""
         return {name: network.vocabulary.encode(overviews)
                 for name, network in self.of(Modality.OVERVIEW).items() if network.vocabulary}
+
+    def of_embeddings(self, modality: Modality, films: Sequence[str]) -> dict[str, FilmArrays]:
+        """What each network of a modality that takes embeddings takes of the films of some ids, by its name."""
+        return {name: given.of(films) for name, given in self._embeddings.items()
+                if self.networks[name].modality is modality}
 
     def encode(self, films: Mapping[str, FilmArrays]) -> Encoded:
         """What networks give of some films; `films` are what each of these networks takes of them, by its name."""

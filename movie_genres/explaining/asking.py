@@ -20,17 +20,19 @@ class Film(NamedTuple):
     """A film as models take it.
 
     `pixels`: its poster in each of `Models.sizes`, of shape (height, width, 3), RGB; None or an empty text: it has none.
+    `id`: by which its embeddings are found.
     """
 
     pixels: Pixels | None = None
     overview: str = ""
+    id: str = ""
 
 
 class Question:
     """A film, and the model that answers it, as `Models.decide` chooses it: `ask` has it answer variants of the film.
 
     The text on the poster, where a network looks at it, is read once, and stays as it was where parts of the poster are
-    hidden: to read each variant would take twenty seconds a film.
+    hidden: to read each variant would take twenty seconds a film. So do embeddings, which nothing here computes.
 
     Attributes:
         film: the film as it is.
@@ -54,8 +56,9 @@ class Question:
         there = np.array([film.pixels is not None])
         pixels = {size: of_one[None] for size, of_one in (film.pixels or {}).items()}
         self._texts = models.read(pixels, there) if film.pixels is not None else []
-        encoded = {Modality.POSTER: models.encode(models.of_posters(pixels, there, self._texts)) if pixels else {},
-                   Modality.OVERVIEW: models.encode(models.of_overviews([film.overview]))}
+        of_posters = models.of_posters(pixels, there, self._texts) if pixels else {}
+        encoded = {modality: models.encode({**given, **models.of_embeddings(modality, [film.id])}) for modality, given in (
+            (Modality.POSTER, of_posters), (Modality.OVERVIEW, models.of_overviews([film.overview])))}
         everything = {name: of_one for of_some in encoded.values() for name, of_one in of_some.items()}
         (self.probabilities,), (count,) = models.decide(1, everything)
         self.named: list[int] = np.argsort(-self.probabilities, kind="stable")[:count].tolist()
@@ -68,7 +71,7 @@ class Question:
         self.sees_pixels = any(self._networks[name].image_size is not None and not self._networks[name].reads
                                for name in self._encoded[Modality.POSTER])
         self.length: int = max((self._networks[name].metadata["vocabulary"]["max_length"]
-                                for name in self._encoded[Modality.OVERVIEW]), default=0)
+                                for name in self._encoded[Modality.OVERVIEW] if self._networks[name].vocabulary), default=0)
 
     def _answering(self, encoded: Encoded) -> tuple[str, list[str]]:
         """The model that `Models.decide` believes, and the networks that its answer comes from; none where there is none."""
@@ -96,7 +99,7 @@ class Question:
             encoded[Modality.POSTER] |= self._models.encode({
                 name: of_one for name, of_one in films.items() if name in self._networks and not self._networks[name].reads})
         if overviews is not None:
-            encoded[Modality.OVERVIEW] = self._models.encode({
+            encoded[Modality.OVERVIEW] |= self._models.encode({
                 name: of_one for name, of_one in self._models.of_overviews(overviews).items() if name in self._networks})
         return self._answers(count, {name: of_one for of_some in encoded.values() for name, of_one in of_some.items()})
 

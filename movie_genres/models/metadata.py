@@ -15,6 +15,7 @@ FORMAT = 1
 KEY = "movie_genres.json"  # under which the metadata stand in a file, beside those of Keras or ONNX
 LARGEST_IMAGE = 640  # pixels a side that a model may ask for: half a thousand posters are in memory at once
 LARGEST_INPUT = 3 * LARGEST_IMAGE ** 2  # numbers a film that a network may take
+EMBEDDING = "embedding"  # what the input of a network that takes embeddings is called
 AGAIN = "Train it again, or fetch it again."
 
 Side = Annotated[int, Field(ge=1, le=LARGEST_IMAGE)]
@@ -32,6 +33,7 @@ class Metadata(BaseModel):
     image_size: tuple[Side, Side] | None = None
     decoder: str | None = None
     vocabulary: dict[str, Any] | None = None
+    embedding: Annotated[int, Field(ge=1, le=LARGEST_INPUT)] | None = None  # numbers of a film, in place of all these
     reader: str | None = None  # of a model of posters that looks at their text: what reads it, at `image_size`
     inputs: dict[str, str] | None = None
     channels: dict[str, Annotated[int, Field(ge=1, le=1_000_000)]] | None = None
@@ -45,12 +47,16 @@ class Metadata(BaseModel):
             raise ValueError("another number of base rates than of genres")
         if self.reader is not None and (self.modality is not Modality.POSTER or self.image_size is None):
             raise ValueError("a reader of posters in a model of something else")
+        if self.embedding is not None and (self.modality is None or self.reader is not None):
+            raise ValueError("embeddings in a model of several inputs, or of text on posters")
         return self
 
 
 def takes_tokens(metadata: Mapping[str, Any]) -> bool:
-    """Whether a model of one modality takes the ids of tokens, of an overview or of the text on a poster, or else pixels."""
-    return metadata["modality"] == Modality.OVERVIEW or metadata.get("reader") is not None
+    """Whether a model of one modality takes the ids of tokens, of an overview or of the text on a poster, and neither pixels
+    nor embeddings."""
+    of_text = metadata["modality"] == Modality.OVERVIEW or metadata.get("reader") is not None
+    return of_text and metadata.get("embedding") is None
 
 
 def check_metadata(path: object, metadata: Any, expected: str) -> dict[str, Any]:

@@ -47,6 +47,7 @@ class Network:
         image_size: (height, width) of posters; vocabulary: of overviews, or of the text on posters. None where there are no
             such.
         reads: whether it looks at the text on posters.
+        embedding: how many numbers of a film it takes that were computed elsewhere, in place of all these; or None.
 
     Raises:
         InputError: as `onnx_files.read` and `onnx_checks.check`; the model was made for another decoder; or its file is not
@@ -69,7 +70,8 @@ class Network:
         check(path, file.model, self.metadata)
         self.image_size: tuple[int, int] | None = None
         self.vocabulary: Tokenizer | None = None
-        if self.modality is Modality.POSTER:
+        self.embedding: int | None = self.metadata.get("embedding")
+        if self.modality is Modality.POSTER and self.embedding is None:
             self.image_size = cast(tuple[int, int], tuple(self.metadata["image_size"]))
         if self.modality and takes_tokens(self.metadata):
             self.vocabulary = restore_vocabulary(path, self.metadata.get("vocabulary") or {})
@@ -81,7 +83,7 @@ class Network:
         """Runs the network on a film of nothing, or of the last word: damage that no check sees comes out here."""
         shapes = {given.name: [size if isinstance(size, int) else 1 for size in given.shape]
                   for given in self._session.get_inputs()}
-        kind = np.float32 if self.modality is None else np.uint8 if self.vocabulary is None else np.int32
+        kind = np.float32 if self.modality is None or self.embedding else np.uint8 if self.vocabulary is None else np.int32
         self({name: np.full(shape, largest_token, kind) for name, shape in shapes.items()})
 
     def __call__(self, inputs: Mapping[str, NDArray]) -> Arrays:

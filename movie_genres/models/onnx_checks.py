@@ -11,7 +11,7 @@ from onnx import TensorProto, numpy_helper, shape_inference
 from movie_genres.base.errors import InputError, one_line
 from movie_genres.base.files import StrPath, is_of_machine
 from movie_genres.inputs.modality import Modality
-from movie_genres.models.metadata import AGAIN, LARGEST_INPUT, takes_tokens
+from movie_genres.models.metadata import AGAIN, EMBEDDING, LARGEST_INPUT, takes_tokens
 from movie_genres.models.onnx_files import BATCH, FEATURES, LARGEST_FILE, LENGTH, PROBABILITIES, answers_input
 
 LARGEST_VALUE, LARGEST_TOTAL = 20_000_000, 300_000_000  # numbers a film that a step of a network may give, and all steps
@@ -114,6 +114,8 @@ def _check_ends(graph: onnx.GraphProto, metadata: dict[str, Any], refuse: Refusa
         for name, size in channels.items():
             expected[name] = TensorProto.FLOAT, [BATCH, size]
             expected[answers_input(name)] = TensorProto.FLOAT, [BATCH, genres]
+    elif metadata.get("embedding") is not None:
+        expected = {EMBEDDING: (TensorProto.FLOAT, [BATCH, metadata["embedding"]])}
     elif takes_tokens(metadata):
         expected = {Modality.OVERVIEW: (TensorProto.INT32, [BATCH, LENGTH])}
     else:

@@ -1,8 +1,8 @@
-"""Pretrained encoders of KerasHub as models of posters or overviews, frozen or fine-tuned; needs the extra `encoders`."""
+"""The encoders of the section `encoders`: pretrained ones of KerasHub, frozen or fine-tuned, which need the extra of that
+name; or files of embeddings in their place."""
 
 import functools
-import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,34 +10,23 @@ import keras
 import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 from pydantic.dataclasses import dataclass
-from sklearn.linear_model import LogisticRegression
 
-from movie_genres.base.errors import MissingPackageError, Remedy, UserError
+from movie_genres.base.errors import MissingPackageError, UserError
 from movie_genres.base.options import STRICT
-from movie_genres.checkpoints import keras_files
-from movie_genres.checkpoints.layers import FEATURES, PREDICTIONS, MaskedMean, log_odds, predictions
+from movie_genres.checkpoints.layers import FEATURES, MaskedMean, predictions
 from movie_genres.inputs.features import Posters
 from movie_genres.inputs.posters import LazyPixels
 from movie_genres.inputs.prepared import Prepared
-from movie_genres.models.answers import Floats
-from movie_genres.models.metrics import binary_cross_entropy
-from movie_genres.training.examples import Examples, OverviewExamples, PosterExamples
+from movie_genres.networks.embeddings import EmbeddingsEncoder, train_on_embeddings
+from movie_genres.networks.probing import fit_predictions
+from movie_genres.training.examples import OverviewExamples, PosterExamples
 from movie_genres.training.loop import start
 from movie_genres.training.options import OverviewTraining, PosterTraining
-from movie_genres.training.outputs import Outputs, metadata_of, validation_figures, write_summary
+from movie_genres.training.outputs import Outputs, metadata_of
 from movie_genres.training.state import held
-from movie_genres.training.trainer import publish, run_on_films, train_network
-
-try:
-    import keras_hub
-
-    from movie_genres.checkpoints.tokenizers import subwords_of
-except ImportError:
-    raise MissingPackageError("A pretrained encoder", "keras-hub", "encoders") from None
-
-logger = logging.getLogger(__name__)
+from movie_genres.training.trainer import train_network
 
 
 @dataclass(config=STRICT, frozen=True, kw_only=True)
@@ -91,7 +80,10 @@ class OverviewEncoder(Pretrained, OverviewTraining):
 
     def examples(self, prepared: Prepared, readable: NDArray[np.bool_], texts: Sequence[str] | None) -> OverviewExamples:
         """Overviews, or the texts on posters, as this encoder's subwords."""
-        vocabulary = subwords_of(_load(keras_hub.models.TextClassifierPreprocessor, self.preset), self.max_length)
+        hub = _keras_hub()
+        from movie_genres.checkpoints.tokenizers import subwords_of
+
+        vocabulary = subwords_of(_load(hub.models.TextClassifierPreprocessor, self.preset), self.max_length)
         if self.reads == "overview":
             return OverviewExamples(vocabulary.encode(prepared.films["overview"].tolist()), vocabulary, self)
         if texts is None:
@@ -115,12 +107,26 @@ class OverviewEncoder(Pretrained, OverviewTraining):
         return _with_predictions(overviews, x, self, genres, "glorot_uniform")
 
 
-Encoder = Annotated[PosterEncoder | OverviewEncoder, Field(discriminator="modality")]
+def kind_of(entry: Mapping[str, Any]) -> str:
+    """What an entry of the section `encoders` is: `file`, of embeddings, else the modality of a pretrained encoder."""
+    return "file" if "file" in entry else str(entry.get("modality"))
+
+
+Encoder = Annotated[Annotated[PosterEncoder, Tag("poster")] | Annotated[OverviewEncoder, Tag("overview")]
+                    | Annotated[EmbeddingsEncoder, Tag("file")], Discriminator(kind_of)]
+
+
+def _keras_hub() -> Any:
+    try:
+        import keras_hub
+    except ImportError:
+        raise MissingPackageError("A pretrained encoder", "keras-hub", "encoders") from None
+    return keras_hub
 
 
 def _load_backbone(preset: str) -> keras.Model:
     """A preset's network, in the precision that networks are built in now rather than the one it was saved with."""
-    return _load(keras_hub.models.Backbone, preset, dtype=keras.config.dtype_policy().name)
+    return _load(_keras_hub().models.Backbone, preset, dtype=keras.config.dtype_policy().name)
 
 
 def _load(kind: Any, preset: str, **settings: Any) -> Any:
@@ -136,7 +142,7 @@ def _rescale(options: PosterEncoder) -> keras.layers.Layer:
         mean, scale = options.pixels
         return layers.Rescaling(1 / scale, offset=-mean / scale)
     try:
-        converter = keras_hub.layers.ImageConverter.from_preset(options.preset)
+        converter = _keras_hub().layers.ImageConverter.from_preset(options.preset)
     except Exception:
         raise UserError(f"encoders: the preset {options.preset} does not say how it wants its pixels; give pixels: "
                         "[mean, scale], such as [127.5, 127.5]") from None
@@ -149,17 +155,22 @@ def _with_predictions(inputs: Any, features: Any, options: PosterEncoder | Overv
     return keras.Model(inputs, predictions(genres, initializer)(x), name=f"{options.modality}_encoder")
 
 
-def train_encoder(prepared: Prepared, readable: NDArray[np.bool_], options: PosterEncoder | OverviewEncoder,
-                  outputs: Outputs, texts: Sequence[str] | None = None) -> dict[str, Any]:
-    """Fits predictions over a pretrained encoder, or fine-tunes it, and writes what it says of all films.
+def train_encoder(prepared: Prepared, readable: NDArray[np.bool_],
+                  options: PosterEncoder | OverviewEncoder | EmbeddingsEncoder, outputs: Outputs,
+                  texts: Sequence[str] | None = None) -> dict[str, Any]:
+    """Fits predictions over a pretrained encoder, or fine-tunes it, or fits them over a file of embeddings; and writes what
+    it says of all films.
 
     `readable`, of shape (films,), tells whether a film has a poster that can be decoded; `texts` are on these posters, if
     they were read. A frozen encoder has no history. Returns what is in the metrics file.
 
     Raises:
         UserError: the preset cannot be loaded, or does not say how it wants pixels; or an encoder reads posters of which no
-            text is given; and as `loop.train`.
+            text is given; and as `loop.train` and `embeddings.train_on_embeddings`.
+        MissingPackageError: an encoder is pretrained, and KerasHub is not installed.
     """
+    if isinstance(options, EmbeddingsEncoder):
+        return train_on_embeddings(prepared, options, outputs)
     examples, build = options.examples(prepared, readable, texts), functools.partial(options.build, len(prepared.genres))
     preset = Path(options.preset).name
     if options.fine_tune:
@@ -167,54 +178,4 @@ def train_encoder(prepared: Prepared, readable: NDArray[np.bool_], options: Post
     start(options.seed)
     with held(outputs.state):
         metadata = metadata_of(examples.modality, prepared, **examples.metadata, preset=preset)
-        return _fit_predictions(build(), prepared, examples, options, metadata, outputs)
-
-
-def _fit_predictions(model: keras.Model, prepared: Prepared, examples: Examples, options: PosterEncoder | OverviewEncoder,
-                     metadata: dict[str, Any], outputs: Outputs) -> dict[str, Any]:
-    """A logistic regression over the features of a frozen encoder."""
-    present = examples.films.present
-    rows, validation = (prepared.rows(split, present) for split in ("train", "validation"))
-    if not len(rows) or not len(validation):
-        raise UserError(f"{outputs.model}: no training film or no validation film has a {examples.modality}.",
-                        Remedy.TRAIN_OTHERS)
-    untrained = outputs._replace(model=outputs.state / outputs.model.name, out=outputs.state / "answers")
-    keras_files.save(model, untrained.model, metadata)
-    publish(untrained, examples, prepared, None)
-    (features,), _ = run_on_films(untrained, examples)
-    shown, labels = features[validation].astype(np.float32), prepared.labels[validation]
-    fits = []
-    for strength in options.strengths:
-        kernel, bias = linear_probe(features[rows].astype(np.float32), prepared.labels[rows], strength)
-        loss = binary_cross_entropy(labels, _sigmoid(shown @ kernel + bias))
-        logger.info("%s: C %g, validation loss %.4f", outputs.model.stem, strength, loss)
-        fits.append((loss, strength, kernel, bias))
-    _, best, kernel, bias = min(fits, key=lambda fit: fit[0])
-    model.get_layer(PREDICTIONS).set_weights([kernel, bias])
-    keras_files.save(model, outputs.model, metadata)
-    published = publish(outputs, examples, prepared, options.int8)
-    _, probabilities = run_on_films(outputs, examples)
-    return write_summary(outputs, base_loss=binary_cross_entropy(labels, prepared.base_rates()), C=best,
-                         parameters=model.count_params(), **published,
-                         **validation_figures(labels, probabilities[validation]))
-
-
-def linear_probe(features: Floats, labels: Floats, strength: float) -> tuple[Floats, Floats]:
-    """A logistic regression of inverse regularisation `strength` for each genre over standardised features.
-
-    From features of shape (films, channels) and labels of shape (films, genres) to kernel and bias, of shape (channels,
-    genres) and (genres,), for features as they are; a genre that no film, or every film, has gets its base rate.
-    """
-    mean, deviation = features.mean(axis=0), features.std(axis=0)
-    deviation[deviation < 1e-6] = 1.0
-    standardised = (features - mean) / deviation
-    kernel, bias = np.zeros((features.shape[1], labels.shape[1]), np.float32), np.array(log_odds(labels.mean(axis=0), 1e-4))
-    for genre in np.flatnonzero(labels.min(axis=0) != labels.max(axis=0)):
-        fit = LogisticRegression(C=strength, max_iter=300).fit(standardised, labels[:, genre])
-        kernel[:, genre] = fit.coef_[0] / deviation
-        bias[genre] = fit.intercept_[0] - mean @ kernel[:, genre]
-    return kernel, bias
-
-
-def _sigmoid(x: NDArray) -> NDArray:
-    return 1 / (1 + np.exp(-x))
+        return fit_predictions(build(), prepared, examples, options.strengths, options.int8, metadata, outputs)

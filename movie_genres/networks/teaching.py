@@ -12,10 +12,12 @@ from pydantic import Field, field_validator
 from pydantic.dataclasses import dataclass
 
 from movie_genres.base.errors import UserError
-from movie_genres.base.files import replacing
+from movie_genres.base.files import file_digest, replacing
 from movie_genres.base.options import STRICT
 from movie_genres.inputs.prepared import Prepared
 from movie_genres.models.answers import Floats, Rows, load_answers, save_teacher
+from movie_genres.networks import probing
+from movie_genres.networks.embeddings import EmbeddingsEncoder
 from movie_genres.networks.encoders import OverviewEncoder, PosterEncoder, train_encoder
 from movie_genres.networks.fusion import FusionOptions, train_fusion
 from movie_genres.training.outputs import Outputs
@@ -42,8 +44,8 @@ class TeachOptions:
 
 
 def teach(prepared: Prepared, readable: NDArray[np.bool_], texts: Sequence[str] | None,
-          encoders: Mapping[str, PosterEncoder | OverviewEncoder], fusion: FusionOptions, options: TeachOptions,
-          out: Path, state: Path) -> Floats:
+          encoders: Mapping[str, PosterEncoder | OverviewEncoder | EmbeddingsEncoder], fusion: FusionOptions,
+          options: TeachOptions, out: Path, state: Path) -> Floats:
     """What a fusion of all encoders says of each training film, trained on the other folds of these films.
 
     Answers of a model to films that it was trained on tell little more than their labels do; those out of fold tell what
@@ -59,6 +61,8 @@ def teach(prepared: Prepared, readable: NDArray[np.bool_], texts: Sequence[str] 
         raise UserError("teach: expected encoders, which a teacher is made of; found none in the section encoders.")
     train = prepared.rows("train")
     key = fingerprint(options, *(fingerprint(each) for each in (*encoders.values(), fusion)), *encoders, *(texts or ()),
+                      file_digest(probing.__file__),
+                      *(file_digest(each.file) for each in encoders.values() if isinstance(each, EmbeddingsEncoder)),
                       *(text for column in ("poster", "overview", "split") for text in prepared.films[column]),
                       prepared.labels, readable)
     kept = state / key
@@ -78,7 +82,8 @@ def teach(prepared: Prepared, readable: NDArray[np.bool_], texts: Sequence[str] 
 
 
 def _without(held: Rows, prepared: Prepared, readable: NDArray[np.bool_], texts: Sequence[str] | None,
-             encoders: Mapping[str, PosterEncoder | OverviewEncoder], fusion: FusionOptions, folder: Path) -> Floats:
+             encoders: Mapping[str, PosterEncoder | OverviewEncoder | EmbeddingsEncoder], fusion: FusionOptions,
+             folder: Path) -> Floats:
     """What a fusion says of all films that was trained on the training films but those held back."""
     films = prepared.films.copy()
     films.loc[films.index[held], "split"] = "held"

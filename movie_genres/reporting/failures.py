@@ -25,6 +25,8 @@ MEANINGS = {
                 f"Mend the row that the error names; often a quotation mark is missing. {AGAIN}"),
     "no_text": ("The models look at the text on posters alone, and this poster has none that can be read.",
                 "Score it with models that look at pictures, or give an overview."),
+    "no_embedding": ("The models take embeddings of films alone, and none is given for this film.",
+                     "Add the film to the file of embeddings, or score it with models that look at posters and overviews."),
     "empty_text": ("The overview has no word.", f"Write an overview, or give a poster. {AGAIN}"),
     "unknown_text": ("The models know no word of the overview; often it is in another language.",
                      f"Translate it into the language of the training films, or give a poster. {AGAIN}"),

@@ -66,12 +66,13 @@ def write_run_site(run: Run, options: ReportOptions, out: Path, audit: Path | No
     write_site(out, "Genres of films", build)
 
 
-def explain_films(run: Run, rows: NDArray[np.intp], models: Path) -> dict[str, Any]:
+def explain_films(run: Run, rows: NDArray[np.intp], models: Path, embeddings: Mapping[str, str]) -> dict[str, Any]:
     """Why the models of a folder say what they say of some films, by id, as of `explanations.shown`.
 
-    Films of which nothing can be said are left out. Raises as `Predictor.load`.
+    `embeddings` are files of such, by the models that take them. Films of which nothing can be said are left out. Raises as
+    `Predictor.load`.
     """
-    predictor, found = Predictor.load(models), {}
+    predictor, found = Predictor.load(models, embeddings=embeddings), {}
     for film, poster, overview in run.prepared.films[["id", "poster", "overview"]].iloc[rows].to_numpy().tolist():
         _, explanations = predictor.explain_film(Entry(film, LocalPoster(poster) if poster else None, overview or None))
         if explanations:

@@ -1,8 +1,10 @@
 """Scores films chunk by chunk: every film gets its row, whatever is in it."""
 
+import contextlib
+import itertools
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -27,6 +29,8 @@ Part = tuple[Sequence[PosterError | None], Encoded, NDArray[np.floating]]  # the
 Started = list[tuple[int, Future[Part]]]  # by the number of the first film
 Parts = tuple[Started, Started]  # of posters and of overviews
 
+NO_TEXT = "no_text", "nothing was read on it, and the models look at nothing else"
+NO_EMBEDDING = "no_embedding", "no embedding is given for the film, and the models look at nothing else"
 # Films that are cut and written together. Overviews alone are small, and many give batches of like length.
 CHUNK, CHUNK_OF_OVERVIEWS = 512, 4096
 PART_OF_OVERVIEWS = 1024  # films whose overviews a thread takes at once
@@ -61,13 +65,24 @@ def score(chunks: Iterable[tuple[Key, Sequence[Entry]]], models: Models, threads
     `chunks` are pairs of a key and films; `threads` decode and compute, by default as many as there are cores.
     Yields (key, rows) of each chunk, a row for each film, in their order.
     """
+    with contextlib.closing(_in_work(chunks, models, threads, caps)) as started:
+        for key, films, parts in started:
+            yield key, _rows(films, parts, models)
+
+
+def encode(chunks: Iterable[Sequence[Entry]], models: Models, threads: int | None = None, caps: Caps = Caps()
+           ) -> Iterator[tuple[Sequence[Entry], Encoded]]:
+    """What networks give of films, in a stream as of `score`: yields the films of each chunk, and what is given of them."""
+    with contextlib.closing(_in_work(((None, films) for films in chunks), models, threads, caps)) as started:
+        for _, films, parts in started:
+            yield films, joined((first, future.result()[1]) for of_kind in parts for first, future in of_kind)
+
+
+def _in_work(chunks: Iterable[tuple[Key, Sequence[Entry]]], models: Models, threads: int | None, caps: Caps
+             ) -> Generator[tuple[Key, Sequence[Entry], Parts], None, None]:
+    """Yields each chunk with its parts, which workers have begun on, as they have on the next chunks."""
     waiting: deque[tuple[Key, Sequence[Entry], Parts]] = deque()
     workers = ThreadPoolExecutor(threads or os.cpu_count())
-
-    def next_rows() -> tuple[Key, list[Row]]:
-        key, films, parts = waiting.popleft()
-        return key, _rows(films, parts, models)
-
     source, failure = iter(chunks), None
     try:
         while True:
@@ -80,9 +95,9 @@ def score(chunks: Iterable[tuple[Key, Sequence[Entry]]], models: Models, threads
                 break
             waiting.append((key, films, _start(films, models, caps, workers)))
             if len(waiting) > AHEAD:
-                yield next_rows()
+                yield waiting.popleft()
         while waiting:
-            yield next_rows()
+            yield waiting.popleft()
         if failure:
             raise failure
     finally:
@@ -97,7 +112,8 @@ def _start(films: Sequence[Entry], models: Models, caps: Caps, workers: Executor
         return [(first, workers.submit(part, films[first:first + size], models, *more))
                 for first in range(0, len(films), size)]
 
-    return (start(_poster_part, models.batch_size, caps) if posters and any(film.poster for film in films) else [],
+    return (start(_poster_part, models.batch_size, caps) if posters and (
+                any(film.poster for film in films) or models.of_embeddings(Modality.POSTER, ())) else [],
             start(_text_part, PART_OF_OVERVIEWS) if texts else [])
 
 
@@ -109,7 +125,7 @@ def _poster_part(films: Sequence[Entry], models: Models, caps: Caps) -> Part:
     failures: list[PosterError | None] = [None] * len(films)
     facts = np.full((len(films), POSTER_MEASURES), np.nan)
     for line, film in enumerate(films):
-        if film.poster:
+        if film.poster and sizes:  # else no model looks at posters, and none is read
             try:
                 look = look_at(film.poster, sizes, caps)
                 for size, decoded in zip(sizes, look.pixels):
@@ -117,10 +133,12 @@ def _poster_part(films: Sequence[Entry], models: Models, caps: Caps) -> Part:
                 present[line], facts[line] = True, measure_poster(*look[1:])
             except PosterError as error:
                 failures[line] = error
-    found = models.of_posters(pixels, present, models.read(pixels, present))
-    seen = np.any([of_one.present for of_one in found.values()], axis=0)
-    for line in np.flatnonzero(present & ~seen).tolist():
-        failures[line] = PosterError("no_text", "nothing was read on it, and the models look at nothing else")
+    found = {**models.of_posters(pixels, present, models.read(pixels, present)),
+             **models.of_embeddings(Modality.POSTER, [film.id for film in films])}
+    seen = np.any([np.zeros(len(films), bool), *(of_one.present for of_one in found.values())], axis=0)
+    for line in np.flatnonzero(~seen).tolist():
+        if films[line].poster and not failures[line]:
+            failures[line] = PosterError(*(NO_TEXT if models.reader else NO_EMBEDDING))
     return failures, models.encode(found), facts
 
 
@@ -131,6 +149,7 @@ def _text_part(films: Sequence[Entry], models: Models) -> Part:
     words, ids = next(((network.vocabulary, of_network) for name, network in models.of(Modality.OVERVIEW).items()
                        if isinstance(network.vocabulary, Vocabulary) and isinstance(of_network := encoded[name], Overviews)),
                       (None, None))
+    encoded |= models.of_embeddings(Modality.OVERVIEW, [film.id for film in films])
     return [None] * len(films), models.encode(encoded), measure_overviews(texts, words, ids)
 
 
@@ -145,18 +164,24 @@ def _rows(films: Sequence[Entry], parts: Parts, models: Models) -> list[Row]:
     probabilities, named = models.decide(len(films), encoded)
     shown, nothing = models.shown(len(films), encoded), np.zeros(len(films), bool)
     readable, known = (shown.get(modality, nothing) for modality in MODALITIES)
-    return [_row(*of_film) for of_film in zip(films, failures, readable, known, facts, probabilities, named.tolist())]
+    reads = any(network.vocabulary for network in models.of(Modality.OVERVIEW).values())
+    return [_row(*of_film) for of_film in zip(films, failures, readable, known, facts, probabilities, named.tolist(),
+                                              itertools.repeat(reads))]
 
 
 def _row(film: Entry, failure: PosterError | None, poster_ok: np.bool_, text_ok: np.bool_, facts: NDArray[np.floating],
-         probabilities: NDArray[np.floating], named: int) -> Row:
+         probabilities: NDArray[np.floating], named: int, reads: bool) -> Row:
+    """`reads`: whether a model looks at overviews themselves, not only at embeddings of them."""
     if film.error:
         return Row(film.id, "overview", *film.error)
     failures = []
     if failure:
         failures.append((failure.kind, f"poster: {failure}"))
     if film.overview is not None and not text_ok:
-        if normalise(film.overview):
+        if not reads:
+            kind, why = NO_EMBEDDING
+            failures.append((kind, f"overview: {why}"))
+        elif normalise(film.overview):
             failures.append(("unknown_text", "overview: the model knows no word of the overview"))
         else:
             failures.append(("empty_text", "overview: the overview has no word"))

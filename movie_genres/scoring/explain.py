@@ -17,7 +17,7 @@ from movie_genres.explaining.explanation import FILE, ExplainedFilm, Explanation
 from movie_genres.explaining.pictures import SIZE, heat_picture
 from movie_genres.scoring.catalogue import Entry
 from movie_genres.scoring.poster_sources import Picture, PosterSource, held, look_at
-from movie_genres.scoring.predict import first_films, single_film
+from movie_genres.scoring.predict import first_films, load_predictor, single_film
 from movie_genres.scoring.predictor import Prediction, Predictor
 from movie_genres.scoring.request import Request
 
@@ -68,7 +68,7 @@ def explain_films(request: Request, films: list[Entry]) -> tuple[Predictor, list
     Raises:
         UserError: the models cannot be loaded, or explained; or as `Predictor.load`.
     """
-    predictor, folder = Predictor.load(request.models, **vars(request.run)), Path(request.explain or "")
+    predictor, folder = load_predictor(request), Path(request.explain or "")
     folder.mkdir(exist_ok=True)
 
     def explain_one(number: int, film: Entry) -> Explained:

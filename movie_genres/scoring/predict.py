@@ -11,12 +11,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from movie_genres.base.errors import MissingPackageError, SettingError, UserError
 from movie_genres.data.cluster import Cluster, check_ray
+from movie_genres.data.embeddings import EmbeddingsFile, find_embeddings
 from movie_genres.ensemble.decisions import Decisions, choose_models
 from movie_genres.ensemble.drift import compare
 from movie_genres.ensemble.film_summaries import SummaryFile, read_summary, read_training_films
@@ -50,14 +51,15 @@ def predict(request: Request) -> Counter[str]:
     is_folder = request.out.endswith("/") or Path(request.out).is_dir()
     _check(request, is_folder)
     device, folder = resolve_device(request.run.device), models_folder(request.models)
-    models, decisions = choose_models(folder, modalities, request.run.dtype_on(device))
+    embeddings = find_embeddings(embeddings_of(request))
+    models, decisions = choose_models(folder, modalities, request.run.dtype_on(device), list(embeddings))
     decisions.check(request.naming, [file.name for file in models])
     name = model_name(folder, models)
     layout = _layout(request, models[0].genres, name, is_folder)
     summary = _summary(request, folder, decisions, layout)
     files = JobFiles(request.out, layout, request.shard_size, is_folder, summary)
     with (_listed(request.posters) as posters,
-          open_job(files, _films(request, posters, files), _settings(request, layout, models, decisions, device),
+          open_job(files, _films(request, posters, files), _settings(request, layout, models, decisions, device, embeddings),
                    Share(request.num_shards, request.shard_index), request.overwrite, request.retry_failed) as job):
         _say_what_was_found(request, job.survey)
         for sentence in decisions.unreached(request.naming, _kinds(job.survey), [file.name for file in models]):
@@ -65,7 +67,7 @@ def predict(request: Request) -> Counter[str]:
         if job.finished:
             outcome, seconds = Outcome(Counter(job.finished.statuses), 0, 0), 0.0
         else:
-            engine = _engine(request, models, decisions, device)
+            engine = _engine(request, models, decisions, device, embeddings)
             allowed = None if request.max_failure_rate is None else int(request.max_failure_rate * job.survey.films)
             started = time.monotonic()
             outcome = run(job, engine, Tolerance(0 if request.strict else allowed))
@@ -83,8 +85,26 @@ def predict_single(request: Request, overview: str | None) -> tuple[Predictor, P
         UserError: nothing, or more than one film, is asked for, or an output; or as `predict`.
     """
     film = single_film(request, overview)
-    predictor = Predictor.load(request.models, **vars(request.run))
+    predictor = load_predictor(request)
     return predictor, predictor.score([film], request.naming, caps=request.caps)[0]
+
+
+def load_predictor(request: Request) -> Predictor:
+    """The models that are asked for, with the embeddings that are given for them; raises as `Predictor.load`."""
+    return Predictor.load(request.models, **vars(request.run), embeddings=embeddings_of(request))
+
+
+def embeddings_of(request: Request) -> dict[str, str]:
+    """The files of embeddings that are given, by model; raises `SettingError` where one is given without, or two for one."""
+    found: dict[str, str] = {}
+    for given in request.embeddings:
+        name, _, file = given.partition("=")
+        if not (name and file):
+            raise SettingError("embeddings", "a model and its file, such as resnet=resnet.parquet", given)
+        if name in found:
+            raise SettingError("embeddings", "one file for a model", f"{found[name]} and {file} for {name}")
+        found[name] = file
+    return found
 
 
 def single_film(request: Request, overview: str | None) -> Entry:
@@ -178,11 +198,12 @@ def _films(request: Request, posters: str | None, files: JobFiles | None = None)
                      **({"is_own": files.owns} if files else {}))
 
 
-def _settings(request: Request, layout: RowFormat, models: list[ModelFile], decisions: Decisions, device: str
-              ) -> dict[str, Any]:
+def _settings(request: Request, layout: RowFormat, models: list[ModelFile], decisions: Decisions, device: str,
+              embeddings: Mapping[str, EmbeddingsFile]) -> dict[str, Any]:
     """All beside the films that decides the rows: no row is ever put beside one that was made in another way."""
     caps, access = request.caps, request.access
     return {**vars(layout), **vars(request.naming), **{f"model {file.name}": file.run_digest for file in models},
+            **{f"embeddings {name}": file.digest for name, file in embeddings.items()},
             "decisions": decisions.digest, "decoder": DECODER, **versions("movie-genres", *PACKAGES), "device": device,
             "max_bytes": caps.bytes, "max_pixels": caps.pixels, "poster_root": access.root,
             "url_schemes": ",".join(access.schemes), "private_hosts": access.private_hosts,
@@ -215,11 +236,13 @@ def _kinds(found: Survey) -> list[str]:
     return [kind for kind, count in films.items() if count]
 
 
-def _engine(request: Request, models: list[ModelFile], decisions: Decisions, device: str) -> Engine:
+def _engine(request: Request, models: list[ModelFile], decisions: Decisions, device: str,
+            embeddings: Mapping[str, EmbeddingsFile]) -> Engine:
     if request.engine == "ray":
         cluster = Cluster(request.ray_address, request.access.timeout, request.run.threads or 1)
-        return RayEngine(models, decisions, request.naming, device, request.run.batch_size, request.caps, cluster)
-    loaded = Models(models, decisions, device, request.run.batch_size).naming(request.naming)
+        return RayEngine(models, decisions, request.naming, device, request.run.batch_size, request.caps, embeddings, cluster)
+    loaded = Models(models, decisions, device, request.run.batch_size,
+                    {name: file.read() for name, file in embeddings.items()}).naming(request.naming)
     return LocalEngine(loaded, request.run.threads, request.caps)
 
 

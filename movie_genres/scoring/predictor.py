@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, overload
 
@@ -16,6 +16,7 @@ from PIL import Image
 
 from movie_genres.base.errors import MissingPackageError, SettingError, UserError
 from movie_genres.base.files import StrPath
+from movie_genres.data.embeddings import find_embeddings
 from movie_genres.ensemble.decisions import choose_models
 from movie_genres.ensemble.folder import model_name, models_folder
 from movie_genres.ensemble.naming import Naming
@@ -124,7 +125,8 @@ class Predictor:
 
     @classmethod
     def load(cls, folder: StrPath | None = None, *, device: str = RunOptions.device, dtype: str = RunOptions.dtype,
-             batch_size: int = RunOptions.batch_size, threads: int | None = None) -> Predictor:
+             batch_size: int = RunOptions.batch_size, threads: int | None = None,
+             embeddings: Mapping[str, StrPath] = {}) -> Predictor:
         """Loads the models of a folder: by default of `models`, if there are any, else those that come with the package.
 
         Args:
@@ -132,15 +134,19 @@ class Predictor:
             dtype: `float32`; `int8` for copies in 8 bits of the models that have one; `auto` for these on a processor.
             batch_size: films a step; a GPU is faster with more.
             threads: to decode and compute with, by default as many as there are cores.
+            embeddings: files of embeddings, by the names of the models that take them; see `data.embeddings`. Films without
+                one, and all where no file is given, are scored without it.
 
         Raises:
+            SettingError: embeddings for a model that takes no such.
             InputError: there are no models, or they cannot be loaded, or do not belong together.
             MissingPackageError: the device cannot be used.
         """
         options = RunOptions(device=device, dtype=dtype)
         found, place = resolve_device(device), models_folder(None if folder is None else os.fspath(folder))
-        files, decisions = choose_models(place, None, options.dtype_on(found))
-        return cls(Models(files, decisions, found, batch_size), model_name(place, files), threads)
+        files, decisions = choose_models(place, None, options.dtype_on(found), list(embeddings))
+        vectors = {name: file.read() for name, file in find_embeddings(embeddings).items()}
+        return cls(Models(files, decisions, found, batch_size, vectors), model_name(place, files), threads)
 
     def looks_at(self, kind: str) -> bool:
         """Whether there are models for films with a `poster`, an `overview`, or `both`."""
@@ -155,7 +161,8 @@ class Predictor:
 
         Args:
             posters, overviews: of the films, in one order, None where a film has none.
-            ids: of the films; by default a poster's file name without extension, else the film's number.
+            ids: of the films, by which embeddings are found; by default a poster's file name without extension, else the
+                film's number.
             precision, recall, threshold, max_genres: which genres are named; see `naming.Naming`. The most probable one
                 always is. A warning is logged where a precision is out of reach, and films get the nearest.
             top: how many genres stand in the column `top`.
@@ -217,7 +224,8 @@ class Predictor:
         if film.poster:
             with contextlib.suppress(PosterError):  # the row says so
                 pixels = dict(zip(models.sizes, look_at(film.poster, models.sizes, caps).pixels))
-        return _prediction(row, RowFormat(self.genres)), explain(models, Film(pixels, film.overview or ""), genres)
+        return _prediction(row, RowFormat(self.genres)), explain(
+            models, Film(pixels, film.overview or "", film.id), genres)
 
     def _films(self, posters: Iterable[Poster | None] | None, overviews: Iterable[str | None] | None,
                ids: Iterable[str] | None) -> Iterator[Entry]:

@@ -1,13 +1,14 @@
 """Scores shards on a Ray cluster, or in several processes of one machine; needs the extra `ray`."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
 from movie_genres.base.progress import track
 from movie_genres.data.cluster import Cluster
+from movie_genres.data.embeddings import EmbeddingsFile
 from movie_genres.ensemble.decisions import Decisions
 from movie_genres.ensemble.folder import ModelFile
 from movie_genres.ensemble.naming import Naming
@@ -25,7 +26,7 @@ class RayEngine:
     The workers need the same Python packages, and the models, the posters and the output under the same paths. One refuses
     model files that are others than `files`.
 
-    `cluster` gives each task so many cores as it has threads.
+    `cluster` gives each task so many cores as it has threads; `embeddings`, of films, by model, are under the same paths too.
     """
 
     files: list[ModelFile]
@@ -34,6 +35,7 @@ class RayEngine:
     device: str
     batch_size: int
     caps: Caps
+    embeddings: Mapping[str, EmbeddingsFile]
     cluster: Cluster
 
     def __call__(self, files: JobFiles, shards: Shards, total: int, tolerance: Tolerance) -> Iterator[Counter[str]]:
@@ -55,8 +57,9 @@ _loaded: dict[tuple[Any, ...], Models] = {}  # in a worker: the models that it u
 
 def _models_of(engine: RayEngine) -> Models:
     options = engine.device, engine.batch_size
-    key = tuple(file.run_digest for file in engine.files), engine.decisions.digest, options
+    key = tuple(file.run_digest for file in engine.files), engine.decisions.digest, options, tuple(engine.embeddings.items())
     if key not in _loaded:
         _loaded.clear()
-        _loaded[key] = Models(engine.files, engine.decisions, *options)
+        _loaded[key] = Models(engine.files, engine.decisions, *options,
+                              {name: file.read() for name, file in engine.embeddings.items()})
     return _loaded[key].naming(engine.naming)

@@ -33,6 +33,9 @@ class Request:
                                           "paths, URL, or - for a list on stdin.", metavar="WHERE")] = None
     overviews: Annotated[str | None, Option("Input", "CSV, TSV or Parquet table with overviews, also .gz or a URL.",
                                             metavar="TABLE")] = None
+    embeddings: Annotated[tuple[str, ...], Option(
+        "Input", "Parquet or .npz file with vectors of films, found by id, for a model that takes such. Repeat it.",
+        metavar="MODEL=FILE", is_repeated=True)] = ()
     tables: TableOptions = TableOptions()
     caps: Caps = Caps()
     access: Access = Access()

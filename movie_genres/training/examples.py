@@ -7,11 +7,13 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from movie_genres.inputs.embeddings import FilmVectors
 from movie_genres.inputs.features import Overviews, Posters
 from movie_genres.inputs.modality import Modality, Tokenizer
 from movie_genres.inputs.poster_text import READER, SIZE
 from movie_genres.inputs.posters import DECODER
 from movie_genres.models.answers import Floats, Rows
+from movie_genres.models.metadata import EMBEDDING
 from movie_genres.training.batches import Batch, Pixels, augment, by_length, drop_words, erase, mixup, shuffled
 from movie_genres.training.options import OverviewTraining, PosterTraining
 
@@ -61,6 +63,17 @@ class OverviewExamples:
 
     def _drop_words(self, tokens: NDArray, rng: np.random.Generator, rate: float) -> NDArray[np.int32]:
         return drop_words(tokens, rng, rate, self._vocabulary.hidden, self._vocabulary.special)
+
+
+class EmbeddingExamples:
+    """Embeddings of all films, of one modality. They do not vary, and no network is trained on them by batches."""
+
+    def __init__(self, films: FilmVectors, modality: Modality):
+        self.films, self.modality = films, modality
+        self.metadata: dict[str, Any] = {EMBEDDING: films.table.shape[1]}
+
+    def distort(self, batch: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+        return batch
 
 
 Examples = PosterExamples | OverviewExamples

@@ -27,7 +27,7 @@ from movie_genres.models.metrics import binary_cross_entropy, rounded
 from movie_genres.models.network import Network
 from movie_genres.models.run_options import RunOptions
 from movie_genres.training.batches import draw
-from movie_genres.training.examples import Examples
+from movie_genres.training.examples import EmbeddingExamples, Examples
 from movie_genres.training.loop import Data, Trained, answers_of, train_seeds
 from movie_genres.training.options import OverviewTraining, PosterTraining
 from movie_genres.training.outputs import Outputs, metadata_of, validation_figures, write_summary
@@ -102,7 +102,8 @@ def _save(trained: Sequence[Trained], data: Data, average: str, metadata: dict[s
             "parameters": model.count_params(), "mean_val_loss_of_seeds": rounded(float(np.mean(single)))}
 
 
-def publish(outputs: Outputs, examples: Examples, prepared: Prepared, most_lost: float | None) -> dict[str, Any]:
+def publish(outputs: Outputs, examples: Examples | EmbeddingExamples, prepared: Prepared, most_lost: float | None
+            ) -> dict[str, Any]:
     """Makes of a checkpoint what scoring runs: its ONNX file and, where that loses little skill, a copy in 8 bits.
 
     `most_lost` is the most skill on the validation films that the copy may lose; None: no copy. Returns what the metrics say
@@ -127,7 +128,8 @@ def publish(outputs: Outputs, examples: Examples, prepared: Prepared, most_lost:
     return {"skill_lost_in_8_bits": rounded(lost)}
 
 
-def run_on_films(outputs: Outputs, examples: Examples, draws: int = 0, seed: int = 0) -> tuple[NDArray[np.float16], Floats]:
+def run_on_films(outputs: Outputs, examples: Examples | EmbeddingExamples, draws: int = 0, seed: int = 0
+                 ) -> tuple[NDArray[np.float16], Floats]:
     """Writes what a published model of one modality says of all films; see `answers.Answers`.
 
     It is what scoring would say, by the same file. But a model knows the films that it was trained on by heart: its features
