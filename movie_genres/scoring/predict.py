@@ -240,7 +240,8 @@ def _engine(request: Request, models: list[ModelFile], decisions: Decisions, dev
             embeddings: Mapping[str, EmbeddingsFile]) -> Engine:
     if request.engine == "ray":
         cluster = Cluster(request.ray_address, request.access.timeout, request.run.threads or 1)
-        return RayEngine(models, decisions, request.naming, device, request.run.batch_size, request.caps, embeddings, cluster)
+        return RayEngine(models, decisions, request.naming, device, request.run.batch_size, request.caps, embeddings,
+                         cluster)
     loaded = Models(models, decisions, device, request.run.batch_size,
                     {name: file.read() for name, file in embeddings.items()}).naming(request.naming)
     return LocalEngine(loaded, request.run.threads, request.caps)

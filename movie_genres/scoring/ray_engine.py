@@ -26,7 +26,8 @@ class RayEngine:
     The workers need the same Python packages, and the models, the posters and the output under the same paths. One refuses
     model files that are others than `files`.
 
-    `cluster` gives each task so many cores as it has threads; `embeddings`, of films, by model, are under the same paths too.
+    `cluster` gives each task as many cores as it has threads; `embeddings`, of films, by model, are under the same paths
+    too.
     """
 
     files: list[ModelFile]
