@@ -75,8 +75,8 @@ def of_commit(commit: str, run: Run, *apart: Path) -> Run:
     """Runs that are only made while a commit's code and settings are here, but for the files `apart`; else a `UserError`."""
     def checked(seed: int, settings: tuple[str, ...], log: Path) -> SplitRun:
         if (found := committed_at(*apart)) != commit:
-            raise UserError(f"These runs are of commit {commit[:7]}; found {found[:7]} checked out. Check out the first to go "
-                            "on, or start again to begin anew.")
+            raise UserError(f"These runs are of commit {commit[:7]}; found {found[:7]} checked out. Check out the "
+                            "first to go on, or start again to begin anew.")
         return run(seed, settings, log)
     return checked
 
@@ -195,7 +195,9 @@ def _failure(log: Path, code: int) -> UserError:
     `UserError` where that was no fault of its settings."""
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("Error: ")] or [line for line in lines if line.startswith("ERROR: ")]
-    if others := [found.group() for line in lines[-LAST:] if (found := NO_FAULT.search(line))] or ["DVC ended well"] * (not code):
-        return UserError(f"{log}: expected an experiment, or an error of its settings; found {others[-1]!r}. Start again to go "
-                         "on; where it comes again, leave such settings out.")
+    outside = [found.group() for line in lines[-LAST:] if (found := NO_FAULT.search(line))]
+    if outside or code == 0:  # and without an experiment
+        found = outside[-1] if outside else "DVC ended well"
+        return UserError(f"{log}: expected an experiment, or an error of its settings; found {found!r}. Start again to go on; "
+                         "where it comes again, leave such settings out.")
     return RunFailedError(one_line((errors or lines or [f"DVC ended with code {code}"])[-1])[:LONGEST].strip())

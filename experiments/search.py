@@ -109,11 +109,12 @@ def _text(values: Values, proposed: Any) -> str:
 
 
 def _digits(values: FloatRange) -> int:
-    """How many digits of a number from a range to keep: what is left is a thousandth of the range, or less."""
+    """How many digits of a number from a range to keep: what is left out is less than a thousandth of the range. By
+    orders of magnitude all numbers have as many."""
     if values.step:
         return EXACT
     low, high = values.bounds
-    return DIGITS if values.log else DIGITS + math.ceil(math.log10(max(1, abs(low) / (high - low), abs(high) / (high - low))))
+    return DIGITS if values.log else DIGITS + math.ceil(math.log10(max(1, max(-low, high) / (high - low))))
 
 
 def _settings(space: Space, proposed: Mapping[str, Any], committed: Mapping[str, Any]) -> tuple[str, ...]:

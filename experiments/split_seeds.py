@@ -55,7 +55,8 @@ def compare(figures: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, 
         pairs = [(of_split[key], other[key]) for of_split, other in zip(figures, others, strict=True)
                  if of_split.get(key) is not None and other.get(key) is not None]
         if pairs:  # both have it
-            found = difference(*zip(*pairs), overlap=overlap)
+            values, of_others = zip(*pairs)
+            found = difference(values, of_others, overlap)
             model, metric = key.split(".", 1)
             lines.append(Line(model, metric, found.mean, found.margin, found.pairs))
     return lines

@@ -57,8 +57,8 @@ def keeping(commit: str, run: Run) -> Measure:
                     partial.write_text(f"{error}\n", encoding="utf-8")
             raise
         if done.commit != commit:
-            raise UserError(f"{kept_file(kept, seed)}: expected a run of commit {commit[:7]}; found one of {done.commit[:7]}. "
-                            "Remove it to make it anew.")
+            raise UserError(f"{kept_file(kept, seed)}: expected a run of commit {commit[:7]}; found one of "
+                            f"{done.commit[:7]}. Remove it to make it anew.")
         return done
     return measure
 
@@ -107,7 +107,8 @@ def show(found: Search) -> None:
                       "-" if each.corrected is None else f"{each.corrected:.2g}", str(len(each.tried.test)),
                       "" if each.tried.state == DONE else each.tried.state)
     Console(width=150, markup=False).print(table)
-    click.echo(f"{verdict(found)}\nIntervals of 95 % over splits, wider for the films that these share; of two or three splits they are wide.")
+    click.echo(f"{verdict(found)}\nIntervals of 95 % over splits, wider for the films that these share; of "
+               "two or three splits they are wide.")
 
 
 @click.command(cls=Command, help=__doc__.split("\n")[0])

@@ -15,7 +15,7 @@ class Difference(NamedTuple):
 
     Attributes:
         margin: half of Student's t-interval, corrected as `difference` says; None for a single pair.
-        p: of a difference so large, either way, if there is none (corrected paired t-test, two-sided); None for a single pair.
+        p: of a difference so large, either way, if there is none (paired t-test, corrected, two-sided); None for one pair.
         pairs: how many there are, at least 1.
     """
 
@@ -63,6 +63,6 @@ def holm(p_values: Sequence[float], tests: int) -> list[float]:
 
 
 def errors_needed(tests: int, pairs: int) -> float:
-    """How many standard errors, each as `difference` has it, the largest of some differences has to have, to be beyond chance by
-    Holm's correction."""
+    """How many standard errors, as `difference` has them, the largest of some differences has to have, to be beyond chance
+    by Holm's correction."""
     return float(stats.t.isf((1 - LEVEL) / 2 / tests, pairs - 1))

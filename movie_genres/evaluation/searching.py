@@ -5,8 +5,8 @@ films, of the same splits. The first ones are named better only if that differen
 beyond chance, and is so once more on splits that the search has not seen.
 
 Within a split, the ranking uses its validation films and the differences its test films. But test films of one split are
-validation films of others: what comes first seems a little better on test films than it is. Fresh splits tell, though these too
-share films with the ones before.
+validation films of others: what comes first seems a little better on test films than it is. Fresh splits tell, though
+these too share films with the ones before.
 """
 
 import statistics
