@@ -197,7 +197,7 @@ def _failure(log: Path, code: int) -> UserError:
     errors = [line for line in lines if line.startswith("Error: ")] or [line for line in lines if line.startswith("ERROR: ")]
     outside = [found.group() for line in lines[-LAST:] if (found := NO_FAULT.search(line))]
     if outside or code == 0:  # and without an experiment
-        found = outside[-1] if outside else "DVC ended well"
-        return UserError(f"{log}: expected an experiment, or an error of its settings; found {found!r}. Start again to go on; "
-                         "where it comes again, leave such settings out.")
+        what = outside[-1] if outside else "DVC ended well"
+        return UserError(f"{log}: expected an experiment, or an error of its settings; found {what!r}. Start again to go "
+                         "on, or leave such settings out if it comes again.")
     return RunFailedError(one_line((errors or lines or [f"DVC ended with code {code}"])[-1])[:LONGEST].strip())

@@ -111,9 +111,10 @@ def test_runs_of_uncommitted_settings_are_neither_made_nor_taken_from_what_is_ke
 
 
 STAGE = """
-import json, pathlib, time, yaml
+import json, os, pathlib, time, yaml
 fusion = yaml.safe_load(open("params.yaml"))["fusion"]
 with open("STARTED", "a") as started: print(fusion["seed"], fusion["units"], file=started)
+if fusion["units"] == -2: os.kill(os.getpid(), 9)
 if fusion["units"] < 0: raise SystemExit("Error: fusion.units: too few")
 time.sleep(2)
 for name, figures in {"metrics/fusion.json": {"skill": fusion["units"] / 1000},
@@ -158,7 +159,9 @@ def test_a_run_is_an_experiment_of_dvc_whose_cached_figures_are_read(pipeline, t
     assert run_pipeline(2, ("fusion.units=64",), tmp_path / "log") == done
     with pytest.raises(RunFailedError, match="^Error: fusion.units: too few$"):
         run_pipeline(2, ("fusion.units=-1",), tmp_path / "log")
-    assert pipeline.read_text().splitlines() == ["2 64", "2 -1"]
+    with pytest.raises(UserError, match="found 'exited with -9'. Start again to go on"):
+        run_pipeline(2, ("fusion.units=-2",), tmp_path / "log")
+    assert pipeline.read_text().splitlines() == ["2 64", "2 -1", "2 -2"]
 
 
 @pytest.mark.slow
