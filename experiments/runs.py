@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import logging
+import re
 import shlex
 import subprocess
 import sys
@@ -23,7 +24,9 @@ FIGURES, POINTS = "metrics/evaluate.json", "plots/operating_points.csv"
 NAMES = "metrics/encoders/names.json"  # which encoders there are
 KEPT = Path("state/splits")  # a folder for each commit and its settings
 LONGEST = 300  # characters of a reason
-NO_FAULT = "Unable to acquire lock", "No space left on device"  # of the settings: later they may do
+LAST = 20  # lines of a log that are about its end
+# What is no fault of the settings: later they may do. By a shell, 137 and 143 are of what SIGKILL and SIGTERM ended.
+NO_FAULT = re.compile(r"Unable to acquire lock|No space left on device|exited with (?:-\d+|137|143)\b")
 
 
 class RunFailedError(UserError):
@@ -49,6 +52,33 @@ def git(*arguments: str) -> str | None:
     """What a git command prints, or None where it fails."""
     result = subprocess.run(["git", *arguments], capture_output=True, text=True)
     return result.stdout.strip() if result.returncode == 0 else None
+
+
+def committed_at(*apart: Path) -> str:
+    """The commit whose code and settings are here, whatever has become of the files `apart`.
+
+    Raises:
+        UserError: no commit has them.
+    """
+    excluded = [f":(exclude,literal){path}" for path in apart if path.resolve().is_relative_to(Path.cwd())]
+    commit = git("rev-parse", "HEAD")
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", *excluded)
+    if commit is None or changed is None:
+        raise UserError("Runs need a Git repository with a commit, whose code and settings they are of.")
+    if changed:
+        names = ", ".join(line[2:].strip() for line in changed.splitlines())
+        raise UserError(f"Runs are kept as those of a commit; found changes of {names[:300]}. Commit or stash them.")
+    return commit
+
+
+def of_commit(commit: str, run: Run, *apart: Path) -> Run:
+    """Runs that are only made while a commit's code and settings are here, but for the files `apart`; else a `UserError`."""
+    def checked(seed: int, settings: tuple[str, ...], log: Path) -> SplitRun:
+        if (found := committed_at(*apart)) != commit:
+            raise UserError(f"These runs are of commit {commit[:7]}; found {found[:7]} checked out. Check out the "
+                            "first to go on, or start again to begin anew.")
+        return run(seed, settings, log)
+    return checked
 
 
 def digest_of(*texts: str) -> str:
@@ -79,13 +109,17 @@ def run_pipeline(seed: int, settings: tuple[str, ...], log: Path) -> SplitRun:
 
     Raises:
         RunFailedError: the run failed.
-        UserError: it was killed, or stopped by the machine.
+        UserError: it, or one of its stages, was killed, or stopped by the machine.
     """
     commit = git("rev-parse", "HEAD") or ""
     reference = f"refs/exps/{commit[:2]}/{commit[2:]}/{experiment_name(seed, settings)}"
     # DVC inherits the lock with the file: where this process is killed, the next one waits for what DVC still does.
     with open(log, "a", encoding="utf-8") as output:
-        fcntl.flock(output, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(output, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            logging.info("This run goes on already; waiting for its end  (its messages: %s)", log)
+            fcntl.flock(output, fcntl.LOCK_EX)
         if (revision := git("rev-parse", "--verify", "--quiet", reference)) is None:
             command = [sys.executable, "-m", "dvc", *command_of(seed, settings)]
             logging.info("dvc %s  (its messages: %s)", shlex.join(command[3:]), log)
@@ -94,8 +128,7 @@ def run_pipeline(seed: int, settings: tuple[str, ...], log: Path) -> SplitRun:
             if code < 0:
                 raise UserError(f"DVC was ended by signal {-code}; {log} says what it did. Start again to go on.")
             if (revision := git("rev-parse", "--verify", "--quiet", reference)) is None:
-                reason = _reason(log, code)
-                raise (UserError if any(text in reason for text in NO_FAULT) else RunFailedError)(reason)
+                raise _failure(log, code)
     return _read_experiment(seed, commit, settings, revision)
 
 
@@ -157,8 +190,14 @@ def _read_experiment(seed: int, commit: str, settings: tuple[str, ...], revision
                     {Path(name).stem: json.loads(files.read_text(name)) for name in sorted(names)})
 
 
-def _reason(log: Path, code: int) -> str:
-    """The error that a failed run told: a stage's own rather than what DVC says of it."""
+def _failure(log: Path, code: int) -> UserError:
+    """A `RunFailedError` with the error that a failed run told, a stage's own rather than what DVC says of it; or another
+    `UserError` where that was no fault of its settings."""
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("Error: ")] or [line for line in lines if line.startswith("ERROR: ")]
-    return one_line((errors or lines or [f"DVC ended with code {code}"])[-1])[:LONGEST]
+    outside = [found.group() for line in lines[-LAST:] if (found := NO_FAULT.search(line))]
+    if outside or code == 0:  # and without an experiment
+        what = outside[-1] if outside else "DVC ended well"
+        return UserError(f"{log}: expected an experiment, or an error of its settings; found {what!r}. Start again to go "
+                         "on, or leave such settings out if it comes again.")
+    return RunFailedError(one_line((errors or lines or [f"DVC ended with code {code}"])[-1])[:LONGEST].strip())

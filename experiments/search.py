@@ -6,12 +6,13 @@ tree-structured Parzen estimator, with its seed), so that one that was killed co
 
 import functools
 import logging
+import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from experiments.runs import RunFailedError, SplitRun
-from experiments.space import DIGITS, Choices, FloatRange, IntRange, Space, Values, text_of
+from experiments.space import Choices, FloatRange, IntRange, Space, Values, text_of
 from movie_genres.base.errors import MissingPackageError, UserError
 from movie_genres.evaluation.searching import DONE, FAILED, STOPPED, Fresh, Search, State, Tried
 
@@ -23,15 +24,19 @@ Measure = Callable[[int, tuple[str, ...]], SplitRun]  # of a seed and settings; 
 Command = Callable[[Sequence[str]], str]  # that tries settings once more
 
 SKILL = "skill"
+DIGITS = 3  # of numbers from a range: more would be noise
+EXACT = 12  # of numbers by steps: all, but for what adding steps leaves
 COMPARED = 4  # settings that have to be measured on a split before others are stopped after it
 PROPOSALS = 10  # for each trial, of which some were proposed before: small spaces have fewer settings than trials
 
 
-def search(space: Space, committed: Mapping[str, Any], commit: str, measure: Measure, command: Command) -> Search:
+def search(space: Space, committed: Mapping[str, Any], commit: str, overlap: float, measure: Measure,
+           command: Command) -> Search:
     """Measures the committed settings, then others, each on the same splits.
 
     Args:
         committed: the committed values of the parameters in `space`.
+        overlap: test films of a split for each of its training films.
 
     Raises:
         MissingPackageError: Optuna is not installed.
@@ -62,7 +67,7 @@ def search(space: Space, committed: Mapping[str, Any], commit: str, measure: Mea
         logging.warning("Only %d settings were found in this space that differ, of %d.", len(found) - 1, space.trials)
     return Search(commit=commit, model=space.model, space={name: (values.words, text_of(committed[name]))
                                                            for name, values in space.parameters.items()},
-                  splits=tuple(range(space.splits)), committed=found[()], tried=tuple(found.values())[1:])
+                  overlap=overlap, splits=tuple(range(space.splits)), committed=found[()], tried=tuple(found.values())[1:])
 
 
 def measure_again(space: Space, settings: tuple[str, ...], measure: Measure) -> Fresh:
@@ -99,8 +104,17 @@ def _distribution(values: Values) -> "BaseDistribution":
 def _text(values: Values, proposed: Any) -> str:
     if isinstance(values, FloatRange):
         low, high = values.bounds
-        return text_of(min(max(float(f"{proposed:.{DIGITS}g}"), low), high))
+        return text_of(min(max(float(f"{proposed:.{_digits(values)}g}"), low), high))
     return str(proposed)  # a whole number, or the text of a choice
+
+
+def _digits(values: FloatRange) -> int:
+    """How many digits of a number from a range to keep: what is left out is less than a thousandth of the range. By
+    orders of magnitude all numbers have as many."""
+    if values.step:
+        return EXACT
+    low, high = values.bounds
+    return DIGITS if values.log else DIGITS + math.ceil(math.log10(max(1, max(-low, high) / (high - low))))
 
 
 def _settings(space: Space, proposed: Mapping[str, Any], committed: Mapping[str, Any]) -> tuple[str, ...]:

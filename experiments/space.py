@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +10,7 @@ import yaml
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
-from movie_genres.base.errors import InputError
+from movie_genres.base.errors import InputError, one_line
 from movie_genres.base.files import read_small
 from movie_genres.base.options import STRICT, first_problem
 
@@ -18,7 +18,6 @@ TRAINED = "vectorize", "read_posters", "teach", "cnn", "lstm", "encoders", "enco
 NETWORKS = "cnn", "lstm", "fusion"
 PLAIN = re.compile(r"[A-Za-z_][\w./:-]*")  # text that DVC reads as it stands
 WORDS = "null", "true", "false", "nan", "inf", "yes", "no", "on", "off"  # which mean something else
-DIGITS = 3  # of numbers from a range: more would be noise
 
 
 def text_of(value: object) -> str:
@@ -165,7 +164,26 @@ def read_space(path: Path, params: Path) -> tuple[Space, dict[str, Any]]:
     models = [*NETWORKS, *(settings.get("encoders") or {})]
     if space.model not in models:
         raise InputError(path, f"a model among {', '.join(models)}", repr(space.model))
-    return space, {name: _committed(path, name, settings, params) for name in space.parameters}
+    return space, {name: _number(values, _committed(path, name, settings, params))
+                   for name, values in space.parameters.items()}
+
+
+def overlap_of(params: Path, settings: Sequence[str] = ()) -> float:
+    """How many test films a split has for each of its training films, by the parameter file and what changes it.
+
+    Raises:
+        InputError: they do not tell.
+    """
+    expected = "shares of validation and test films in the section prepare"
+    changed = dict(setting.partition("=")[::2] for setting in settings)
+    try:
+        validation, test = (float(changed.get(f"prepare.{name}", _read(params, expected)["prepare"][name]))
+                            for name in ("validation", "test"))
+    except (LookupError, TypeError, ValueError) as error:
+        raise InputError(params, expected, one_line(repr(error))[:100]) from None
+    if not (validation > 0 and test > 0 and validation + test < 1):
+        raise InputError(params, expected, f"{validation} and {test}")
+    return test / (1 - validation - test)
 
 
 def _read(path: Path, expected: str) -> dict[str, Any]:
@@ -176,6 +194,16 @@ def _read(path: Path, expected: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(path, expected, f"{content!r:.100}")
     return content
+
+
+def _number(values: Values, committed: Any) -> Any:
+    """A committed value; where numbers are searched, also what YAML took for text, such as 5e-05, as a number."""
+    if not isinstance(values, FloatRange) or not isinstance(committed, str):
+        return committed
+    try:
+        return number if math.isfinite(number := float(committed)) else committed
+    except ValueError:
+        return committed
 
 
 def _committed(path: Path, name: str, settings: Mapping[str, Any], params: Path) -> Any:

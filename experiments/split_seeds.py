@@ -2,7 +2,7 @@
 
 One split's noise is larger than many a claimed gain. Every split is a DVC experiment of its own, run outside the workspace
 and named `split-SEED`, with a digest of changed parameters. What came of it is kept, by default for as long as the commit
-stays the same, and not run again.
+stays the same, and not run again. Runs are made of committed code and settings alone.
 """
 
 import logging
@@ -16,7 +16,8 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from experiments.runs import folder_of, git, read_run, run_split
+from experiments.runs import committed_at, folder_of, git, of_commit, read_run, run_pipeline, run_split
+from experiments.space import overlap_of
 from genre_cli.common import Command
 from movie_genres.base.files import replacing
 from movie_genres.evaluation.paired import difference
@@ -46,14 +47,16 @@ def summarise(figures: Sequence[Mapping[str, Any]]) -> list[Line]:
     return lines
 
 
-def compare(figures: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]) -> list[Line]:
-    """Mean differences to the figures of other runs on the same splits, with half of their 95 % interval."""
+def compare(figures: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]], overlap: float) -> list[Line]:
+    """Mean differences to the figures of other runs on the same splits, with half of their 95 % interval; `overlap` as in
+    `paired.difference`."""
     lines = []
     for key in (key for key in figures[0] if "." in key):
         pairs = [(of_split[key], other[key]) for of_split, other in zip(figures, others, strict=True)
                  if of_split.get(key) is not None and other.get(key) is not None]
         if pairs:  # both have it
-            found = difference(*zip(*pairs))
+            values, of_others = zip(*pairs)
+            found = difference(values, of_others, overlap)
             model, metric = key.split(".", 1)
             lines.append(Line(model, metric, found.mean, found.margin, found.pairs))
     return lines
@@ -87,8 +90,11 @@ def show(lines: Sequence[Line], title: str) -> None:
               help="Show differences to what was kept there of the same splits, with intervals, too.")
 def main(seeds: int, out: Path, settings: Sequence[str], kept: Path | None, against: Path | None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    kept = kept or folder_of(git("rev-parse", "HEAD") or "", settings)
-    runs = [run_split(seed, settings, kept) for seed in range(seeds)]
+    overlap = overlap_of(Path("params.yaml"), settings)
+    # A named folder may have runs of other commits; what is made is of this one.
+    commit = committed_at() if kept is None else git("rev-parse", "HEAD") or ""
+    kept = kept or folder_of(commit, settings)
+    runs = [run_split(seed, settings, kept, of_commit(commit, run_pipeline)) for seed in range(seeds)]
     summary = summarise([run.figures for run in runs])
     out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(out) as partial:
@@ -102,8 +108,8 @@ def main(seeds: int, out: Path, settings: Sequence[str], kept: Path | None, agai
     Console(width=120).print(named)
     if against is not None:
         others = [read_run(against, seed) for seed in range(seeds)]
-        show(compare([run.figures for run in runs], [other.figures for other in others]),
-             f"differences to {against} on the same splits, with 95 % intervals")
+        show(compare([run.figures for run in runs], [other.figures for other in others], overlap),
+             f"differences to {against} on the same splits, with 95 % intervals, wider for the films that these share")
 
 
 if __name__ == "__main__":

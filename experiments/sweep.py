@@ -22,21 +22,23 @@ from experiments.runs import (
     Run,
     RunFailedError,
     SplitRun,
+    committed_at,
     experiment_name,
     folder_of,
-    git,
     kept_file,
     kept_runs,
+    of_commit,
     run_pipeline,
     run_split,
 )
 from experiments.search import Measure, measure_again, search
-from experiments.space import read_space
+from experiments.space import overlap_of, read_space
 from genre_cli.common import Command
 from movie_genres.base.errors import UserError
 from movie_genres.base.files import replacing
-from movie_genres.evaluation.searching import Ranked, Search, points, ranked, to_confirm, verdict, write_search
+from movie_genres.evaluation.searching import DONE, Ranked, Search, points, ranked, to_confirm, verdict, write_search
 
+RESULTS, TABLE = "results.json", "results.csv"
 COLUMNS = ("rank", "state", "settings", "splits", "validation_skill", "test_skill", "difference", "margin", "p",
            "corrected_p", "reason", "command", "experiments")
 
@@ -48,35 +50,22 @@ def keeping(commit: str, run: Run) -> Measure:
         if failed.exists():
             raise RunFailedError(failed.read_text(encoding="utf-8").strip())
         try:
-            return run_split(seed, settings, kept, run)
+            done = run_split(seed, settings, kept, run)
         except RunFailedError as error:
             if settings:  # the committed ones are mended, and tried again
                 with replacing(failed) as partial:
                     partial.write_text(f"{error}\n", encoding="utf-8")
             raise
+        if done.commit != commit:
+            raise UserError(f"{kept_file(kept, seed)}: expected a run of commit {commit[:7]}; found one of "
+                            f"{done.commit[:7]}. Remove it to make it anew.")
+        return done
     return measure
 
 
 def command_of(settings: Sequence[str]) -> str:
     """The command that runs the pipeline with some settings."""
     return shlex.join(["dvc", "exp", "run", *(part for setting in settings for part in ("-S", setting))])
-
-
-def committed_at(*apart: Path) -> str:
-    """The commit whose code and settings are here, whatever has become of the files `apart`.
-
-    Raises:
-        UserError: no commit has them.
-    """
-    excluded = [f":(exclude){path}" for path in apart if path.resolve().is_relative_to(Path.cwd())]
-    commit = git("rev-parse", "HEAD")
-    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", *excluded)
-    if commit is None or changed is None:
-        raise UserError("A search needs a Git repository with a commit, whose settings are the ones to better.")
-    if changed:
-        names = ", ".join(line[2:].strip() for line in changed.splitlines())
-        raise UserError(f"A search begins from a commit; found changes of {names[:300]}. Commit or stash them.")
-    return commit
 
 
 def tell_kept(commit: str) -> None:
@@ -92,8 +81,8 @@ def tell_kept(commit: str) -> None:
 def write(found: Search, out: Path) -> None:
     """Writes `results.json`, and the ranking as `results.csv`, to a folder."""
     out.mkdir(parents=True, exist_ok=True)
-    write_search(found, out / "results.json")
-    with replacing(out / "results.csv") as partial, open(partial, "w", encoding="utf-8", newline="") as file:
+    write_search(found, out / RESULTS)
+    with replacing(out / TABLE) as partial, open(partial, "w", encoding="utf-8", newline="") as file:
         lines = csv.writer(file, lineterminator="\n")
         lines.writerow(COLUMNS)
         lines.writerows(_cells(rank, each) for rank, each in enumerate(ranked(found), 1))
@@ -116,9 +105,10 @@ def show(found: Search) -> None:
         table.add_row(str(rank), " ".join(each.tried.settings) or "as committed",
                       "-" if each.validation is None else f"{each.validation:.4f}", points(each.gain) if each.gain else "-",
                       "-" if each.corrected is None else f"{each.corrected:.2g}", str(len(each.tried.test)),
-                      "" if each.tried.state == "done" else each.tried.state)
+                      "" if each.tried.state == DONE else each.tried.state)
     Console(width=150, markup=False).print(table)
-    click.echo(f"{verdict(found)}\nIntervals of 95 % over splits; that of two or three splits is wide.")
+    click.echo(f"{verdict(found)}\nIntervals of 95 % over splits, wider for the films that these share; of "
+               "two or three splits they are wide.")
 
 
 @click.command(cls=Command, help=__doc__.split("\n")[0])
@@ -130,18 +120,23 @@ def show(found: Search) -> None:
 def main(path: Path, out: Path, retry_failed: bool) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     space, committed = read_space(path, Path("params.yaml"))
-    commit = committed_at(path, out)
+    overlap = overlap_of(Path("params.yaml"))
+    apart = path, out / RESULTS, out / TABLE
+    commit = committed_at(*apart)
     if retry_failed:
         for failed in KEPT.glob("*/*.failed"):
             failed.unlink()
     tell_kept(commit)
-    measure = keeping(commit, run_pipeline)
-    found = search(space, committed, commit, measure, command_of)
+    measure = keeping(commit, of_commit(commit, run_pipeline, *apart))
+    found = search(space, committed, commit, overlap, measure, command_of)
     write(found, out)
     if first := to_confirm(found):
         logging.info("%s comes first; it is measured on %d fresh splits.", " ".join(first.settings), space.fresh)
-        found = dataclasses.replace(found, fresh=measure_again(space, first.settings, measure))
-        write(found, out)
+        try:
+            found = dataclasses.replace(found, fresh=measure_again(space, first.settings, measure))
+            write(found, out)
+        except RunFailedError as error:
+            logging.warning("%s cannot be compared on fresh splits: %s", " ".join(first.settings), error)
     show(found)
 
 

@@ -1,7 +1,10 @@
+import dataclasses
+import fcntl
 import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import pandas as pd
 import pytest
 from conftest import REPOSITORY
 
-from experiments import runs
+from experiments import runs, split_seeds
 from experiments.runs import RunFailedError, SplitRun, kept_file, read_run, run_pipeline, run_split
 from experiments.split_seeds import compare, summarise, summarise_points
 from movie_genres.base.errors import UserError
@@ -27,7 +30,7 @@ def test_summarise_gives_mean_and_spread_and_leaves_out_what_is_undefined():
 def test_differences_are_taken_split_by_split():
     changed = [{"films": 5, "cnn.loss": 0.2, "cnn.precision": None}, {"films": 5, "cnn.loss": 0.4, "cnn.precision": 0.5}]
     plain = [{"films": 5, "cnn.loss": 0.3, "cnn.precision": 0.1}, {"films": 5, "cnn.loss": 0.3, "lstm.loss": 0.5}]
-    line, = compare(changed, plain)
+    line, = compare(changed, plain, 0)
     assert line[:3] == ("cnn", "loss", pytest.approx(0, abs=1e-12)) and line.splits == 2
     assert line.spread == pytest.approx(12.706 * 0.1, rel=1e-3)  # of ±0.1: a standard error of 0.1, one degree of freedom
 
@@ -59,16 +62,59 @@ def test_a_damaged_file_is_named(tmp_path):
 @pytest.mark.parametrize("log, expected", [
     ("Running stage\nError: fusion.units: no\nERROR: failed to reproduce 'fusion'\n", "Error: fusion.units: no"),
     ("a\nERROR: Could not find 'fusion'\n\n", "ERROR: Could not find 'fusion'"),
-    ("Traceback\nValueError: \x1b[31mx\n", "ValueError:  [31mx"), ("", "DVC ended with code 7"), ("x" * 999, "x" * 300)])
+    ("Traceback\nValueError: \x1b[31mx\n", "ValueError:  [31mx"), ("", "DVC ended with code 7"), ("x" * 999, "x" * 300),
+    ("x" * 299 + " y", "x" * 299)])
 def test_the_reason_of_a_failure_is_what_the_stage_says(tmp_path, log, expected):
     (tmp_path / "log").write_text(log)
-    assert runs._reason(tmp_path / "log", 7) == expected
+    failure = runs._failure(tmp_path / "log", 7)
+    assert isinstance(failure, RunFailedError) and str(failure) == expected
+
+
+@pytest.mark.parametrize("log, code, found", [
+    (f"ERROR: failed to reproduce 'cnn': failed to run: {'x' * 400}, exited with -9\n", 255, "exited with -9"),
+    ("Error: no\nERROR: failed to run: a, exited with 137\n", 255, "exited with 137"),
+    ("ERROR: a, exited with 143\nhint\n", 255, "exited with 143"), ("", 0, "DVC ended well"),
+    ("OSError: [Errno 28] No space left on device: 'a'\nERROR: a, exited with 1\n", 255, "No space left on device"),
+    ("ERROR: Unable to acquire lock. Most likely another process\n", 255, "Unable to acquire lock")])
+def test_what_the_machine_did_is_no_failure_of_the_settings(tmp_path, log, code, found):
+    (tmp_path / "log").write_text(log)
+    failure = runs._failure(tmp_path / "log", code)
+    assert not isinstance(failure, RunFailedError) and f"found {found!r}. Start again" in str(failure)
+    assert isinstance(runs._failure(tmp_path / "log", 255), RunFailedError) == (code == 0)
+
+
+def test_a_run_that_goes_on_elsewhere_is_waited_for_and_that_is_said(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(runs, "git", lambda *arguments: "c0")
+    monkeypatch.setattr(runs, "_read_experiment", lambda seed, commit, settings, revision: made(seed, settings, None))
+    elsewhere = open(tmp_path / "log", "a")
+    fcntl.flock(elsewhere, fcntl.LOCK_EX)
+    threading.Timer(0.3, elsewhere.close).start()
+    with caplog.at_level("INFO"):
+        assert run_pipeline(3, (), tmp_path / "log").seed == 3
+    assert elsewhere.closed and f"waiting for its end  (its messages: {tmp_path / 'log'})" in caplog.text
+
+
+def test_runs_of_uncommitted_settings_are_neither_made_nor_taken_from_what_is_kept(tmp_path, monkeypatch, run):
+    monkeypatch.chdir(tmp_path)
+    params = Path("params.yaml")
+    params.write_text("prepare: {validation: 0.1, test: 0.1}")
+    for command in ("init -q", "config user.email a@b", "config user.name a", "add params.yaml", "commit -qm first"):
+        subprocess.run(["git", *command.split()], check=True)
+    row = {"kind": "both", "asked": "default", "precision": 0.5, "recall": 0.5, "genres_per_film": 2.0, "f1_per_film": 0.5}
+    monkeypatch.setattr(split_seeds, "run_pipeline", lambda *given: dataclasses.replace(made(*given), points=(row,)))
+    assert run(split_seeds.main, "--seeds", 1).exit_code == 0
+    assert run(split_seeds.main, "--seeds", 1, "--kept", "named").exit_code == 0
+    params.write_text("prepare: {validation: 0.1, test: 0.2}")
+    for options, code in (["--seeds", 1], 2), (["--seeds", 2, "--kept", "named"], 2), (["--seeds", 1, "--kept", "named"], 0):
+        result = run(split_seeds.main, *options)
+        assert result.exit_code == code and ("found changes of params.yaml. Commit or" in result.output) == (code == 2)
 
 
 STAGE = """
-import json, pathlib, time, yaml
+import json, os, pathlib, time, yaml
 fusion = yaml.safe_load(open("params.yaml"))["fusion"]
 with open("STARTED", "a") as started: print(fusion["seed"], fusion["units"], file=started)
+if fusion["units"] == -2: os.kill(os.getpid(), 9)
 if fusion["units"] < 0: raise SystemExit("Error: fusion.units: too few")
 time.sleep(2)
 for name, figures in {"metrics/fusion.json": {"skill": fusion["units"] / 1000},
@@ -88,7 +134,8 @@ def pipeline(tmp_path, monkeypatch):
     monkeypatch.chdir(repository)
     monkeypatch.setenv("PATH", os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"])
     plain, encoder = {"seed": 0}, {"poster": {"seed": 0}, "overview": {"seed": 0}}
-    Path("params.yaml").write_text(json.dumps({**{name: plain for name in ("prepare", "teach", "cnn", "lstm")},
+    Path("params.yaml").write_text(json.dumps({**{name: plain for name in ("teach", "cnn", "lstm")},
+                                               "prepare": plain | {"validation": 0.1, "test": 0.1},
                                                "encoder_defaults": encoder, "fusion": {"seed": 0, "units": 8}}))
     Path("dvc.yaml").write_text(json.dumps({"stages": {"evaluate": {
         "cmd": "python stage.py", "deps": ["stage.py"], "params": ["fusion"], "metrics": ["metrics/fusion.json"],
@@ -112,7 +159,9 @@ def test_a_run_is_an_experiment_of_dvc_whose_cached_figures_are_read(pipeline, t
     assert run_pipeline(2, ("fusion.units=64",), tmp_path / "log") == done
     with pytest.raises(RunFailedError, match="^Error: fusion.units: too few$"):
         run_pipeline(2, ("fusion.units=-1",), tmp_path / "log")
-    assert pipeline.read_text().splitlines() == ["2 64", "2 -1"]
+    with pytest.raises(UserError, match="found 'exited with -9'. Start again to go on"):
+        run_pipeline(2, ("fusion.units=-2",), tmp_path / "log")
+    assert pipeline.read_text().splitlines() == ["2 64", "2 -1", "2 -2"]
 
 
 @pytest.mark.slow

@@ -59,7 +59,7 @@ def test_the_stage_writes_the_site(folder, tmp_path, run, monkeypatch):
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     settings = {name: Tried(settings=given, command="", state="done", validation=(0.1, 0.2), test=(0.1, 0.2))
                 for name, given in (("committed", ()), ("other", ("fusion.units=64",)))}
-    write_search(Search(commit="c0", model="fusion", space={}, splits=(0, 1), committed=settings["committed"],
+    write_search(Search(commit="c0", model="fusion", space={}, splits=(0, 1), overlap=0.125, committed=settings["committed"],
                         tried=(settings["other"],)), tmp_path / "search.json")
     monkeypatch.chdir(folder)
     result = run(report, "--decisions", "decisions.json", "--histories", "history", "--baseline", "tfidf", "tfidf.npy",

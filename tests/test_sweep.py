@@ -1,6 +1,7 @@
 """The search for better settings, with runs that are plain functions of settings and seed."""
 
 import csv
+import dataclasses
 import html
 import json
 import os
@@ -10,24 +11,28 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from conftest import REPOSITORY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments import sweep
+from experiments import runs, sweep
 from experiments.runs import RunFailedError, SplitRun
 from experiments.search import search
-from experiments.space import read_space, text_of
+from experiments.space import overlap_of, read_space, text_of
 from movie_genres.base.errors import InputError, UserError
-from movie_genres.evaluation.searching import Search, points, ranked, read_search, to_confirm, verdict
+from movie_genres.evaluation import searching
+from movie_genres.evaluation.paired import holm
+from movie_genres.evaluation.searching import DONE, Search, Tried, points, ranked, read_search, to_confirm, verdict
 from movie_genres.reporting.search_page import search_page
 from movie_genres.reporting.site import write_site
 
 pytest.importorskip("optuna", reason="needs the extra sweep")
 FUSION = {"seed": 0, "units": 128, "dropout": 0.5, "learning_rate": 0.001, "inputs": ["cnn", "lstm"]}
-PARAMS = {"prepare": {"seed": 0}, "fusion": FUSION, "encoders": {}, "tune": {"power": 0.5}}
+PARAMS = {"prepare": {"seed": 0, "validation": 0.1, "test": 0.1}, "fusion": FUSION, "encoders": {}, "tune": {"power": 0.5}}
+OVERLAP = 0.125
 SPACE = {"model": "fusion", "trials": 20, "splits": 2, "fresh": 4, "seed": 0, "stop_early": True, "parameters": {
     "fusion.units": {"choices": [64, 128, 256]}, "fusion.dropout": {"float": [0.2, 0.7], "step": 0.1},
     "fusion.learning_rate": {"float": [0.0001, 0.01], "log": True}}}
@@ -54,7 +59,7 @@ def run_of(seed, settings, commit="c0", **others):
 
 def searched(tmp_path, measure, **changes) -> Search:
     space, committed = written(tmp_path, SPACE | changes)
-    return search(space, committed, "c0", measure, sweep.command_of)
+    return search(space, committed, "c0", OVERLAP, measure, sweep.command_of)
 
 
 class Pipeline:
@@ -83,9 +88,10 @@ def repository(tmp_path, monkeypatch):
 
 @pytest.fixture
 def swept(repository, monkeypatch, run):
-    """Runs the command with a pipeline; gives click's result."""
+    """Runs the command with a pipeline of the commit that is there; gives click's result."""
     def sweep_with(pipeline, *options):
-        monkeypatch.setattr(sweep, "run_pipeline", pipeline)
+        commit = runs.git("rev-parse", "HEAD")
+        monkeypatch.setattr(sweep, "run_pipeline", lambda *given: dataclasses.replace(pipeline(*given), commit=commit))
         return run(sweep.main, *options)
     return sweep_with
 
@@ -95,10 +101,11 @@ def results(folder):
 
 
 def test_a_search_that_is_killed_at_any_run_ends_with_the_same_table_and_makes_no_run_twice(repository, swept):
+    written(repository, SPACE | {"trials": 9})
     whole = Pipeline()
     assert swept(whole).exit_code == 0
     expected, kept = results(repository), repository / "state"
-    assert len(set(whole.done)) == len(whole.done) > 24
+    assert len(set(whole.done)) == len(whole.done) > 12 and "failed" in expected["results.csv"]
     for last in range(len(whole.done)):
         kept.rename(repository / f"old-{last}")
         first, second = Pipeline(last), Pipeline()
@@ -114,7 +121,7 @@ def test_a_process_that_is_killed_while_it_keeps_a_run_leaves_nothing_damaged(re
                "    made.append(content)\n"
                "    if len(made) == 9: os._exit(9)\n"
                "    return dump(content, **options)\n"
-               "runs.json.dumps, sweep.run_pipeline = killing, test_sweep.Pipeline()\n"
+               "runs.json.dumps, sweep.run_pipeline = killing, test_sweep.Pipeline(commit=runs.git('rev-parse', 'HEAD'))\n"
                "sweep.main([])")
     places = os.pathsep.join(map(str, (REPOSITORY, REPOSITORY / "tests")))
     killed = subprocess.run([sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": places}, capture_output=True)
@@ -163,12 +170,33 @@ def test_what_does_not_come_again_on_fresh_splits_is_not_named_better(repository
     assert found.fresh and verdict(found).startswith("No setting is better than the committed ones beyond noise:")
 
 
-def test_noise_is_not_crowned(tmp_path):
-    crowned = 0
-    for seed in range(100):
-        found = searched(tmp_path, lambda split, chosen: run_of(f"{seed} {split}", chosen), trials=8, splits=3)
-        crowned += to_confirm(found) is not None
-    assert crowned <= 5  # and these would still have to come again on fresh splits
+def search_of_noise(rng, overlap, films=1000, splits=10):
+    """Twenty settings that differ from the committed ones by chance alone, film by film, on random splits of these films."""
+    orders, part = [rng.permutation(films) for _ in range(splits)], films // 10
+
+    def tried(name, by_film):
+        validation, test = ([float(by_film[order[place:place + part]].mean()) for order in orders] for place in (0, part))
+        return Tried(settings=name, command="", state=DONE, validation=tuple(validation), test=tuple(test))
+
+    return Search(commit="c0", model="fusion", space={}, splits=tuple(range(splits)), overlap=overlap,
+                  committed=tried((), np.zeros(films)),
+                  tried=tuple(tried((f"a={place}",), rng.normal(size=films)) for place in range(20)))
+
+
+@pytest.mark.parametrize("overlap, corrects, few", [(OVERLAP, holm, True), (0, holm, False),
+                                                    (OVERLAP, lambda p_values, tests: list(p_values), False)])
+def test_noise_is_not_crowned_and_would_be_without_either_correction(monkeypatch, overlap, corrects, few):
+    monkeypatch.setattr(searching, "holm", corrects)
+    rng = np.random.default_rng(0)
+    crowned = sum(to_confirm(search_of_noise(rng, overlap)) is not None for _ in range(100))
+    assert (crowned <= 5) == few  # these would still have to come again on fresh splits
+
+
+def test_p_values_are_corrected_for_all_that_was_tried_also_what_was_not_done(tmp_path):
+    found = searched(tmp_path, Pipeline())
+    done = [each for each in ranked(found) if each.corrected is not None]
+    assert 3 < len(done) < len(found.tried) == 20
+    assert [each.corrected for each in done] == holm([each.gain.p for each in done], 20)
 
 
 def test_poor_settings_are_stopped_early_and_only_if_asked_for(tmp_path):
@@ -208,6 +236,51 @@ def test_failures_are_kept_until_they_are_tried_again(repository, swept):
     assert failed and second.done == [] and third.done == failed
 
 
+@pytest.mark.parametrize("change, message", [
+    ("echo '{}' > params.yaml", "found changes of params.yaml"),
+    ("git -c user.name=a -c user.email=a@b commit -q --allow-empty -m other", "found [0-9a-f]{7} checked out")])
+def test_a_search_stops_where_its_commit_is_left_and_goes_on_where_it_is_back(repository, swept, change, message):
+    def leaves(seed, chosen, log):
+        subprocess.run(change, shell=True, check=True)
+        return run_of(seed, chosen)
+
+    result = swept(leaves)
+    assert result.exit_code == 2 and re.search(message, result.output)
+    subprocess.run("git reset -q --hard $(git rev-list HEAD | tail -n 1)", shell=True, check=True)
+    swept(again := Pipeline())
+    assert again.done[0] == (1, ())  # the one before is kept
+
+
+def test_a_kept_run_of_another_commit_is_refused(repository, swept):
+    swept(Pipeline())
+    file = next(repository.glob("state/splits/*/split-1.json"))
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"commit": "c1"}))
+    result = swept(Pipeline())
+    assert result.exit_code == 2 and "found one of c1. Remove it" in re.sub(r"\s+", " ", result.output)
+
+
+def test_results_in_the_repository_itself_hide_no_changes(repository, swept):
+    assert swept(Pipeline(), "--out", ".").exit_code == 0
+    subprocess.run("git add results.csv && git -c user.name=a -c user.email=a@b commit -qm second", shell=True, check=True)
+    (repository / "results.csv").write_text("")
+    assert swept(Pipeline(), "--out", ".").exit_code == 0
+    (repository / "params.yaml").write_text(yaml.safe_dump(PARAMS | {"more": 1}))
+    assert "found changes of params.yaml" in swept(Pipeline(), "--out", ".").output
+
+
+def test_a_failure_on_fresh_splits_leaves_a_table_and_says_so(repository, swept, caplog):
+    def fails_late(seed, chosen, log):
+        if seed > 3 and chosen:
+            raise RunFailedError("no memory")
+        return run_of(seed, chosen, gain=0.2, noise=0.0002)
+
+    written(repository, SPACE | {"splits": 3})
+    result = swept(fails_late)
+    assert result.exit_code == 0 and "cannot be compared on fresh splits: no memory" in caplog.text
+    assert "that has not been measured on fresh splits." in re.sub(r"\s+", " ", result.output)
+    assert read_search(repository / "sweep/results.json").fresh is None
+
+
 def test_a_search_begins_from_a_commit_and_says_what_is_kept_of_which(repository, swept, caplog):
     (repository / "params.yaml").write_text(yaml.safe_dump({**PARAMS, "fusion": {**FUSION, "units": 64}}))
     result = swept(Pipeline())
@@ -215,11 +288,11 @@ def test_a_search_begins_from_a_commit_and_says_what_is_kept_of_which(repository
     subprocess.run("git -c user.name=a -c user.email=a@b commit -qam second".split(), check=True)
     head = subprocess.run("git rev-parse HEAD".split(), capture_output=True, text=True).stdout.strip()
     with caplog.at_level("INFO"):
-        swept(Pipeline(commit=head))
-        swept(changed := Pipeline(commit=head), "--space", written_beside(repository, seed=1))
-    runs = len(list(repository.glob("state/splits/*/split-*.json")))
+        swept(Pipeline())
+        swept(changed := Pipeline(), "--space", written_beside(repository, seed=1))
+    kept = len(list(repository.glob("state/splits/*/split-*.json")))
     assert f"this commit, {head[:7]}, and not made again: 0." in caplog.text
-    assert 0 < len(changed.done) < runs  # the committed settings, at least, are kept
+    assert 0 < len(changed.done) < kept  # the committed settings, at least, are kept
     with caplog.at_level("INFO"):
         sweep.tell_kept("another")
     assert f"Of other commits, {head[:7]}, and so made anew" in caplog.text
@@ -228,6 +301,35 @@ def test_a_search_begins_from_a_commit_and_says_what_is_kept_of_which(repository
 def written_beside(folder, **changes):
     (folder / "other.yaml").write_text(yaml.safe_dump(SPACE | changes))
     return "other.yaml"
+
+
+@pytest.mark.parametrize("given, allowed", [
+    ({"float": [1000, 2000], "step": 5}, lambda value: value % 5 == 0),
+    ({"float": [0.99, 0.9999]}, lambda value: 0.99 <= value <= 0.9999),
+    ({"float": [0.0001, 0.01], "log": True}, lambda value: value == float(f"{value:.3g}"))])
+def test_numbers_from_a_range_have_the_digits_that_it_needs_and_stay_in_it(tmp_path, given, allowed):
+    found = searched(tmp_path, run_of, stop_early=False, parameters={"fusion.dropout": given})
+    tried = [float(each.settings[0].split("=")[1]) for each in found.tried]
+    assert len(set(tried)) == 20 and all(map(allowed, tried))
+
+
+def test_a_committed_number_that_yaml_takes_for_text_is_the_number_that_it_is(tmp_path):
+    params = PARAMS | {"fusion": FUSION | {"learning_rate": "5e-05", "units": "5e-05", "dropout": "x"}}
+    assert list(written(tmp_path, params=params)[1].values()) == ["5e-05", "x", 5e-05]  # the first has choices
+
+
+@pytest.mark.parametrize("prepare, settings, expected", [
+    ({"validation": 0.1, "test": 0.1}, (), 0.125),
+    ({"validation": 0.1, "test": 0.1}, ("prepare.test=0.3", "cnn.a=[1]"), 0.5),
+    ({"validation": 0.6, "test": 0.4}, (), None), ({"validation": 0.1}, (), None), ("x", (), None),
+    ({"validation": [], "test": 1}, (), None)])
+def test_how_many_test_films_there_are_for_each_training_film(tmp_path, prepare, settings, expected):
+    (path := tmp_path / "params.yaml").write_text(yaml.safe_dump({"prepare": prepare}))
+    if expected:
+        assert overlap_of(path, settings) == pytest.approx(expected)
+    else:
+        with pytest.raises(InputError, match="params.yaml: expected shares of validation and test films"):
+            overlap_of(path, settings)
 
 
 @pytest.mark.parametrize("changes, message", [
@@ -276,7 +378,7 @@ def test_whatever_stands_in_a_space_is_refused_in_words_or_can_be_searched(tmp_p
     except InputError as error:
         assert "sweep.yaml: expected" in str(error)
         return
-    for tried in search(space, committed, "c0", run_of, sweep.command_of).tried:
+    for tried in search(space, committed, "c0", OVERLAP, run_of, sweep.command_of).tried:
         name, text = tried.settings[0].split("=", 1)
         given_back = text.strip('"') if text.startswith('"') else yaml.safe_load(text)
         kind, = set(values) & {"choices", "float", "int"}

@@ -14,8 +14,8 @@ class Difference(NamedTuple):
     """The mean of paired differences, from `mean - margin` to `mean + margin` at a confidence of `LEVEL`.
 
     Attributes:
-        margin: half of Student's t-interval; None for a single pair.
-        p: of a difference so large, either way, if there is none (paired t-test, two-sided); None for a single pair.
+        margin: half of Student's t-interval, corrected as `difference` says; None for a single pair.
+        p: of a difference so large, either way, if there is none (paired t-test, corrected, two-sided); None for one pair.
         pairs: how many there are, at least 1.
     """
 
@@ -25,12 +25,16 @@ class Difference(NamedTuple):
     pairs: int
 
 
-def difference(values: Sequence[float], others: Sequence[float]) -> Difference:
+def difference(values: Sequence[float], others: Sequence[float], overlap: float) -> Difference:
     """By how much figures differ from others, split by split, in the same order.
 
-    With two or three splits the interval is wide: of a spread that is known so badly, Student's t allows for anything.
-    (Nadeau and Bengio, "Inference for the Generalization Error", 2003: random splits share films, so that even this is a
-    little too sure.)
+    Random splits share films, and so their figures vary less than those of other films would: the standard error of the mean
+    is that of independent pairs times `sqrt(1 + pairs * overlap)` (Nadeau and Bengio, "Inference for the Generalization
+    Error", 2003). With two or three splits the interval is wide: of a spread that is known so badly, Student's t allows for
+    anything.
+
+    Args:
+        overlap: test films of a split for each of its training films, at least 0: such as 0.1 / 0.8.
 
     Raises:
         ValueError: not as many of both, or none.
@@ -41,7 +45,7 @@ def difference(values: Sequence[float], others: Sequence[float]) -> Difference:
     mean, freedom = float(found.mean()), len(found) - 1
     if not freedom:
         return Difference(mean, None, None, 1)
-    error = max(float(found.std(ddof=1)), ROUNDED) / np.sqrt(len(found))
+    error = max(float(found.std(ddof=1)), ROUNDED) * np.sqrt(1 / len(found) + overlap)
     margin = float(stats.t.ppf((1 + LEVEL) / 2, freedom) * error)
     return Difference(mean, margin, float(2 * stats.t.sf(abs(mean) / error, freedom)), len(found))
 
@@ -59,5 +63,6 @@ def holm(p_values: Sequence[float], tests: int) -> list[float]:
 
 
 def errors_needed(tests: int, pairs: int) -> float:
-    """How many standard errors the largest of some differences has to have, to be beyond chance by Holm's correction."""
+    """How many standard errors, as `difference` has them, the largest of some differences has to have, to be beyond chance
+    by Holm's correction."""
     return float(stats.t.isf((1 - LEVEL) / 2 / tests, pairs - 1))

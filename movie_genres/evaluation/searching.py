@@ -3,6 +3,10 @@
 Settings are ranked by a model's skill on validation films; by how much they differ from the committed ones is told of test
 films, of the same splits. The first ones are named better only if that difference, corrected for how many were tried, is
 beyond chance, and is so once more on splits that the search has not seen.
+
+Within a split, the ranking uses its validation films and the differences its test films. But test films of one split are
+validation films of others: what comes first seems a little better on test films than it is. Fresh splits tell, though
+these too share films with the ones before.
 """
 
 import statistics
@@ -10,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from movie_genres.base.errors import InputError
@@ -63,6 +67,7 @@ class Search:
         model: whose skill was to rise.
         space: by parameter, in words, the values that were searched, and the committed one.
         splits: their seeds.
+        overlap: test films of a split for each of its training films.
         committed: the committed settings, on all splits.
         tried: others, no two alike, in the order in which they were tried.
         fresh: the first one's second measurement, if it came to that.
@@ -72,6 +77,7 @@ class Search:
     model: str
     space: Mapping[str, tuple[str, str]]
     splits: tuple[int, ...]
+    overlap: float = Field(ge=0, allow_inf_nan=False)
     committed: Tried
     tried: tuple[Tried, ...]
     fresh: Fresh | None = None
@@ -96,7 +102,7 @@ def ranked(search: Search) -> list[Ranked]:
     """All settings, the committed ones too: first those that were done, by skill on validation films, then those that were
     stopped early, by splits and skill, then those that failed."""
     done = [tried for tried in search.tried if tried.state == DONE]
-    gains = {tried.settings: difference(tried.test, search.committed.test[:len(tried.test)])
+    gains = {tried.settings: difference(tried.test, search.committed.test[:len(tried.test)], search.overlap)
              for tried in search.tried if tried.state != FAILED}
     p_values = [1.0 if (p := gains[tried.settings].p) is None else p for tried in done]
     corrected = dict(zip([tried.settings for tried in done], holm(p_values, len(search.tried))))
@@ -122,11 +128,12 @@ def verdict(search: Search) -> str:
         tried, splits = len(search.tried), len(search.splits)
         return (f"{nothing}: what is first on validation films, {_text(first.tried)}, differs on test films by "
                 f"{points(first.gain)}, p = {first.corrected:.2g} corrected for {tried} settings. With {splits} splits "
-                f"a difference tells from {errors_needed(tried, splits):.1f} standard errors on; more splits tell more.")
+                f"a difference tells from {errors_needed(tried, splits):.1f} standard errors on, which allow for films "
+                f"that splits share; more splits tell more.")
     seems = f"{_text(first.tried)} seems better by {points(first.gain)}, p = {first.corrected:.2g} corrected"
     if search.fresh is None:
         return f"{seems}; that has not been measured on fresh splits."
-    again = difference(search.fresh.first, search.fresh.committed)
+    again = difference(search.fresh.first, search.fresh.committed, search.overlap)
     on_fresh = f"{points(again)}, p = {again.p:.2g}, on {again.pairs} fresh splits"
     if again.mean > 0 and again.p is not None and again.p < 1 - LEVEL:
         return f"{_text(first.tried)} is better than the committed settings by {on_fresh}."
