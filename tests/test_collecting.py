@@ -222,14 +222,17 @@ def test_what_does_not_pass_ends_the_work_in_words(tmp_path, gather, trouble, ex
     assert server.strangers == [] and not (tmp_path / "out" / "films.csv").exists()
 
 
-def test_what_is_there_can_be_used_when_too_much_fails(tmp_path, gather):
-    with Tmdb(FILMS, only(POSTER, 500)) as server, pytest.raises(UserError) as error:
+@pytest.mark.parametrize("trouble, why", [
+    (only(POSTER, 500), "HTTP status 500"),
+    (only("/3/conf", replaced(images={"secure_base_url": "http://a..b/", "poster_sizes": ["w92"]})), "UnicodeError")])
+def test_what_is_there_can_be_used_when_too_much_fails(tmp_path, gather, trouble, why):
+    with Tmdb(FILMS, trouble) as server, pytest.raises(UserError) as error:
         gather(server)
-    assert str(error.value) == "10 answers in a row could not be had; the last: HTTP status 500."
+    assert str(error.value) == f"10 answers in a row could not be had; the last: {why}."
     assert ids(tmp_path / "out") == dated() and error.value.remedy == Remedy.GO_ON
     reasons = Counter(row["reason"] for row in rows(tmp_path / "out" / "missing.csv"))
     assert reasons["TMDB names no poster"] == len(without_poster()) and sum(reasons.values()) == len(dated())
-    assert set(reasons) == {"TMDB names no poster", "not now: HTTP status 500", "not asked for yet"}
+    assert set(reasons) == {"TMDB names no poster", f"not now: {why}", "not asked for yet"}
 
 
 def test_what_was_there_does_not_vanish_from_the_table_when_too_much_fails(tmp_path, gather, monkeypatch):
@@ -425,7 +428,7 @@ def test_without_a_key_it_is_said_where_one_belongs(tmp_path, run, monkeypatch, 
 
 
 @pytest.mark.parametrize("url", ["http://api.example/3", "ftp://127.0.0.1/3", "https://user@api.example/3", "api.example",
-                                 "https://api.example/3?a=b", "https://[x/3", "https://h:abc/3", "https://:pw@h/3"])
+                                 "https://api.example/3?a=b", "https://[x/3", "https://h:abc/3", "https://a..b/3", "https://:pw@h/3"])
 def test_the_key_is_sent_only_where_it_cannot_be_read_on_the_way(url):
     with pytest.raises(SettingError, match="an address that starts with https://") as error:
         Client(url, Credentials(KEY, is_token=False), 1)

@@ -166,10 +166,11 @@ class Client:
                         if len(body) > most:
                             raise TooLargeError(f"more than {most:,} bytes")
                 return response.status, bytes(body)
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except (aiohttp.ClientError, TimeoutError, UnicodeError) as error:
             if is_of_machine(error):
                 raise
-            raise AnswerError(describe(error), is_passing=True) from None  # its own text may hold the key
+            # Its own text may hold the key. ValueError: an address that cannot be one, such as with an empty part of a name.
+            raise AnswerError(describe(error), is_passing=not isinstance(error, ValueError)) from None
 
     async def _turn(self) -> None:
         """Waits until another request may be made."""
@@ -191,8 +192,9 @@ class Client:
 
 def _parts(url: str) -> SplitResult:
     """Those of an address that a key may be sent to; `SettingError` where it is none, without it: it may hold a password."""
-    with contextlib.suppress(ValueError):  # brackets of no IPv6 address, or a port that is no number
+    with contextlib.suppress(ValueError):  # brackets of no IPv6 address, a port that is no number, an empty part of a name
         parts = urlsplit(url)
+        (parts.hostname or "").encode("idna")
         is_private = parts.scheme == "https" or parts.scheme == "http" and parts.hostname in LOCAL
         if is_private and parts.hostname and parts.port != 0 and not ("@" in parts.netloc or parts.query or parts.fragment):
             return parts
