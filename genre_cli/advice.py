@@ -24,6 +24,8 @@ ADVICE = {
     Remedy.GO_ON: "Give the same command again later: it goes on from here.",
 }
 
+VARIABLES = {"url": "TMDB_URL"}  # of the environment, by settings that no option is for
+
 
 def in_options(text: str, option_of: Callable[[str], str | None]) -> str:
     """A text with the option in place of each setting's name in backticks; other words in backticks stay."""
@@ -48,7 +50,8 @@ def install_command(extra: str) -> str:
 def explain(error: BaseException, option_of: Callable[[str], str | None] = lambda setting: None) -> str:
     """The message of an error, with what to do about it. `option_of`: the option for a setting, if there is one."""
     if isinstance(error, SettingError):
-        return f"{option_of(error.setting) or error.setting}: {in_options(error.problem, option_of)}"
+        name = option_of(error.setting) or VARIABLES.get(error.setting, error.setting)
+        return f"{name}: {in_options(error.problem, option_of)}"
     parts = [str(error) or type(error).__name__]
     if isinstance(error, MissingPackageError):
         parts.append(f"Install it with: {install_command(error.extra)}")

@@ -49,7 +49,7 @@ def collect_command(source: str, **options: Any) -> None:
 
     request = build(Request, options)
     done = collect(request.out, request.query, Credentials(token or key, bool(token)), request.rate,
-                   os.environ.get("TMDB_URL", URL))
+                   os.environ.get("TMDB_URL") or URL)
     click.echo(one_line(f"{done.films:,} films with {done.posters:,} posters in {request.out}. Next: genre-data import "
                         f"{request.out}"))
     left_out = ", ".join(f"{count:,} of kind {kind}" for kind, count in sorted(done.left_out.items()))

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from tmdb_server import GENRES, WRONG, Tmdb, films
 
 from genre_cli.data import main
-from movie_genres.base.errors import InputError, SettingError, UserError
-from movie_genres.data import collecting, tmdb, tmdb_client
+from movie_genres.base.errors import InputError, Remedy, SettingError, UserError
+from movie_genres.data import collect_binding, collecting, tmdb, tmdb_client
 from movie_genres.data.collecting import collect
 from movie_genres.data.tmdb import Query, Window
 from movie_genres.data.tmdb_client import Client, Credentials
@@ -67,6 +67,10 @@ def dated(keep=lambda film: True):
     return sorted(film["id"] for film in FILMS if film["release_date"] and keep(film))
 
 
+def without_poster(keep=lambda film: True):
+    return dated(lambda film: not film["poster_path"] and keep(film))
+
+
 def everything(folder):
     return b"".join(str(path).encode() + path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
@@ -84,8 +88,12 @@ def test_films_are_collected_and_imported_and_the_key_is_written_nowhere(tmp_pat
         assert run(main, "collect", "tmdb", *options).output == done.output
         assert len(server.requests) == asked, "what is on the disk was asked for again"
     assert server.most_in_a_second() <= 40 and server.strangers == []
-    chosen = dated(lambda film: film["release_date"] >= "1990" and film["vote_count"] >= 2)
-    assert ids(tmp_path / "out") == chosen
+    def is_chosen(film):
+        return film["release_date"] >= "1990" and film["vote_count"] >= 2
+
+    assert ids(tmp_path / "out") == dated(is_chosen)
+    assert {(int(row["name"]), row["reason"]) for row in rows(tmp_path / "out" / "missing.csv")} == {
+        (number, "TMDB names no poster") for number in without_poster(is_chosen)}
     imported = run(main, "import", tmp_path / "out", "--data", tmp_path / "data")
     assert imported.exit_code == 0 and "layout tmdb" in imported.output
     by_id = {str(film["id"]): film for film in FILMS}
@@ -154,7 +162,7 @@ def test_troubles_that_pass_cost_no_film(tmp_path, gather, trouble):
 
     with Tmdb(FILMS, now_and_then, retry_after="0") as server:
         done = gather(server)
-    assert ids(tmp_path / "out") == dated() and not done.failed and not done.left_out
+    assert ids(tmp_path / "out") == dated() and not done.failed and done.left_out == {"poster": len(without_poster())}
     assert {path.name for path in (tmp_path / "out" / "posters").iterdir()} == {
         f"{film['id']}.jpg" for film in FILMS if film["poster_path"] and film["release_date"]}
     assert max(server.times.values()) == 2
@@ -193,7 +201,6 @@ def no_film_has(field):
 
 @pytest.mark.parametrize("trouble, expected", [
     (only("/3", 500), "HTTP status 500.*GO_ON"),
-    (only(POSTER, 500), "10 answers in a row could not be had; the last: HTTP status 500.*GO_ON"),
     (only("/3", "html"), "something other than JSON.*GO_ON"),
     (only("/3", "cut"), "GO_ON"),
     (only(DISCOVER, "huge"), "more than 10,000,000 bytes.*GO_ON"),
@@ -206,14 +213,58 @@ def no_film_has(field):
     (only(DISCOVER, no_film_has("genre_ids")), "found none; of the first, genre_ids: Field required"),
     (only("/3/genre", replaced(genres=[{"name": "Drama"}])), "genre/movie/list: .*genres.0.id: Field required"),
     (only("/3/conf", replaced(images={"secure_base_url": "ftp://a/", "poster_sizes": []})), "images.secure_base_url: St"),
-    (only("/3/conf", replaced(images={"secure_base_url": "http://a/", "poster_sizes": ["w1"]})), "poster_size: expected w1"),
 ])
 def test_what_does_not_pass_ends_the_work_in_words(tmp_path, gather, trouble, expected):
     with Tmdb(FILMS, trouble) as server, pytest.raises(UserError) as error:
         gather(server)
     assert re.search(expected, f"{error.value} {error.value.remedy}"), error.value
-    assert KEY.encode() not in everything(tmp_path) and KEY not in str(error.value)
+    assert KEY.encode() not in everything(tmp_path) and KEY not in str(error.value) and "Remove it" not in str(error.value)
     assert server.strangers == [] and not (tmp_path / "out" / "films.csv").exists()
+
+
+@pytest.mark.parametrize("trouble, why", [
+    (only(POSTER, 500), "HTTP status 500"),
+    (only("/3/conf", replaced(images={"secure_base_url": "http://a..b/", "poster_sizes": ["w92"]})), "UnicodeError")])
+def test_what_is_there_can_be_used_when_too_much_fails(tmp_path, gather, trouble, why):
+    with Tmdb(FILMS, trouble) as server, pytest.raises(UserError) as error:
+        gather(server)
+    assert str(error.value) == f"10 answers in a row could not be had; the last: {why}."
+    assert ids(tmp_path / "out") == dated() and error.value.remedy == Remedy.GO_ON
+    reasons = Counter(row["reason"] for row in rows(tmp_path / "out" / "missing.csv"))
+    assert reasons["TMDB names no poster"] == len(without_poster()) and sum(reasons.values()) == len(dated())
+    assert set(reasons) == {"TMDB names no poster", f"not now: {why}", "not asked for yet"}
+
+
+def test_what_was_there_does_not_vanish_from_the_table_when_too_much_fails(tmp_path, gather, monkeypatch):
+    with Tmdb(FILMS, lambda path, times: 500 if "page=3&" in path else None) as server:
+        assert gather(server, no_posters=True).failed == 1
+        monkeypatch.setattr(collecting, "MOST_FAILURES", 1)
+        monkeypatch.setattr(collecting, "CONCURRENCY", 1)  # it does not come to page 4
+        with pytest.raises(UserError, match="HTTP status 500"):
+            gather(server, no_posters=True)
+    assert len(ids(tmp_path / "out")) == len(dated()) - tmdb.PAGE_FILMS
+    assert [row["kind"] for row in rows(tmp_path / "out" / "missing.csv")] == ["page"]
+
+
+def test_a_network_that_is_away_for_a_minute_ends_nothing(monkeypatch):
+    monkeypatch.undo()
+    waits = []
+
+    async def ask():
+        client = Client("https://api.example/3", Credentials(KEY, is_token=False), 1)
+
+        async def fail():
+            raise tmdb_client.AnswerError("no network", is_passing=True)
+
+        async def sleep(seconds):
+            waits.append(seconds)
+
+        monkeypatch.setattr(asyncio, "sleep", sleep)
+        with pytest.raises(tmdb_client.AnswerError):
+            await client._persistently(fail)
+
+    asyncio.run(ask())
+    assert 120 <= sum(waits) <= 150 and min(waits) >= 4 and len(waits) == tmdb_client.ATTEMPTS - 1
 
 
 def test_a_long_pause_is_not_waited_for(gather):
@@ -222,18 +273,31 @@ def test_a_long_pause_is_not_waited_for(gather):
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("change", [{"id": "7"}, {"title": None}, {"genre_ids": ["Drama"]}, {"poster_path": "/../../x.jpg"},
-                                    {"poster_path": "//a.example/x.jpg"}, {"release_date": "soon"}])
+@pytest.mark.parametrize("change", [{"id": "7"}, {"title": None}, {"genre_ids": ["Drama"]}, {"poster_path": 7},
+                                    {"release_date": "soon"}])
 def test_a_film_of_another_form_is_left_out_and_counted(tmp_path, gather, change):
     def other(answer):
         first, *others = answer["results"]
         return {**answer, "results": [{**first, **change}, *others]}
 
     with Tmdb(FILMS, lambda path, times: other if "page=2&" in path else None) as server:
-        done = gather(server)
+        done = gather(server, no_posters=True)
     assert done.left_out == {"film": 1} and len(ids(tmp_path / "out")) == len(dated()) - 1
     missing, = rows(tmp_path / "out" / "missing.csv")
     assert missing["kind"] == "film" and missing["reason"].startswith(next(iter(change)))
+
+
+@pytest.mark.parametrize("path, reason", [
+    (None, "TMDB names no poster"), ("", "TMDB names no poster"),
+    *((path, "TMDB names one of another kind than JPEG, PNG or WebP")
+      for path in ("/a.svg", "/a.JPG", "/../../x.jpg", "//a.example/x.jpg", "/a.jpg\n", "/a.jpg?b=c"))])
+def test_a_film_without_a_poster_that_can_be_used_stays_and_is_told(tmp_path, gather, path, reason):
+    with Tmdb([{**FILMS[-1], "poster_path": path}]) as server:
+        done = gather(server)
+    assert (done.films, done.posters, done.left_out) == (1, 0, {"poster": 1})
+    assert rows(tmp_path / "out" / "films.csv")[0]["poster_path"] == ""
+    assert rows(tmp_path / "out" / "missing.csv") == [{"name": str(FILMS[-1]["id"]), "kind": "poster", "reason": reason}]
+    assert not any(asked.startswith(POSTER) for _, asked in server.requests)
 
 
 HOSTILE = ["a\rb", "a\nb,\"c\"", "=1+1", "nul\0", "\x1b[31mred", "'; drop", "ünï — 電影"]
@@ -265,7 +329,7 @@ def test_any_answer_is_a_page_or_an_error_in_words(data):
     except InputError as error:
         assert str(error).startswith("here: expected ")
     else:
-        assert all(film.poster_path is None or re.fullmatch(r"/[\w-]+\.\w+", film.poster_path) for film in page.films)
+        assert all(film.poster is None or re.fullmatch(r"/[\w-]+\.\w+", film.poster) for film in page.films)
 
 
 @given(st.text(max_size=40) | st.sampled_from(["Mon, 01 Jan 99999999999 00:00:00 GMT", "1e9", "31 Feb 2020 0:0:0 GMT"]))
@@ -292,8 +356,9 @@ def test_a_date_to_wait_for_is_understood(seconds, waits):
 
 
 def test_a_poster_that_is_not_there_is_noted_and_not_asked_for_again(tmp_path, gather):
-    film = next(film for film in FILMS if film["poster_path"] and film["release_date"])
-    with Tmdb(FILMS, lambda path, times: 404 if path.endswith(film["poster_path"]) else None) as server:
+    served = [film for film in FILMS if film["poster_path"]]
+    film = next(film for film in served if film["release_date"])
+    with Tmdb(served, lambda path, times: 404 if path.endswith(film["poster_path"]) else None) as server:
         for _ in range(2):
             assert gather(server).left_out == {"poster": 1}
             assert rows(tmp_path / "out" / "missing.csv") == [
@@ -305,19 +370,21 @@ def test_a_poster_that_is_not_there_is_noted_and_not_asked_for_again(tmp_path, g
 
 
 def test_what_failed_is_asked_for_by_the_same_command(tmp_path, run, monkeypatch):
-    broken = ["page=3&", next(film["poster_path"] for film in FILMS if film["poster_path"] and film["release_date"])]
-    with Tmdb(FILMS, lambda path, times: "html" if any(part in path for part in broken) else None) as server:
+    served = [film for film in FILMS if film["poster_path"]]
+    there = sorted(film["id"] for film in served if film["release_date"])
+    broken = ["page=3&", next(film["poster_path"] for film in served if film["release_date"])]
+    with Tmdb(served, lambda path, times: "html" if any(part in path for part in broken) else None) as server:
         monkeypatch.setenv("TMDB_URL", server.url)
         monkeypatch.setattr(tmdb_client, "SLACK", 0.01)
         command = ["collect", "tmdb", "--out", tmp_path / "out", "--years", "1950-2025", "--min-votes", 0]
         done = run(main, *command)
         assert done.exit_code == 3 and "2 answers could not be had" in done.output
-        assert len(ids(tmp_path / "out")) == len(dated()) - 20
+        assert len(ids(tmp_path / "out")) == len(there) - 20
         assert {row["kind"]: row["reason"] for row in rows(tmp_path / "out" / "missing.csv")} == {
             "page": "not now: something other than JSON", "poster": "not now: something other than a picture"}
         broken.clear()
         assert run(main, *command).exit_code == 0
-    assert ids(tmp_path / "out") == dated() and rows(tmp_path / "out" / "missing.csv") == []
+    assert ids(tmp_path / "out") == there and rows(tmp_path / "out" / "missing.csv") == []
     assert sum(times > 1 for times in server.times.values()) == 2
 
 
@@ -341,8 +408,11 @@ def test_a_folder_stays_with_what_it_was_begun_with(tmp_path, gather, query, set
 def test_options_that_cannot_be_are_told_by_their_names(tmp_path, run, monkeypatch, options, expected):
     with Tmdb(FILMS[-40:]) as server:
         monkeypatch.setenv("TMDB_URL", server.url)
-        done = run(main, "collect", "tmdb", "--out", tmp_path / "out", "--min-votes", 0, *options)
-    assert done.exit_code == 2 and re.search(expected, done.output), done.output
+        command = ["collect", "tmdb", "--out", tmp_path / "out", "--min-votes", 0]
+        done = run(main, *command, *options)
+        assert done.exit_code == 2 and re.search(expected, done.output), done.output
+        assert not any(path.startswith(DISCOVER) for _, path in server.requests)
+        assert run(main, *command).exit_code == 0, "the folder is bound to options that cannot be"
 
 
 @pytest.mark.parametrize("key, expected", [
@@ -358,27 +428,40 @@ def test_without_a_key_it_is_said_where_one_belongs(tmp_path, run, monkeypatch, 
 
 
 @pytest.mark.parametrize("url", ["http://api.example/3", "ftp://127.0.0.1/3", "https://user@api.example/3", "api.example",
-                                 "https://api.example/3?a=b"])
+                                 "https://api.example/3?a=b", "https://[x/3", "https://h:abc/3", "https://a..b/3", "https://:pw@h/3"])
 def test_the_key_is_sent_only_where_it_cannot_be_read_on_the_way(url):
-    with pytest.raises(SettingError, match="an address that starts with https://"):
+    with pytest.raises(SettingError, match="an address that starts with https://") as error:
         Client(url, Credentials(KEY, is_token=False), 1)
+    assert "pw" not in str(error.value)
+
+
+def test_a_wrong_address_is_told_by_the_name_of_its_variable_and_none_is_tmdb(tmp_path, run, monkeypatch):
+    monkeypatch.setenv("TMDB_URL", "https://[x/3")
+    assert "Error: TMDB_URL: expected an address" in run(main, "collect", "tmdb", "--out", tmp_path / "out").output
+    monkeypatch.setenv("TMDB_URL", "")
+    asked = []
+    monkeypatch.setattr(collecting, "Client", lambda url, *others: asked.append(url) or Client("", *others))
+    run(main, "collect", "tmdb", "--out", tmp_path / "out")
+    assert asked == [tmdb.URL] and not (tmp_path / "out").exists()
 
 
 def test_credentials_do_not_show_themselves():
     assert KEY not in repr(Credentials(KEY, is_token=True))
 
 
-def test_somebody_elses_folder_is_refused(tmp_path, gather):
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "thesis.txt").write_text("mine")
-    with Tmdb(FILMS) as server, pytest.raises(InputError, match="found one with thesis.txt"):
+@pytest.mark.parametrize("name", ["thesis.txt", "posters", "raw"])
+def test_somebody_elses_folder_is_refused(tmp_path, gather, name):
+    (tmp_path / "out" / name).mkdir(parents=True)
+    (tmp_path / "out" / name / ".partial-7.jpg").write_text("mine")
+    with Tmdb(FILMS) as server, pytest.raises(InputError, match=f"found one with {name}"):
         gather(server)
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.txt"] and server.requests == []
+    assert list((tmp_path / "out").rglob("*")) == [tmp_path / "out" / name, tmp_path / "out" / name / ".partial-7.jpg"]
+    assert server.requests == []
 
 
 def test_two_at_once_do_not_share_a_folder(tmp_path, run, monkeypatch):
     (tmp_path / "out").mkdir()
-    with Tmdb(FILMS) as server, filelock.FileLock(tmp_path / "out" / collecting.LOCK):
+    with Tmdb(FILMS) as server, filelock.FileLock(tmp_path / "out" / collect_binding.LOCK):
         monkeypatch.setenv("TMDB_URL", server.url)
         done = run(main, "collect", "tmdb", "--out", tmp_path / "out")
     assert done.exit_code == 75 and "another process collects" in done.output and server.requests == []
@@ -389,7 +472,7 @@ def test_an_answer_that_was_damaged_on_the_disk_is_named(tmp_path, gather):
         gather(server, no_posters=True)
         page = next((tmp_path / "out" / "raw").glob("*/001.json"))
         page.write_text(page.read_text()[:-20])
-        with pytest.raises(InputError, match="001.json: expected an answer as TMDB documents it.*remove it"):
+        with pytest.raises(InputError, match="001.json: expected an answer as TMDB documents it.*Remove it"):
             gather(server, no_posters=True)
         page.unlink()
         gather(server, no_posters=True)

@@ -4,6 +4,7 @@ import datetime
 import json
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 import pydantic
@@ -15,7 +16,7 @@ from movie_genres.base.settings import Option
 URL = "https://api.themoviedb.org/3"
 MOST_PAGES = 500  # that the API gives of one question; each of 20 films
 PAGE_FILMS = 20
-DAMAGED = "If it is a file, remove it, and it is asked for again."
+DAMAGED = "Remove it, and it is asked for again."  # a file
 
 Answer = TypeVar("Answer", bound="_Answer")
 
@@ -92,17 +93,23 @@ class _Answer(pydantic.BaseModel):
 
 
 class ListedFilm(_Answer):
-    """A film as a page lists it, without what is not used. What becomes a file's name, or a part of a URL, is checked."""
+    """A film as a page lists it, without what is not used."""
 
     id: Annotated[int, pydantic.Field(ge=1)]
     title: str
     overview: str | None
     genre_ids: list[int]
-    poster_path: Annotated[str, pydantic.Field(pattern=r"^/[A-Za-z0-9_-]{1,100}\.(jpg|jpeg|png|webp)$")] | None
+    poster_path: str | None
     release_date: Annotated[str, pydantic.Field(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$")] = ""
     original_language: str = ""
     vote_average: float = 0
     vote_count: int = 0
+
+    @property
+    def poster(self) -> str | None:
+        """The path of the poster, where there is one that can be a part of a URL, and its suffix that of a file."""
+        path = self.poster_path or ""
+        return path if re.fullmatch(r"/[A-Za-z0-9_-]{1,100}\.(jpg|jpeg|png|webp)", path) else None
 
 
 class _Page(_Answer):
@@ -131,7 +138,7 @@ def read_page(data: bytes, where: object) -> Page:
         except pydantic.ValidationError as error:
             problems.append((str(result.get("id", ""))[:20], first_problem(error)))
     if len(problems) > 1 and not films:
-        raise InputError(where, "films as TMDB documents them", f"none; of the first, {problems[0][1]}", DAMAGED)
+        raise InputError(where, "films as TMDB documents them", f"none; of the first, {problems[0][1]}", _advice(where))
     return Page(films, problems, page.total_pages)
 
 
@@ -189,4 +196,8 @@ def _read(kind: type[Answer], data: bytes, where: object) -> Answer:
         found = first_problem(error)
     except ValueError:
         found = "no JSON object"
-    raise InputError(where, "an answer as TMDB documents it", found, DAMAGED)
+    raise InputError(where, "an answer as TMDB documents it", found, _advice(where))
+
+
+def _advice(where: object) -> str:
+    return DAMAGED if isinstance(where, Path) else ""

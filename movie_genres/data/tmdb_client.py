@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
 from aiolimiter import AsyncLimiter
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
 from movie_genres.base.errors import InputError, Remedy, SettingError, UserError
 from movie_genres.base.files import is_of_machine
@@ -24,7 +24,9 @@ from movie_genres.inputs.posters import is_picture
 
 CONCURRENCY = 8  # requests at once; the most that a kill makes ask again
 ATTEMPTS = 6
-BACK_OFF, MAX_BACK_OFF = 1.0, 60.0  # seconds: chosen at random below the first, which doubles with each attempt
+# Seconds before the second attempt, which double with each one, up to a most; and up to BACK_OFF more, at random, so that
+# requests do not meet again. All waits together take two minutes or more: a network may be away for one.
+BACK_OFF, MAX_BACK_OFF = 4.0, 60.0
 MAX_PAUSE = 300.0  # seconds that a server may ask to wait for
 MAX_JSON = 10_000_000  # bytes
 SLACK = 1.1  # how much longer than needed the time between requests is, so that those that meet on their way keep the rate
@@ -67,10 +69,7 @@ class Client:
     """
 
     def __init__(self, url: str, credentials: Credentials, rate: float):
-        parts = urlsplit(url)
-        if not parts.hostname or parts.username or parts.query or parts.fragment or not (
-                parts.scheme == "https" or parts.scheme == "http" and parts.hostname in LOCAL):
-            raise SettingError("url", "an address that starts with https://, or of this machine", "another one")
+        parts = _parts(url)
         self._url, self._scheme, self.host = url.rstrip("/"), parts.scheme, parts.netloc
         self._credentials = credentials
         self._limiter = AsyncLimiter(1, SLACK / rate)
@@ -146,7 +145,8 @@ class Client:
 
     async def _persistently(self, ask: Callable[..., Awaitable[bytes]], *arguments: Any) -> bytes:
         attempts = AsyncRetrying(
-            stop=stop_after_attempt(ATTEMPTS), wait=wait_random_exponential(BACK_OFF, MAX_BACK_OFF), reraise=True,
+            stop=stop_after_attempt(ATTEMPTS), reraise=True,
+            wait=wait_exponential(BACK_OFF, MAX_BACK_OFF) + wait_random(0, BACK_OFF),
             retry=retry_if_exception(lambda error: isinstance(error, AnswerError) and error.is_passing))
         return await attempts(ask, *arguments)
 
@@ -166,10 +166,11 @@ class Client:
                         if len(body) > most:
                             raise TooLargeError(f"more than {most:,} bytes")
                 return response.status, bytes(body)
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except (aiohttp.ClientError, TimeoutError, UnicodeError) as error:
             if is_of_machine(error):
                 raise
-            raise AnswerError(describe(error), is_passing=True) from None  # its own text may hold the key
+            # Its own text may hold the key. ValueError: an address that cannot be one, such as with an empty part of a name.
+            raise AnswerError(describe(error), is_passing=not isinstance(error, ValueError)) from None
 
     async def _turn(self) -> None:
         """Waits until another request may be made."""
@@ -187,3 +188,14 @@ class Client:
         if seconds > MAX_PAUSE:
             raise UserError(f"{self.host} asks to be left alone for {seconds:,.0f} seconds.", Remedy.GO_ON)
         self._resume = max(self._resume, asyncio.get_running_loop().time() + seconds)
+
+
+def _parts(url: str) -> SplitResult:
+    """Those of an address that a key may be sent to; `SettingError` where it is none, without it: it may hold a password."""
+    with contextlib.suppress(ValueError):  # brackets of no IPv6 address, a port that is no number, an empty part of a name
+        parts = urlsplit(url)
+        (parts.hostname or "").encode("idna")
+        is_private = parts.scheme == "https" or parts.scheme == "http" and parts.hostname in LOCAL
+        if is_private and parts.hostname and parts.port != 0 and not ("@" in parts.netloc or parts.query or parts.fragment):
+            return parts
+    raise SettingError("url", "an address that starts with https://, or of this machine", "another one")
