@@ -74,10 +74,11 @@ def measure(name: str, folder: Path) -> Cost:
     for out in stage.outs:
         shutil.rmtree(folder / out, ignore_errors=True)
         (folder / out).unlink(missing_ok=True)
-    command = [stage.module, *(["--quiet"] if name == "score" else [])]
+    command, good = ([stage.module], [0]) if name != "score" else (
+        [stage.module, "--quiet"], [0, 3])  # 3: some films could not be scored, such as those without anything
     options = (part for option, path in stage.options.items() for part in (f"--{option}", folder / path))
     started, busy = time.perf_counter(), _busy()
-    own, whole = peaks(*command, *options)
+    own, whole = peaks(*command, *options, good=good)
     seconds, busy = time.perf_counter() - started, _busy() - busy
     files = (file for out in stage.outs for file in [folder / out, *(folder / out).rglob("*")] if file.is_file())
     return Cost(seconds, busy, own, whole, sum(file.stat().st_size for file in files) / 1e6)

@@ -1,7 +1,10 @@
 """Second looks at labels and films, on films that are made so that the right answer is known."""
 
 import io
+import itertools
 import json
+import string
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -10,6 +13,7 @@ from conftest import REPOSITORY, noise_bytes, options_of
 from PIL import Image
 
 from benchmarks.planted_errors import flip, measure
+from movie_genres.evaluation import likeness
 from movie_genres.evaluation.auditing import AuditOptions, audit, find_suspects
 from movie_genres.evaluation.cross_fitting import count_words, cross_fit, see_films
 from movie_genres.evaluation.likeness import like_overviews, like_posters, strangeness
@@ -148,6 +152,24 @@ def test_no_pair_of_overviews_within_the_distance_is_missed(most):
     expected = {(film, other) for film in range(120) for other in range(film) if distances[film, other] <= most
                 and (first[film] == other or first[film] == film and first[other] == other)}
     assert {(pair.film, pair.other) for pair in like_overviews(words, most, 120)} == expected
+
+
+def test_of_overviews_of_one_template_only_the_nearest_are_kept(monkeypatch):
+    words = count_words(["sheriff rides into silent town " * 4 + "{}name {}name".format(*names)
+                         for names in itertools.combinations(string.ascii_uppercase[:16], 2)])
+    monkeypatch.setattr(likeness, "LINES", 50)
+    monkeypatch.setattr(likeness, "PAIRS", 1_000)
+    count, neighbours = words.shape[0], 3
+    pairs = like_overviews(words, 0.9, count)
+    nearest = {film: sorted((pair.distance, sum(pair[:2]) - film) for pair in pairs if film in pair[:2])[:neighbours]
+               for film in range(count)}
+    tracemalloc.start()
+    kept = like_overviews(words, 0.9, neighbours)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert set(kept) == {pair for pair in pairs for film, other in (pair[:2], pair[1::-1])
+                         if (pair.distance, other) in nearest[film]} and len(pairs) > 15 * len(kept)
+    assert peak < 0.7e6  # with every pair it is 1.2 MB
 
 
 def test_of_very_many_films_the_nearest_are_looked_for_among_some(monkeypatch):

@@ -5,15 +5,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import image_bytes
 
-from movie_genres.base.errors import UserError
+from movie_genres.base.errors import StoppedError, UserError
 from movie_genres.data import vectorizing
 from movie_genres.data.cluster import Cluster
 from movie_genres.data.vectorizing import decode_block, write_posters
+from movie_genres.inputs.caps import Caps
+from movie_genres.scoring.engine import Tolerance
+from movie_genres.scoring.ray_engine import RayEngine
 
 pytest.importorskip("ray", reason="needs the extra ray")
 
@@ -68,6 +73,22 @@ def test_vectorizing_on_ray_gives_the_same_bytes_though_a_worker_dies(tmp_path, 
 def test_a_cluster_that_is_not_there_is_told_at_once():
     with pytest.raises(UserError, match="127.0.0.1:9: expected a Ray cluster; found none"):
         next(Cluster("127.0.0.1:9", timeout=1).run(print, [], "a task"))
+
+
+def test_the_cluster_is_left_at_once_where_too_many_rows_fail():
+    left = []
+
+    def failing():
+        try:
+            yield Counter(corrupt=2)
+        finally:
+            left.append(True)
+
+    running = failing()  # is not closed for being out of use
+    engine = RayEngine([], None, None, "cpu", 1, Caps(), {}, SimpleNamespace(run=lambda *about: running))
+    with pytest.raises(StoppedError):
+        list(engine(SimpleNamespace(shard_size=1), [], 1, Tolerance(1)))
+    assert left
 
 
 def workers_of(pid):

@@ -1,6 +1,8 @@
 """Of the benchmark of scale: the films that it makes, and its table."""
 
+import contextlib
 import re
+import time
 
 import pytest
 import yaml
@@ -9,7 +11,8 @@ from conftest import REPOSITORY
 from benchmarks import many_films
 from benchmarks.many_films import make_many_films, write_many_films
 from benchmarks.scale import Cost, extrapolate, growth, main, report
-from movie_genres.base.threads import AHEAD, in_threads
+from benchmarks.training_memory import peaks
+from movie_genres.base.threads import AHEAD, WORKERS, in_threads
 from movie_genres.data.films import poster_files, read_films
 from movie_genres.inputs.posters import read_poster
 
@@ -64,7 +67,16 @@ def test_stages_are_measured_with_parameters_as_they_were_changed(few_pictures, 
     assert (tmp_path / "400" / "features" / "posters" / "pixels.npy").stat().st_size > 380 * 64 * 64 * 3
 
 
-def test_threads_take_items_when_their_turn_comes_and_raise_what_is_raised():
+@pytest.mark.parametrize("code, good, passes", [(0, {}, True), (3, {}, False), (3, {"good": [0, 3]}, True)])
+def test_a_command_that_fails_is_not_measured(tmp_path, monkeypatch, code, good, passes):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ends.py").write_text(f"raise SystemExit({code})")
+    with contextlib.nullcontext() if passes else pytest.raises(AssertionError):
+        peaks("ends", **good)
+
+
+@pytest.mark.parametrize("options, ahead", [((), AHEAD), ((1,), 1), ((7,), 7)])
+def test_threads_take_items_when_their_turn_comes_and_raise_what_is_raised(options, ahead):
     taken = []
 
     def items():
@@ -72,8 +84,21 @@ def test_threads_take_items_when_their_turn_comes_and_raise_what_is_raised():
             taken.append(number)
             yield number
 
-    halves = in_threads(lambda number: 1 / (number - 2 * AHEAD), items())
-    assert next(halves) == -1 / (2 * AHEAD) and len(taken) <= AHEAD
+    halves = in_threads(lambda number: 1 / (number - 2 * AHEAD), items(), *options)
+    assert next(halves) == -1 / (2 * AHEAD) and len(taken) == ahead
     with pytest.raises(ZeroDivisionError):
         list(halves)
     assert len(taken) <= 3 * AHEAD
+
+
+def test_threads_that_are_left_early_begin_no_other_item():
+    begun = []
+
+    def work(number):
+        begun.append(number)
+        time.sleep(0.5 if number else 0)
+
+    working = in_threads(work, range(1000), 10 * WORKERS)
+    next(working)
+    working.close()
+    assert len(begun) <= 1 + WORKERS

@@ -4,7 +4,7 @@ import functools
 import importlib.util
 import os
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -37,10 +37,12 @@ class Cluster:
     cores: int = 1
     retries: int = 3
 
-    def run(self, function: Callable[..., Result], tasks: Iterable[tuple[Any, ...]], what: str) -> Iterator[Result]:
+    def run(self, function: Callable[..., Result], tasks: Iterable[tuple[Any, ...]], what: str
+            ) -> Generator[Result, None, None]:
         """Calls a function of a module with the arguments of each task, and yields what it returns as it is ready.
 
         Tasks are taken from the iterable when their turn comes: only a few are in memory. `what` a task is, for messages.
+        Who leaves early closes the generator (`contextlib.closing`): that leaves the cluster, or stops the one it started.
 
         Raises:
             UserError: there is no Ray or no cluster; or a task was lost with its worker again and again.

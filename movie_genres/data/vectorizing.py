@@ -1,5 +1,6 @@
 """From the prepared films to the arrays that training maps from disk."""
 
+import contextlib
 import json
 import logging
 import os
@@ -16,7 +17,7 @@ from pydantic.dataclasses import dataclass
 from movie_genres.base.files import StrPath
 from movie_genres.base.options import STRICT
 from movie_genres.base.progress import track
-from movie_genres.base.threads import in_threads
+from movie_genres.base.threads import WORKERS, in_threads
 from movie_genres.data.cluster import Cluster
 from movie_genres.inputs.features import Overviews, save_overviews, saving_posters
 from movie_genres.inputs.posters import DECODER, PosterError, read_poster
@@ -25,6 +26,7 @@ from movie_genres.inputs.vocabulary import Vocabulary, save_vocabulary
 logger = logging.getLogger(__name__)
 
 BLOCK = 64  # posters that are decoded together
+BLOCKS = WORKERS + 2  # blocks in memory where threads decode: 50 MB each at 512 x 512
 PIECE = 4096  # overviews that are encoded together
 
 Side = Annotated[int, Field(ge=16)]  # pixels; the networks halve it four times
@@ -66,8 +68,8 @@ def write_posters(paths: Sequence[str], out: StrPath, image_size: tuple[int, int
     tasks = ((start, [path and os.path.abspath(path) for path in paths[start:start + BLOCK]], image_size)
              for start in range(0, len(paths), BLOCK))
     blocks = Cluster().run(decode_block, tasks, "a block of posters") if engine == "ray" else (
-        in_threads(lambda task: decode_block(*task), tasks))
-    with saving_posters(out, len(paths), image_size) as (pixels, present):
+        in_threads(lambda task: decode_block(*task), tasks, BLOCKS))
+    with contextlib.closing(blocks), saving_posters(out, len(paths), image_size) as (pixels, present):
         for block in track(blocks, -(-len(paths) // BLOCK), f"Decoding posters, {BLOCK} at a time"):
             rows = slice(block.start, block.start + len(block.present))
             pixels[rows], present[rows] = block.pixels, block.present

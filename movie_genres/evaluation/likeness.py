@@ -89,11 +89,12 @@ def _near_texts(most: float, neighbours: int, texts: Matrix) -> Distances:
     """Only overviews that share a word which is rare enough are compared (see `_telling`): hardly more than there are.
 
     Of the pairs within the distance `most` that share a word, those stay of which one is among the nearest `neighbours` of
-    the other.
+    the other. Of each text only these are in memory, and what `LINES` texts share with all: of many texts of one template,
+    time grows with the square of their number, memory with their number.
     """
     telling = _telling(texts, 1 - most)
     by_word = telling.T.tocsr()
-    near: dict[int, list[tuple[float, int]]] = defaultdict(list)
+    near: dict[int, list[tuple[float, int]]] = defaultdict(list)  # heaps, the farthest first: distance and text, negated
     for start in range(0, texts.shape[0], LINES):
         lines, others = (telling[start:start + LINES] @ by_word).nonzero()
         lines, others = (which[lines + start > others] for which in (lines + start, others))
@@ -101,10 +102,11 @@ def _near_texts(most: float, neighbours: int, texts: Matrix) -> Distances:
             pair = lines[some:some + PAIRS], others[some:some + PAIRS]
             distances = 1 - np.asarray(texts[pair[0]].multiply(texts[pair[1]]).sum(axis=1)).ravel()
             for line, other, distance in zip(*(which[distances <= most].tolist() for which in (*pair, distances))):
-                near[line].append((max(distance, 0.0), other))
-                near[other].append((max(distance, 0.0), line))
-    return {(max(line, other), min(line, other)): distance
-            for line, found in near.items() for distance, other in heapq.nsmallest(neighbours, found)}
+                for text, like in ((line, other), (other, line)):
+                    nearest, found = near[text], (-max(distance, 0.0), -like)
+                    (heapq.heappush if len(nearest) < neighbours else heapq.heappushpop)(nearest, found)
+    return {(max(line, -other), min(line, -other)): -distance
+            for line, nearest in near.items() for distance, other in sorted(nearest, reverse=True)}
 
 
 def _telling(texts: Matrix, least: float) -> sparse.csr_matrix:

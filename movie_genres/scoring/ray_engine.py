@@ -1,5 +1,6 @@
 """Scores shards on a Ray cluster, or in several processes of one machine; needs the extra `ray`."""
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -43,9 +44,10 @@ class RayEngine:
         """See `engine.Engine`; the shards come back as they are ready. Raises `UserError` where the cluster fails."""
         tracked = track(shards, -(-total // files.shard_size), "Shards", log=False)
         tasks = ((self, files, number, tuple(slots)) for number, slots in tracked)
-        for statuses in self.cluster.run(_score_shard, tasks, "a shard"):
-            tolerance.add(failed_in(statuses))
-            yield statuses
+        with contextlib.closing(self.cluster.run(_score_shard, tasks, "a shard")) as scored:
+            for statuses in scored:
+                tolerance.add(failed_in(statuses))
+                yield statuses
 
 
 def _score_shard(engine: RayEngine, files: JobFiles, number: int, slots: tuple[Slot, ...]) -> Counter[str]:
