@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -22,6 +23,15 @@ class Film:
     year: str = ""
     overview: str = ""
     genres: tuple[str, ...] = ()
+
+
+def plain_year(year: str) -> str:
+    """A year without the point that data frames give it where others are missing.
+
+    >>> plain_year("1999.0"), plain_year("about 1999")
+    ('1999', 'about 1999')
+    """
+    return year.removesuffix(".0") if re.fullmatch(r"\d{4}\.0", year) else year
 
 
 def write_films(path: StrPath, films: Iterable[Film]) -> None:
@@ -56,7 +66,7 @@ def read_films(data: StrPath) -> list[Film]:
         if table.is_ragged(cells):
             raise InputError(path, f"{len(table.columns)} cells in row {number}", f"{len(cells)}", "Mend that row.")
         film_id, title, year, overview, genres = (cells[column].strip() for column in columns)
-        films.append(Film(film_id, title, year, overview, tuple(dict.fromkeys(filter(None, genres.split("|"))))))
+        films.append(Film(film_id, title, plain_year(year), overview, tuple(dict.fromkeys(filter(None, genres.split("|"))))))
     if not films:
         raise InputError(path, "at least one film", "a header and nothing else")
     return films
