@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from movie_genres.base.errors import InputError, MissingPackageError
 from movie_genres.base.files import StrPath, file_digest, is_below, locked, reason_of, replacing, sync_folder
 from movie_genres.base.progress import track
-from movie_genres.data.films import COLUMNS, Film, poster_files, read_films, write_rows
+from movie_genres.data.films import COLUMNS, Film, plain_year, poster_files, read_films, write_rows
 from movie_genres.data.genre_columns import PREFIX
 from movie_genres.data.genres import Genres
 from movie_genres.data.importing import copy_posters
@@ -49,7 +49,7 @@ def export_films(data: StrPath, out: StrPath, format: str) -> list[str]:
     """
     out, written = Path(os.path.abspath(out)), FORMATS[format]
     _refuse_place(out, data)
-    films = read_films(data)
+    films = [dataclasses.replace(film, year=plain_year(film.year)) for film in read_films(data)]  # as import has them
     posters, notes = _posters_of(films, data)
     out.parent.mkdir(parents=True, exist_ok=True)
     with _staging(out) as folder:

@@ -66,7 +66,7 @@ def read_films(data: StrPath) -> list[Film]:
         if table.is_ragged(cells):
             raise InputError(path, f"{len(table.columns)} cells in row {number}", f"{len(cells)}", "Mend that row.")
         film_id, title, year, overview, genres = (cells[column].strip() for column in columns)
-        films.append(Film(film_id, title, plain_year(year), overview, tuple(dict.fromkeys(filter(None, genres.split("|"))))))
+        films.append(Film(film_id, title, year, overview, tuple(dict.fromkeys(filter(None, genres.split("|"))))))
     if not films:
         raise InputError(path, "at least one film", "a header and nothing else")
     return films

@@ -103,7 +103,8 @@ class Genres:
                              "Put the genres' names in their place.")
         if self._numbers and not self._names:
             raise InputError(path, "names of genres", "numbers only", "Put the genres' names in their place.")
-        notes = [f"genres given as numbers, which are not names, were left out: {self._numbers:,}"] if self._numbers else []
+        kind = "numbers of TMDB's genres of series" if self._television else "genres given as numbers, which are not names,"
+        notes = [f"{kind} were left out: {self._numbers:,}"] if self._numbers else []  # of one kind: others were refused
         return notes + ([f"lists of genres that cannot be read: {self._unreadable:,}"] if self._unreadable else [])
 
 
