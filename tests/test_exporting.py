@@ -19,7 +19,7 @@ from movie_genres.data.genres import Genres
 from movie_genres.data.importing import import_films
 
 JPEG, PNG = image_bytes(), image_bytes(format="PNG")
-WHOLE = [name for name, format in FORMATS.items() if format.is_whole]
+WHOLE = [name for name, format in FORMATS.items() if format.choose is None]
 ODD = ["=1+1", '"', "a\nb", "a\r\nb", "a\rb", "a,b;c\td", "x, y; z", "[red]", "é\u202e\U0001f3ac", "a::b", "Heat (1995)",
        "[1, 2]", "'", "tt1"]
 
@@ -92,13 +92,23 @@ def test_folders_of_genres_hold_what_has_a_poster_and_a_genre(tmp_path):
 @pytest.mark.parametrize("format, film, message", [
     ("csv", Film("a", genres=("18",)), "numbers only"), ("one-hot", Film("a"), "the columns id, title, year, overview"),
     ("genre-folders", Film("a", genres=("x/y",)), "a genre that can be the name of a folder"),
-    ("jsonl", Film("a", genres=("Unknown", "Drama")), "the film 'a', which would be read back otherwise"),
+    ("jsonl", Film("a", genres=("Unknown", "Drama")), "the film 'a', which would be read back otherwise: its genres"),
+    ("genre-folders", Film("a", genres=("Drama", "Test", "War")), "would be read back otherwise: its genres"),
     ("genre-folders", Film("a", genres=("Drama",)), "Choose another format")])
 def test_what_a_format_cannot_hold_is_refused(tmp_path, run, format, film, message):
     build(tmp_path / "data", [film], ["a.jpg"])
     result = run(genre_data, "export", tmp_path / "out", "--data", tmp_path / "data", "--format", format)
     assert result.exit_code == 2 and message in result.stderr, result.stderr
     assert os.listdir(tmp_path) == ["data"]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_years_with_a_point_are_exported_without(tmp_path, format):
+    build(tmp_path / "data", [Film("a", "One", "1999.0", "A first.", ("Drama", "War"))], ["a.jpg"])
+    export_films(tmp_path / "data", tmp_path / "out", format)
+    import_films(tmp_path / "out", tmp_path / "again")
+    year = "" if format == "genre-folders" else "1999"
+    assert f",{year}," in (tmp_path / "again" / "films.csv").read_text() and read_films(tmp_path / "again")[0].year == year
 
 
 @pytest.mark.parametrize("prepare, out", [
@@ -116,7 +126,7 @@ def test_what_is_there_is_not_touched(tmp_path, run, prepare, out):
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_failure_half_way_leaves_nothing(tmp_path, monkeypatch, format):
-    build(tmp_path / "data", ORDINARY, ["tt1.jpg", "007.png"])
+    build(tmp_path / "data", ORDINARY[:2], ["tt1.jpg", "tt2.png"])
 
     def fail(*arguments):
         raise OSError(28, "No space left on device")

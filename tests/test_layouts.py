@@ -16,7 +16,7 @@ from movie_genres.data import sources
 from movie_genres.data.films import Film, poster_files, read_films
 from movie_genres.data.genres import TMDB_GENRES
 from movie_genres.data.importing import import_films
-from movie_genres.data.json_tables import MAX_LIST_FILE, JsonTable
+from movie_genres.data.json_tables import JsonTable
 from movie_genres.data.layouts import read_source
 from movie_genres.data.previewing import preview
 from movie_genres.data.sources import ImportOptions
@@ -124,7 +124,7 @@ LAYOUTS = {  # how to build it, its layout, the films, the ids with posters, wha
         Film("1", "One", "1999", "A first.\nAnd more.", ("Drama", "Sci-Fi, Fantasy")),
         Film("2", overview="A second.")], ["1"],
         ["table films.jsonl", "genres genres: lists (1)", "skipped 2 lines that are no JSON object (first: 4)",
-         "poster files named by the id, poster"]),
+         "poster poster or else files named by the id"]),
     "JSON list": (json_list, "table", [Film("1", "One", "1999", "A first.", ("Drama",)), Film("2")], ["1"],
                   ["table films.json", "overview plot"]),
     "Hugging Face": (hugging_face, "table", [
@@ -196,11 +196,41 @@ def test_where_genres_stand(tmp_path, run, columns, row, arguments, genres):
     assert read_films(tmp_path / "data")[0].genres == genres
 
 
-def test_flags_that_are_no_genres_are_not_taken_as_such(tmp_path):
-    write_table(tmp_path / "t.csv", ["id", "text", "adult", "video", "Unnamed: 0", "seen"], ["1", "x", 0, 1, 0, 1])
-    with pytest.raises(InputError, match="a column named one of genres") as error:
-        read_source(tmp_path / "t.csv")
+@pytest.mark.parametrize("columns, row, named, message", [
+    (["adult", "video", "Unnamed: 0", "seen", "train", "is_test"], [0, 1, 0, 1, 0, 1], (), "a column named one of genres"),
+    (["Drama", "bought", "lent"], [0, 1, 0], (), "columns of 0 and 1 with other names: Drama, bought, lent"),
+    (["Drama", "Comedy"], [1, ""], (), "0 or 1 in the genre column 'Comedy'; found an empty cell in row 2"),
+    (["genre_A", "genre_B"], [1, ""], (), "0 or 1 in the genre column 'genre_B'; found an empty cell in row 2"),
+    (["genre_A", "genre_B"], [1, "maybe"], (), "'genre_B'; found something else in row 2"),
+    (["A", "B"], [1, ""], ("A", "B"), "'B'; found an empty cell in row 2"),
+    (["genre_id"], [18], (), "a column named one of genres"), (["genre_id"], [1], (), "a column named one of genres")])
+def test_columns_that_are_no_genres_or_not_whole_are_told(tmp_path, columns, row, named, message):
+    write_table(tmp_path / "t.csv", ["id", "text", *columns], ["1", "x", *(1 for _ in row)], ["2", "x", *row])
+    with pytest.raises(InputError, match=message) as error:
+        read_source(tmp_path / "t.csv", options=ImportOptions(genres_column=named))
     assert error.value.setting == "genres_column"
+
+
+def test_columns_of_0_and_1_are_not_guessed_where_corrections_give_the_labels(tmp_path):
+    write_table(tmp_path / "t.csv", ["id", "text", "Drama", "Comedy"], ["1", "x", 0, 1])
+    write_table(tmp_path / "corrections.csv", ["id", "genres"], ["1", "War"])
+    options = ImportOptions(corrections=tmp_path / "corrections.csv")
+    assert read_source(tmp_path / "t.csv", options=options)[1].films[0].genres == ()
+
+
+@pytest.mark.parametrize("numbers, message", [("[18, 3]", "found 3"), ("[3, 10765]", "found 3, besides those of its genres"),
+                                              ("[10765]", "found those of its genres of series only")])
+def test_numbers_that_are_not_tmdbs_are_refused(tmp_path, numbers, message):
+    write_table(tmp_path / "t.csv", ["id", "text", "genre_ids"], ["1", "x", numbers])
+    with pytest.raises(InputError, match=f"numbers that TMDB gives genres of films; {message}"):
+        read_source(tmp_path / "t.csv")
+
+
+def test_numbers_of_series_are_left_out_with_a_note(tmp_path):
+    write_table(tmp_path / "t.csv", ["id", "text", "Genre Ids"], ["1", "x", "[18, 10765]"])
+    _, source = read_source(tmp_path / "t.csv")
+    assert source.films[0].genres == ("Drama",)
+    assert "numbers of TMDB's genres of series were left out: 1" in source.notes
 
 
 @pytest.mark.parametrize("value, year", [("1995-12-25", "1995"), ("25 Dec 1995", "1995"), ("12/25/2031", "2031"), ("", ""),
@@ -223,10 +253,68 @@ def test_posters_of_movielens_are_named_by_one_kind_of_id(tmp_path, posters, fou
     assert {film_id: poster.name for film_id, poster in source.posters.items()} == found
 
 
-def test_a_name_that_is_the_id_of_another_film_is_that_ones_alone(tmp_path):
-    write_table(tmp_path / "t.csv", [*COLUMNS, "tmdb_id"], ["1", "x", "A", "2"], ["2", "y", "A", "7"])
-    write_posters(tmp_path / "posters", "2.jpg")
-    assert list(read_source(tmp_path)[1].posters) == ["2"]
+@pytest.mark.parametrize("column, cells, posters, found", [
+    ("poster", ["0.jpg", "1.jpg", "2.jpg"], ["0.jpg", "1.jpg", "2.jpg"], {"1": "0.jpg", "2": "1.jpg", "3": "2.jpg"}),
+    ("poster", ["2.jpg", "", "b.jpg"], ["2.jpg", "3.jpg"], {"1": "2.jpg", "3": "3.jpg"}),  # 2.jpg is the first film's
+    ("tmdb_id", ["2", "3.0", "4"], ["2.jpg", "3.jpg", "4.jpg"], {"1": "2.jpg", "2": "3.jpg", "3": "4.jpg"}),
+    ("tmdb_id", ["2", "7", "8"], ["2.jpg"], {"2": "2.jpg"}), ("tmdb_id", ["2", "7", "8"], [], {})])
+def test_posters_are_those_that_the_table_names_or_else_named_by_one_kind_of_id(tmp_path, column, cells, posters, found):
+    write_table(tmp_path / "t.csv", [*COLUMNS, column], *([number, "x", "A", cell] for number, cell in enumerate(cells, 1)))
+    write_posters(tmp_path / "posters", *posters)
+    _, source = read_source(tmp_path)
+    assert {film_id: poster.name for film_id, poster in source.posters.items()} == found
+    assert sorted(f"{name}.jpg" for name in source.spare) == sorted({*posters} - {*found.values()})
+
+
+@pytest.mark.parametrize("folder, name", [("images/", "films.csv"), ("", "metadata.csv"), ("", "metadata.jsonl")])
+def test_names_of_files_as_ids(tmp_path, folder, name):
+    rows = [("a.jpg", "x", "A"), ("b.PNG", "y", "A"), ("b", "z", "A")]
+    if name.endswith("csv"):
+        write_table(tmp_path / name, ["file_name", "text", "label"], *rows)
+    else:
+        (tmp_path / name).write_text("\n".join(json.dumps(dict(zip(("file_name", "text", "label"), row))) for row in rows))
+    write_posters(tmp_path, f"{folder}a.jpg", f"{folder}b.PNG")
+    assert {film_id: poster.name for film_id, poster in read_source(tmp_path)[1].posters.items()} == {
+        "a.jpg": "a.jpg", "b": "b.PNG"}
+
+
+@pytest.mark.parametrize("files, films", [
+    (["train/Comedy/1.jpg", "train/Drama/2.jpg", "test/Comedy/3.jpg"], {"1": "Comedy", "2": "Drama", "3": "Comedy"}),
+    (["Comedy/1.jpg", "Drama/2.jpg", "train/War/3.jpg", "test/4.jpg"], {"1": "Comedy", "2": "Drama", "3": "War"}),
+    (["train/1.jpg", "test/2.jpg"], None), (["train.csv", "test.csv", "Comedy/1.jpg", "Drama/2.jpg"], None)])
+def test_parts_of_a_data_set_are_no_genres(tmp_path, files, films):
+    write_posters(tmp_path, *files)
+    for table in tmp_path.glob("*.csv"):
+        write_table(table, COLUMNS, ["1", "x", "A"])
+    if films is None:
+        with pytest.raises(InputError, match="expected a known layout"):
+            read_source(tmp_path)
+    else:
+        assert {film.id: film.genres for film in read_source(tmp_path)[1].films} == {
+            film_id: (genre,) for film_id, genre in films.items()}
+
+
+def test_a_folder_per_genre_beside_a_table_is_read_by_its_name(tmp_path):
+    write_posters(tmp_path, "Comedy/1.jpg", "Drama/2.jpg")
+    for name in ("a.csv", "b.csv"):
+        write_table(tmp_path / name, COLUMNS, ["1", "x", "A"])
+    assert len(read_source(tmp_path, "genre-folders")[1].films) == 2
+
+
+@pytest.mark.parametrize("text", ["", "Comedy\nDrama\n", "Posters of films.\n\nSee above, and below.\n"])
+def test_a_text_beside_folders_is_no_table(tmp_path, text):
+    genre_folders(tmp_path)
+    (tmp_path / "README.txt").write_text(text)
+    assert read_source(tmp_path)[0] == "genre-folders"
+
+
+def test_a_picture_under_several_names_is_left_out(tmp_path):
+    write_posters(tmp_path, "Comedy/1.jpg", "Comedy/2.jpg", "Drama/3.jpg", "Drama/4.jpg")
+    for name in ("Comedy/2.jpg", "Drama/3.jpg"):
+        (tmp_path / name).write_bytes(JPEG + b"no poster")
+    _, source = read_source(tmp_path)
+    assert [(film.id, film.genres) for film in source.films] == [("1", ("Comedy",)), ("4", ("Drama",))]
+    assert "left out 2 posters: the same picture under several names (first: 2.jpg)" in source.notes
 
 
 def test_different_posters_with_one_name_are_films_of_their_own(tmp_path):
@@ -256,16 +344,19 @@ def test_json_lines_that_are_none(tmp_path, text, message):
         read_source(tmp_path / "t.jsonl")
 
 
-@pytest.mark.parametrize("text, message", [("{}", "expected a JSON list of objects"), ("[1", "a JSON list"),
+@pytest.mark.parametrize("text, message", [("{}", "found no object"), ("{\n}", "found no object"), ("[1", "a JSON list"),
                                            ("[]", "no object")])
-def test_json_lists_that_are_none(tmp_path, text, message, monkeypatch):
+def test_json_lists_that_are_none(tmp_path, text, message):
     (tmp_path / "t.json").write_text(text)
     with pytest.raises(InputError, match=message):
         read_source(tmp_path / "t.json")
+
+
+def test_a_json_list_without_end(tmp_path, monkeypatch):
     monkeypatch.setattr("movie_genres.data.json_tables.MAX_LIST_FILE", 1)
+    (tmp_path / "t.json").write_text("[]")
     with pytest.raises(InputError, match="at most 1 characters"):
         JsonTable(tmp_path / "t.json")
-    assert MAX_LIST_FILE > 1
 
 
 def test_a_json_line_without_end(tmp_path, monkeypatch):
@@ -284,7 +375,7 @@ def test_odd_values_end_no_import(tmp_path, key, value):
     try:
         import_films(tmp_path / "t.jsonl", tmp_path / "data")
     except InputError as error:
-        assert key == "id" and "the id ''" in str(error) or key in ("id", "genres"), error
+        assert key == "id" and "found the id " in str(error), error
     else:
         assert read_films(tmp_path / "data")[0].id == "1"
 
@@ -318,6 +409,30 @@ def test_lists_that_stand_for_too_much_are_refused(tmp_path):
     assert (tmp_path / "t.parquet").stat().st_size < 200_000
     with pytest.raises(InputError, match="lists of at most 1,000 entries"):
         read_source(tmp_path / "t.parquet")
+
+
+def test_long_lists_of_another_column_are_not_read_in_search_of_genres(tmp_path):
+    row = {"id": "1", "overview": "x", "Drama": 1, "Comedy": 0, "embedding": [1.0] * 1280, "thumb": b"1"}
+    parquet.write_table(pyarrow.Table.from_pylist([row]), tmp_path / "t.parquet")
+    assert read_source(tmp_path / "t.parquet")[1].films[0].genres == ("Drama",)
+    with pytest.raises(InputError, match="in the column 'embedding'; found 1,280 a row"):
+        read_source(tmp_path / "t.parquet", options=ImportOptions(genres_column=("embedding",)))
+
+
+def test_files_with_their_columns_in_another_order_are_one_table(tmp_path):
+    row = {"id": "1", "overview": "x", "genres": "Drama"}
+    for number, names in enumerate([COLUMNS, COLUMNS[::-1]]):
+        film = {name: row[name] for name in names} | {"id": str(number)}
+        parquet.write_table(pyarrow.Table.from_pylist([film]), tmp_path / f"{number}.parquet")
+    assert read_source(tmp_path)[1].films == [Film(str(number), overview="x", genres=("Drama",)) for number in range(2)]
+
+
+def test_lines_of_json_whatever_the_files_suffix(tmp_path):
+    films = [{"id": str(number), "overview": "x", "genres": ["A"]} for number in range(2)]
+    (tmp_path / "films.json").write_text("\n".join(map(json.dumps, films)))
+    (tmp_path / "about.json").write_text('{"version": 1}\n')
+    for source in (tmp_path, tmp_path / "films.json"):
+        assert [film.id for film in read_source(source)[1].films] == ["0", "1"]
 
 
 def test_shards_that_are_missing_are_told(tmp_path):

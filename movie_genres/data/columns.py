@@ -8,21 +8,15 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from movie_genres.base.errors import InputError
-from movie_genres.data.films import Film
+from movie_genres.data.films import Film, plain_year
+from movie_genres.data.genre_columns import NUMBERED_COLUMNS, PREFIX, find_genres, flag_of, names_of
 from movie_genres.data.genres import TMDB_GENRES, UNKNOWN_GENRES, Genres
 from movie_genres.data.sources import EmbeddedPoster, ImageColumn, ImportOptions, Poster, image_in, suffix_of
-from movie_genres.data.tables import GENRES_COLUMNS, ID_COLUMNS, POSTER_COLUMNS, TEXT_COLUMNS, Rows, cut
+from movie_genres.data.tables import ID_COLUMNS, POSTER_COLUMNS, TEXT_COLUMNS, Rows, cut, plain_name, text_of
 
 TITLE_COLUMNS = ("title", "original_title", "primarytitle", "name")
 YEAR_COLUMNS = ("year", "release_year", "startyear", "release_date", "released", "date")
 OTHER_IDS = ("imdb_id", "imdbid", "tmdb_id", "tmdbid")
-NUMBERED_COLUMNS = ("genre_ids", "genre_id", "tmdb_genre_ids")
-NO_GENRE = re.compile("(is|has)_?.*|adult|video|index|unnamed.*|", re.IGNORECASE)  # columns that may hold 0 and 1 as well
-PREFIX = "genre_"  # before the names of one-hot columns, as those of data frames
-FLAG_CELLS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False}
-SHOWN = 12  # names of columns in a sentence
-NUMBERED_GENRES = re.compile(r"genres?[ _-]?\d{1,3}", re.IGNORECASE)  # names of several columns with genres
-FLOAT_YEAR = re.compile(r"\d{4}\.0")  # as data frames have it where others are missing
 YEAR, TITLE_WITH_YEAR = re.compile(r"(?<!\d)(1[89]\d\d|20\d\d)(?!\d)"), re.compile(r"(.*\S)\s*\(((?:18|19|20)\d\d)\)")
 
 
@@ -36,21 +30,24 @@ class Columns:
     year: int | None = None
     genres: tuple[int, ...] = ()  # columns with genres
     one_hot: tuple[int, ...] = ()  # columns named by a genre, with 0 and 1
-    names: tuple[int, ...] = ()  # columns with other names that the poster's file may have
+    posters: tuple[int, ...] = ()  # columns with the name of the poster's file
+    other_ids: tuple[int, ...] = ()  # columns with other ids, which the poster's file may be named by
     image: int | None = None  # column with the poster itself
 
     def wanted(self) -> list[int]:
         """The indices, each once."""
-        single = [self.id, self.overview, self.title, self.year, self.image, *self.genres, *self.one_hot, *self.names]
-        return list(dict.fromkeys(index for index in single if index is not None))
+        single = self.id, self.overview, self.title, self.year, self.image
+        several = *self.genres, *self.one_hot, *self.posters, *self.other_ids
+        return list(dict.fromkeys(index for index in (*single, *several) if index is not None))
 
 
 @dataclasses.dataclass
 class Read:
-    """Films as rows have them, with the names that their posters' files may have, and the posters in the rows themselves."""
+    """Films as rows have them, what their posters' files are named by, and the posters in the rows themselves."""
 
     films: list[Film] = dataclasses.field(default_factory=list)
-    names: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)  # by film id
+    named: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)  # names without suffix, by film id
+    kinds: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)  # by kind and film id, the other ids
     embedded: dict[str, Poster] = dataclasses.field(default_factory=dict)  # by film id
     understood: dict[str, str] = dataclasses.field(default_factory=dict)  # what was taken as what, in words
 
@@ -58,96 +55,37 @@ class Read:
 def find_columns(rows: Rows, options: ImportOptions, notes: list[str], is_text_needed: bool = True) -> Columns:
     """Finds out which column is what: as the options say, or else by their names, and of genres also by their cells.
 
-    A note tells of columns that were taken as genres for their cells alone.
+    A note tells of columns that were taken as genres for their cells and names alone.
 
     Raises:
-        InputError: there is no column with ids, overviews or genres. Overviews may be missing where no text is needed; also
-            where cells hold pictures, and numbers of rows take the place of ids then; with corrections, genres may be.
+        InputError: there is no column with ids, overviews or genres, or one of a genre has empty cells. Overviews may be
+            missing where no text is needed; also where cells hold pictures, and numbers of rows take the place of ids then;
+            with corrections, genres may be.
     """
     image = next(iter(rows.images), None)
     identity = _find(rows, options.id_column, ID_COLUMNS, "id_column", image is None)
     overview = _find(rows, options.text_column, TEXT_COLUMNS, "text_column", is_text_needed and image is None)
-    title, year = (_find(rows, None, usual) for usual in (TITLE_COLUMNS, YEAR_COLUMNS))
+    title, year = rows.find_usual(TITLE_COLUMNS), rows.find_usual(YEAR_COLUMNS)
     taken = {identity, overview, title, year, image}
-    genres, one_hot = _find_genres(rows, options, taken)
-    if one_hot and not options.genres_column and not rows.columns[one_hot[0]].startswith(PREFIX):
-        notes.append(f"columns that hold 0 and 1 were taken as genres: {_names(rows, one_hot)}")
-    others = [_find(rows, None, (name,)) for name in (*OTHER_IDS, *POSTER_COLUMNS)]
-    names = tuple(dict.fromkeys(index for index in others if index is not None and index not in {*taken, *genres, *one_hot}))
-    return Columns(identity, overview, title, year, genres, one_hot, names, image)
+    genres, one_hot = find_genres(rows, options, taken, notes)
+    left = {plain_name(name): index for index, name in enumerate(rows.columns) if index not in {*taken, *genres, *one_hot}}
+    posters, others = (tuple(left[name] for name in usual if name in left) for usual in (POSTER_COLUMNS, OTHER_IDS))
+    return Columns(identity, overview, title, year, genres, one_hot, posters, others, image)
 
 
-def _find(rows: Rows, name: str | None, usual: Sequence[str], setting: str | None = None, needed: bool = False
-          ) -> int | None:
-    try:
-        return rows.find(name, usual, setting)
-    except InputError:
-        if needed or name is not None:
-            raise
-        return None
-
-
-def _find_genres(rows: Rows, options: ImportOptions, taken: set[int | None]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The columns with genres, and those that are named by one."""
-    if options.genres_column:
-        named = [rows.find(name, (), "genres_column") for name in options.genres_column]
-        one_hot = set(_flags(rows, named) if len(named) > 1 else ())
-        return tuple(index for index in named if index not in one_hot), tuple(index for index in named if index in one_hot)
-    usual = _find(rows, None, GENRES_COLUMNS)
-    if usual is not None:
-        return (usual,), ()
-    several = [index for index, name in enumerate(rows.columns) if NUMBERED_GENRES.fullmatch(name)]
-    empty = _flags(rows, several)
-    if several := [index for index in several if index not in empty]:
-        return tuple(several), ()
-    numbered = _find(rows, None, NUMBERED_COLUMNS)
-    if numbered is not None and not _flags(rows, [numbered]):  # else a genre that is called so
-        return (numbered,), ()
-    flags = _flags(rows, [index for index, name in enumerate(rows.columns)
-                          if index not in {*taken, *rows.images} and not NO_GENRE.fullmatch(name)])
-    prefixed = [index for index in flags if rows.columns[index].startswith(PREFIX)]
-    if prefixed or len(flags) > 1:
-        return (), tuple(prefixed or flags)
-    _find(rows, None, GENRES_COLUMNS, "genres_column", options.corrections is None)  # tells what is missing
-    return (), ()
-
-
-def _flags(rows: Rows, columns: Sequence[int]) -> list[int]:
-    """Those of the columns whose cells are all 0 or 1, or false or true; none where there is no row."""
-    left, count = list(columns), 0
-    for _, cells in rows.records(columns, []) if columns else ():
-        count += 1
-        odd = {index for index, cell in zip(columns, cells) if _flag(cell) is None}
-        left = [index for index in left if index not in odd]
-        if not left:
-            break
-    return left if count else []
-
-
-def _flag(cell: Any) -> bool | None:
-    return FLAG_CELLS.get(text_of(cell).lower())
-
-
-def text_of(cell: Any) -> str:
-    """A cell as text: of a list, its first entry; whole numbers without a point, and nothing for what is not a number."""
-    if isinstance(cell, list):
-        return text_of(cell[0]) if cell and not isinstance(cell[0], list) else ""
-    if isinstance(cell, bytes):
-        return cell.decode("utf-8", "replace").strip()
-    if cell is None or isinstance(cell, dict) or cell != cell:
-        return ""
-    return str(int(cell) if isinstance(cell, float) and cell.is_integer() else cell).strip()
+def _find(rows: Rows, name: str | None, usual: Sequence[str], setting: str, needed: bool) -> int | None:
+    return rows.find(name, usual, setting) if needed or name is not None else rows.find_usual(usual)
 
 
 def read_films(rows: Rows, columns: Columns, options: ImportOptions, notes: list[str]) -> Read:
     """Reads the films of a table; notes say what was skipped or is peculiar.
 
     Raises:
-        InputError: a column of `columns.one_hot` has a cell that is neither 0 nor 1, all genres are numbers, or what the
-            table raises while it is read.
+        InputError: a column of `columns.one_hot` has a cell that is neither 0 nor 1, genres are numbers that have no
+            names, or what the table raises while it is read.
     """
     read, counts = Read(), Counter[str]()
-    is_numbered = any(rows.columns[index].lower() in NUMBERED_COLUMNS for index in columns.genres)
+    is_numbered = any(plain_name(rows.columns[index]) in NUMBERED_COLUMNS for index in columns.genres)
     genres = Genres(options.genre_separator, TMDB_GENRES if is_numbered else {})
     labels = {index: rows.columns[index] for index in columns.one_hot}
     if all(name.startswith(PREFIX) for name in labels.values()):
@@ -164,24 +102,25 @@ def read_films(rows: Rows, columns: Columns, options: ImportOptions, notes: list
         title, year = _title_and_year(rows, columns, row)
         read.films.append(Film(film_id, title, year, text_of(row[columns.overview]), of_film))
         data, path = image_in(row[columns.image])
-        stems = [PurePosixPath(text_of(row[index])).stem for index in columns.names]
-        read.names.setdefault(film_id, (film_id, *filter(None, (*stems, PurePosixPath(path).stem))))
+        cells = [*(text_of(row[index]) for index in columns.posters), path]
+        read.named.setdefault(film_id, tuple(filter(None, (PurePosixPath(cell).stem for cell in cells))))
+        for index in columns.other_ids:
+            other = PurePosixPath(text_of(row[index])).stem  # also of 862.0, as data frames have it where others are missing
+            read.kinds.setdefault(cut(rows.columns[index]), {}).setdefault(film_id, other)
         if data and images:
             name = path or f"row {number:,}"
             read.embedded.setdefault(film_id, EmbeddedPoster(images, number, name, suffix_of(data, path)))
-    ids = {film.id for film in read.films}  # a name that is the id of another film is that one's alone
-    read.names = {film_id: tuple(name for name in names if name == film_id or name not in ids)
-                  for film_id, names in read.names.items()}
     notes += _one_hot_notes(labels.values(), counts) + genres.notes(rows.path)
     read.understood = _in_words(rows, columns, genres)
     return read
 
 
 def _is_set(rows: Rows, index: int, cell: Any, number: int) -> bool:
-    flag = _flag(cell)
+    flag = flag_of(cell)
     if flag is None:
         raise InputError(rows.path, f"0 or 1 in the genre column {cut(rows.columns[index])!r}",
-                         f"something else in row {number}")
+                         f"{'something else' if text_of(cell) else 'an empty cell'} in row {number:,}",
+                         "Mend it, or name the columns to take.", setting="genres_column")
     return flag
 
 
@@ -192,7 +131,7 @@ def _title_and_year(rows: Rows, columns: Columns, row: dict[int | None, Any]) ->
         match = TITLE_WITH_YEAR.fullmatch(title)
         return (match[1], match[2]) if match else (title, "")
     if "year" in rows.columns[columns.year].lower():
-        return title, year.removesuffix(".0") if FLOAT_YEAR.fullmatch(year) else year
+        return title, plain_year(year)
     match = YEAR.search(year)
     return title, match[1] if match else ""
 
@@ -204,21 +143,15 @@ def _one_hot_notes(labels: Iterable[str], counts: Counter[str]) -> list[str]:
                     for name in labels if name.lower() in UNKNOWN_GENRES and counts[name]]
 
 
-def _names(rows: Rows, indices: Sequence[int]) -> str:
-    names = [cut(rows.columns[index]) for index in indices]
-    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else "")
-
-
 def _in_words(rows: Rows, columns: Columns, genres: Genres) -> dict[str, str]:
     """What the columns of a table were taken as, and how genres were written, by what it is about."""
     def named(*indices: int | None) -> str:
-        return _names(rows, [index for index in indices if index is not None])
+        return names_of(rows, [index for index in indices if index is not None])
 
     notations = ", ".join(f"{notation} ({count:,})" for notation, count in genres.notations.most_common())
     labels = (f"{named(*columns.genres)}: {notations or 'all empty'}" if columns.genres else
               f"{len(columns.one_hot):,} columns of 0 and 1: {named(*columns.one_hot)}" if columns.one_hot else "none")
     year = named(columns.year) or ("at the end of the title" if columns.title is not None else "none")
-    posters = named(columns.image) or "files named by " + ", ".join(filter(None, ["the id", named(*columns.names)]))
     return {"table": rows.path.name, "id": named(columns.id) or "the number of the row",
             "title": named(columns.title) or "none", "year": year, "overview": named(columns.overview) or "none",
-            "genres": labels, "poster": posters}
+            "genres": labels, "poster": named(columns.image, *columns.posters)}

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from movie_genres.base.errors import InputError, MissingPackageError
 from movie_genres.base.files import StrPath, file_digest, is_below, locked, reason_of, replacing, sync_folder
 from movie_genres.base.progress import track
-from movie_genres.data.columns import PREFIX
-from movie_genres.data.films import COLUMNS, Film, poster_files, read_films, write_rows
+from movie_genres.data.films import COLUMNS, Film, plain_year, poster_files, read_films, write_rows
+from movie_genres.data.genre_columns import PREFIX
 from movie_genres.data.genres import Genres
 from movie_genres.data.importing import copy_posters
 from movie_genres.data.layouts import read_source
@@ -28,12 +28,12 @@ Posters = Mapping[str, Place]  # by film id
 
 
 class Format(NamedTuple):
-    """A format: how to write it, the layout as which import knows it, what it holds, and whether it holds all of a film."""
+    """A format: how to write it, the layout as which import knows it, what it holds, and, where that is not all, of what."""
 
     write: Callable[[Sequence[Film], Posters, Path], list[str]]  # to an empty folder; returns sentences on what is left out
     layout: str
     content: str
-    is_whole: bool = True
+    choose: Callable[[Sequence[Film], Posters], tuple[list[Film], list[str]]] | None = None  # films as it holds them; notes
 
 
 def export_films(data: StrPath, out: StrPath, format: str) -> list[str]:
@@ -49,10 +49,14 @@ def export_films(data: StrPath, out: StrPath, format: str) -> list[str]:
     """
     out, written = Path(os.path.abspath(out)), FORMATS[format]
     _refuse_place(out, data)
-    films = read_films(data)
+    films = [dataclasses.replace(film, year=plain_year(film.year)) for film in read_films(data)]  # as import has them
     posters, notes = _posters_of(films, data)
     out.parent.mkdir(parents=True, exist_ok=True)
     with _staging(out) as folder:
+        if written.choose:
+            films, lost = written.choose(films, posters)
+            posters = {film.id: posters[film.id] for film in films}
+            notes += lost
         notes += written.write(films, posters, folder)
         _check(data, films, posters, folder, format)
         _put(folder, out, data)
@@ -106,23 +110,31 @@ def _check(data: StrPath, films: Sequence[Film], posters: Posters, folder: Path,
     except InputError as error:
         raise InputError(data, expected, str(error).rpartition("found ")[2].rstrip("."), "Choose another format.") from None
     odd = None if layout == FORMATS[format].layout else f"some that would be taken for the layout {layout}"
-    if FORMATS[format].is_whole:
-        wanted, read = (sorted(map(_comparable, some)) for some in (films, source.films))
-        other = next((film for film, again in zip(wanted, read) if film != again), None)
-        if other or len(wanted) != len(read):
-            odd = f"the film {other[0][0]!r}, which would be read back otherwise" if other else "a film twice"
-        missing = [film_id for film_id in posters if film_id not in source.posters]
-        odd = odd or (f"the poster of {missing[0]!r}, which would not be found" if missing else None)
+    odd = odd or _difference(films, source.films)
+    missing = [film_id for film_id in posters if film_id not in source.posters]
+    odd = odd or (f"the poster of {missing[0]!r}, which would not be found" if missing else None)
     if odd:
         raise InputError(data, expected, odd, "Choose another format.")
+
+
+def _difference(films: Sequence[Film], again: Sequence[Film]) -> str | None:
+    """What differs between films and those that were read back, in words."""
+    wanted, read = (sorted(map(_comparable, some)) for some in (films, again))
+    for film, other in zip(wanted, read):
+        if film[0] != other[0]:
+            return f"the film {min(film[0], other[0])!r}, which would be read back otherwise, or not at all"
+        if film != other:
+            field = next(name for name, cell, found in zip(COLUMNS, film, other) if cell != found)
+            return f"the film {film[0]!r}, which would be read back otherwise: its {field}"
+    return None if len(wanted) == len(read) else "a film twice"
 
 
 def _texts(film: Film) -> tuple[str, str, str, str]:
     return film.id, film.title, film.year, film.overview
 
 
-def _comparable(film: Film) -> tuple[tuple[str, ...], list[str]]:
-    return _texts(film), sorted(film.genres)
+def _comparable(film: Film) -> tuple[Any, ...]:
+    return *_texts(film), sorted(film.genres)
 
 
 def _put(folder: Path, out: Path, data: StrPath) -> None:
@@ -199,23 +211,30 @@ def _write_mm_imdb(films: Sequence[Film], posters: Posters, folder: Path) -> lis
     return copy_posters(posters, folder)
 
 
-def _write_genre_folders(films: Sequence[Film], posters: Posters, folder: Path) -> list[str]:
-    digests, reasons = set[str](), []
-    for film in track(films, len(films), "Copying posters"):
+def _with_poster_and_genre(films: Sequence[Film], posters: Posters) -> tuple[list[Film], list[str]]:
+    """Ids and genres of the films that folders of genres hold, and sentences on what they do not."""
+    digests, reasons, chosen = set[str](), [], []
+    for film in track(films, len(films), "Comparing posters"):
         poster = posters.get(film.id)
         digest = file_digest(str(poster.path)) if poster else ""
         why = ("no poster" if poster is None else "no genre" if not film.genres else
                "the same poster as another film" if digest in digests else "")
-        if poster is None or why:
+        if why:
             reasons.append((film.id, why))
-            continue
-        digests.add(digest)
-        for genre in film.genres:
-            if "/" in genre or "\0" in genre or genre.startswith(".") or len(os.fsencode(genre)) > 255:
-                raise InputError(genre, "a genre that can be the name of a folder", "another one", "Choose another format.")
-            (folder / genre).mkdir(exist_ok=True)
-            copy_posters({film.id: poster}, folder / genre)
-    return ["folders of genres hold no titles, years and overviews", *left_out("films", reasons)]
+        else:
+            digests.add(digest)
+            chosen.append(Film(film.id, genres=film.genres))
+    return chosen, ["folders of genres hold no titles, years and overviews", *left_out("films", reasons)]
+
+
+def _write_genre_folders(films: Sequence[Film], posters: Posters, folder: Path) -> list[str]:
+    notes: list[str] = []
+    for genre in sorted({genre for film in films for genre in film.genres}):
+        if "/" in genre or "\0" in genre or genre.startswith(".") or len(os.fsencode(genre)) > 255:
+            raise InputError(genre, "a genre that can be the name of a folder", "another one", "Choose another format.")
+        (folder / genre).mkdir()
+        notes += copy_posters({film.id: posters[film.id] for film in films if genre in film.genres}, folder / genre)
+    return notes
 
 
 FORMATS = {
@@ -224,5 +243,6 @@ FORMATS = {
     "jsonl": Format(_write_json_lines, "table", "films.jsonl, an object for each film, beside posters/"),
     "parquet": Format(_write_parquet, "table", "films.parquet with the posters in it"),
     "mm-imdb": Format(_write_mm_imdb, "mm-imdb", "<id>.json beside <id>.jpeg"),
-    "genre-folders": Format(_write_genre_folders, "genre-folders", "a folder of posters for each genre", is_whole=False),
+    "genre-folders": Format(_write_genre_folders, "genre-folders", "a folder of posters for each genre",
+                            _with_poster_and_genre),
 }

@@ -3,13 +3,14 @@
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import pydantic
 
 from movie_genres.base.files import reason_of
 from movie_genres.base.progress import track
-from movie_genres.data.films import Film
+from movie_genres.data.films import Film, plain_year
 from movie_genres.data.genres import Genres
 from movie_genres.data.places import Place, left_out, posters_in
 from movie_genres.data.sources import ImportOptions, Poster, Source, assemble, poster_folder
@@ -18,6 +19,7 @@ from movie_genres.inputs.caps import Caps
 from movie_genres.inputs.posters import SUFFIXES
 
 MAX_JSON = 10_000_000  # bytes of the JSON file of one film
+PARTS = ("train", "training", "test", "testing", "val", "valid", "validation", "dev")  # of a data set: never genres
 MOST_FOLDERS = 10_000  # in which genres are looked for
 
 
@@ -71,7 +73,7 @@ def read_mm_imdb(place: Place, options: ImportOptions) -> Source | None:
             reasons.append((file.name, "not a JSON object with a film's plot and genres as text"))
         else:
             names = genres.read(record.genres)
-            films.append(Film(file.stem, str(record.title or ""), str(record.year or ""), record.text(), names))
+            films.append(Film(file.stem, str(record.title or ""), plain_year(str(record.year or "")), record.text(), names))
     notes = left_out("JSON files", reasons) + genres.notes(place.path)
     return assemble(films, poster_folder(place, options, ()) or place, notes, options)
 
@@ -79,26 +81,19 @@ def read_mm_imdb(place: Place, options: ImportOptions) -> Source | None:
 def read_genre_folders(place: Place, options: ImportOptions) -> Source | None:
     """A folder of pictures for each genre, maybe in folders such as `train` and `test`. No titles, years or overviews.
 
-    The same picture in several folders, by its bytes, is one film with several genres. Its id is its file's name; where
-    other pictures have that name too, with its folder before it.
+    The same picture in several folders, by its name and its bytes, is one film with several genres. Its id is its file's
+    name; where other pictures have that name too, with its folder before it. Pictures whose bytes stand under several names,
+    such as one that says that there is no poster, are left out.
     """
     folders = [] if options.corrections or not place.is_dir() else _folders_of_pictures(place)
     if len({folder.name for _, folder in folders}) < 2:
         return None
     notes: list[str] = []
-    files = [(f"{above}{folder.name}-{file.stem}", folder.name, file)
-             for above, folder in folders for file in posters_in(folder, notes).values()]
-    found: dict[bytes, tuple[str, Place, list[str]]] = {}  # by digest: of the first file a long id and itself; the genres
-    reasons = []
-    for long_id, genre, file in track(files, len(files), "Comparing posters"):
-        try:
-            digest = hashlib.sha256(file.read(Caps().bytes)).digest()
-            found.setdefault(digest, (long_id, file, []))[2].append(genre)
-        except OSError as error:
-            reasons.append((file.name, reason_of(error)))
-    names = Counter(file.stem for _, file, _ in found.values())
+    found, reasons = _by_bytes([(f"{above}{folder.name}-{file.stem}", folder.name, file)
+                                for above, folder in folders for file in posters_in(folder, notes).values()])
+    names = Counter(file.stem for _, file, _ in found)
     films, posters, genres = [], dict[str, Poster](), Genres()
-    for long_id, file, labels in found.values():
+    for long_id, file, labels in found:
         film_id = file.stem if names[file.stem] == 1 else long_id
         films.append(Film(film_id, genres=genres.known(labels)))
         posters.setdefault(film_id, file)
@@ -110,21 +105,43 @@ def read_genre_folders(place: Place, options: ImportOptions) -> Source | None:
     return Source(films, posters, {}, notes, understood={"genres": f"names of folders: {shown}", "id": "names of pictures"})
 
 
+def _by_bytes(files: Sequence[tuple[str, str, Place]]) -> tuple[list[tuple[str, Place, list[str]]], list[tuple[str, str]]]:
+    """From the long id, the genre and the file of pictures, the different ones, with the first long id and file of each and
+    all its genres; and the names of those left out, with why."""
+    found: dict[bytes, list[tuple[str, str, Place]]] = {}
+    reasons = []
+    for long_id, genre, file in track(files, len(files), "Comparing posters"):
+        try:
+            digest = hashlib.sha256(file.read(Caps().bytes)).digest()
+            found.setdefault(digest, []).append((long_id, genre, file))
+        except OSError as error:
+            reasons.append((file.name, reason_of(error)))
+    pictures = []
+    for same in found.values():
+        if len({file.stem for _, _, file in same}) == 1:
+            pictures.append((same[0][0], same[0][2], [genre for _, genre, _ in same]))
+        else:
+            reasons += [(file.name, "the same picture under several names") for _, _, file in same]
+    return pictures, reasons
+
+
 def _folders_of_pictures(place: Place) -> list[tuple[str, Place]]:
-    """The folders with pictures at a place, or else those in its folders, with what goes before their names in ids."""
+    """The folders of genres, with what goes before their names in ids: those with pictures at a place, and those in parts
+    such as `train`, or, where there are none, in any of its folders."""
     folders = _own_folders(place)
-    return [("", folder) for folder in folders if _has_pictures(folder)] or [
-        (above.name + "-", folder) for above in folders for folder in _own_folders(above) if _has_pictures(folder)]
+    here = [("", folder) for folder in folders if _is_of_genre(folder)]
+    return here + [(above.name + "-", folder) for above in folders if not here or above.name.lower() in PARTS
+                   for folder in _own_folders(above) if _is_of_genre(folder)]
+
+
+def _is_of_genre(folder: Place) -> bool:
+    return folder.name.lower() not in PARTS and any(entry.suffix in SUFFIXES for entry in folder.children())
 
 
 def _own_folders(place: Place) -> list[Place]:
     """The folders in a place, without links and those that hold something else by their names."""
     return [entry for entry in place.children()[:MOST_FOLDERS] if entry.is_dir() and not entry.is_link() and
             not entry.name.startswith((".", "__")) and entry.name.lower() not in POSTER_FOLDERS]
-
-
-def _has_pictures(folder: Place) -> bool:
-    return any(entry.suffix in SUFFIXES for entry in folder.children())
 
 
 def read_posters(place: Place, options: ImportOptions) -> Source | None:

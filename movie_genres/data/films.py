@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -22,6 +23,15 @@ class Film:
     year: str = ""
     overview: str = ""
     genres: tuple[str, ...] = ()
+
+
+def plain_year(year: str) -> str:
+    """A year without the point that data frames give it where others are missing.
+
+    >>> plain_year("1999.0"), plain_year("about 1999")
+    ('1999', 'about 1999')
+    """
+    return year.removesuffix(".0") if re.fullmatch(r"\d{4}\.0", year) else year
 
 
 def write_films(path: StrPath, films: Iterable[Film]) -> None:

@@ -9,12 +9,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from movie_genres.base.errors import InputError
+from movie_genres.data.tables import cut
 
 # As the movie list of TMDB's API has them, https://developer.themoviedb.org/reference/genre-movie-list
 TMDB_GENRES = {28: "Action", 12: "Adventure", 16: "Animation", 35: "Comedy", 80: "Crime", 99: "Documentary", 18: "Drama",
                10751: "Family", 14: "Fantasy", 36: "History", 27: "Horror", 10402: "Music", 9648: "Mystery",
                10749: "Romance", 878: "Science Fiction", 10770: "TV Movie", 53: "Thriller", 10752: "War", 37: "Western"}
+TMDB_TELEVISION = range(10759, 10769)  # numbers of genres that TMDB gives series alone
+COMMON = """action adventure animation biography children childrens comedy crime documentary drama family fantasy filmnoir
+gameshow history horror imax music musical mystery news nogenreslisted realitytv romance sciencefiction scifi short sport
+sports talkshow thriller tvmovie war western""".split()  # genres of IMDb, TMDB and MovieLens, their letters
 UNKNOWN_GENRES = ("n/a", "na", "none", "unknown", "(no genres listed)")
+SHOWN = 5  # numbers in a sentence
 MAX_LIST = 100_000  # characters of a list; parsing takes a hundred times as much memory
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
 
@@ -32,7 +38,8 @@ class Genres:
 
     def __init__(self, separator: str | None = None, numbered: Mapping[int, str] = {}):
         self._separator, self._numbered = separator, numbered
-        self._names = self._numbers = self._unreadable = 0
+        self._names = self._numbers = self._unreadable = self._television = 0
+        self._foreign: dict[str, None] = {}  # the first numbers that have no name where others have
         self.notations: Counter[str] = Counter()
 
     def read(self, value: Any) -> tuple[str, ...]:
@@ -69,6 +76,8 @@ class Genres:
                 whole = _whole(entry)
                 name = None if whole is None else self._numbered.get(whole)
                 self._numbers += name is None
+                if name is None and self._numbered:
+                    self._tell_foreign(whole, entry)
             else:
                 name = entry.strip().replace("|", "/") if isinstance(entry, str) else None
             if name and name.lower() not in UNKNOWN_GENRES:
@@ -76,12 +85,36 @@ class Genres:
         self._names += len(names)
         return tuple(names)
 
+    def _tell_foreign(self, whole: int | None, entry: int | float | str) -> None:
+        if whole in TMDB_TELEVISION:
+            self._television += 1
+        elif len(self._foreign) < SHOWN:
+            self._foreign[cut(str(entry))] = None
+
     def notes(self, path: object) -> list[str]:
-        """Sentences on what was no name; `InputError` on the file `path` where all genres were numbers."""
+        """Sentences on what was no name; `InputError` on the file `path` where all genres were numbers, or where some of
+        those that should be TMDB's are not."""
+        if self._foreign:
+            raise InputError(path, "numbers that TMDB gives genres of films", ", ".join(self._foreign) + (
+                ", besides those of its genres of series" if self._television else ""),
+                "Put the genres' names in their place.")
+        if self._television and not self._names:
+            raise InputError(path, "numbers that TMDB gives genres of films", "those of its genres of series only",
+                             "Put the genres' names in their place.")
         if self._numbers and not self._names:
             raise InputError(path, "names of genres", "numbers only", "Put the genres' names in their place.")
-        notes = [f"genres given as numbers, which are not names, were left out: {self._numbers:,}"] if self._numbers else []
+        kind = "numbers of TMDB's genres of series" if self._television else "genres given as numbers, which are not names,"
+        notes = [f"{kind} were left out: {self._numbers:,}"] if self._numbers else []  # of one kind: others were refused
         return notes + ([f"lists of genres that cannot be read: {self._unreadable:,}"] if self._unreadable else [])
+
+
+def is_common(name: str) -> bool:
+    """Whether a name is a common genre's, as IMDb, TMDB or MovieLens have it.
+
+    >>> is_common("Sci-Fi"), is_common("children's"), is_common("seen")
+    (True, True, False)
+    """
+    return re.sub("[^a-z]", "", name.lower()) in COMMON
 
 
 def _whole(number: int | float | str) -> int | None:

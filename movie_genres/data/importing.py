@@ -7,7 +7,6 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +15,7 @@ import pydantic
 from movie_genres.base.errors import InputError, LockedError
 from movie_genres.base.files import StrPath, file_digest, is_below, locked, open_regular, reason_of, replacing, sync_folder
 from movie_genres.base.progress import track
+from movie_genres.base.threads import in_threads
 from movie_genres.data.checking import Summary, check
 from movie_genres.data.corrections import correct
 from movie_genres.data.films import write_films
@@ -244,11 +244,10 @@ def _build(folder: Path, content: Source) -> list[str]:
 
 def copy_posters(posters: Mapping[str, Poster], folder: Path) -> list[str]:
     """Writes posters, by their films' ids, to a folder that is there; returns sentences on those that cannot be read."""
-    with ThreadPoolExecutor() as pool:
-        copies = pool.map(lambda item: _copy_poster(item[0], item[1], folder), posters.items())
-        reasons = list(track(copies, len(posters), "Copying posters"))
+    copies = in_threads(lambda item: _copy_poster(item[0], item[1], folder), posters.items())
+    reasons = list(filter(None, track(copies, len(posters), "Copying posters")))
     sync_folder(folder)
-    return left_out("posters", filter(None, reasons))
+    return left_out("posters", reasons)
 
 
 def _copy_poster(film_id: str, file: Poster, folder: Path) -> tuple[str, str] | None:

@@ -1,21 +1,24 @@
 """Reads JSON Lines, and files that hold one list of JSON objects, as rows of named cells."""
 
+import codecs
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from movie_genres.base.errors import InputError
-from movie_genres.data.access import NAMED_BY_USER, TablePath
+from movie_genres.data.access import NAMED_BY_USER, TablePath, open_binary
 from movie_genres.data.reading import Access
 from movie_genres.data.tables import MAX_COLUMNS, TextFile
 
 JSON_LINES_SUFFIXES = (".jsonl", ".ndjson")
 MAX_LIST_FILE = 200_000_000  # characters of a file that is one list: it is held whole, and takes ten times as much memory
+PEEKED = 64  # characters in which a list begins
+MAX_START = 1_000_000  # bytes in which the first two lines of JSON Lines are looked for
 LOOKED_AT = 1_000  # objects whose keys are the columns
 
 
 class JsonTable(TextFile):
-    """JSON objects: one a line (`.jsonl`, `.ndjson`), or all in one list; their keys are the columns.
+    """JSON objects: one a line, or all in one list, in a file that begins with its bracket; their keys are the columns.
 
     The first `LOOKED_AT` objects tell which columns there are. What is no object is skipped with a note.
 
@@ -26,7 +29,7 @@ class JsonTable(TextFile):
 
     def __init__(self, path: TablePath, access: Access = NAMED_BY_USER):
         super().__init__(path, None, access)
-        self._is_lines = str(path).lower().endswith(JSON_LINES_SUFFIXES)
+        self._is_lines = str(path).lower().endswith(JSON_LINES_SUFFIXES) or not self._starts_a_list()
         self._list = None if self._is_lines else self._parse_list()
         columns: dict[str, None] = {}
         for count, (_, record) in enumerate(self._objects()):
@@ -37,6 +40,10 @@ class JsonTable(TextFile):
         self._check_columns()
         if not columns:
             raise InputError(path, "a JSON object in each line, or a list of objects", "no object")
+
+    def _starts_a_list(self) -> bool:
+        with self._text() as file:
+            return file.read(PEEKED).lstrip().startswith("[")
 
     def _parse_list(self) -> list[Any]:
         with self._text() as file:
@@ -74,7 +81,18 @@ class JsonTable(TextFile):
             notes.append(f"{self.path.name}: skipped {odd:,} {kind} that are no JSON object (first: {first:,})")
 
 
-def _parsed(text: str) -> Any:
+def is_json_table(path: TablePath) -> bool:
+    """Whether a file, whatever its suffix, begins as a list, or with two lines of an object each; one object is no table.
+
+    Raises `OSError` where it cannot be read.
+    """
+    with open_binary(path) as file:
+        start = file.read(MAX_START).removeprefix(codecs.BOM_UTF8).lstrip()
+    lines = [line for line in start.split(b"\n", 8)[:8] if line.strip()][:2]
+    return start.startswith(b"[") or len(lines) == 2 and all(isinstance(_parsed(line), dict) for line in lines)
+
+
+def _parsed(text: str | bytes) -> Any:
     """What a text says in JSON; None where it is none."""
     try:
         return json.loads(text)

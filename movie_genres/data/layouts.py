@@ -12,7 +12,7 @@ from movie_genres.base.files import StrPath
 from movie_genres.data.file_layouts import read_genre_folders, read_mm_imdb, read_posters
 from movie_genres.data.places import IMPORTED_SUFFIXES, Place, open_source
 from movie_genres.data.sources import ImportOptions, Source
-from movie_genres.data.table_layouts import ONE_HOT_TABLE, read_movielens, read_one_hot, read_table, read_tmdb
+from movie_genres.data.table_layouts import ONE_HOT_TABLE, read_movielens, read_one_hot, read_table, read_tmdb, tables_at
 
 
 class Layout(NamedTuple):
@@ -20,6 +20,7 @@ class Layout(NamedTuple):
 
     read: Callable[[Place, ImportOptions], Source | None]
     expected: str
+    is_beside_tables: bool = True  # whether it is recognised where a table lies, which a user may mean
 
 
 def read_source(path: StrPath, layout: str | None = None, options: ImportOptions = ImportOptions()) -> tuple[str, Source]:
@@ -33,6 +34,8 @@ def read_source(path: StrPath, layout: str | None = None, options: ImportOptions
     """
     places, notes = open_source(Path(path))
     for name in [layout] if layout else LAYOUTS:
+        if not layout and not LAYOUTS[name].is_beside_tables and any(tables_at(place, options) for place in places):
+            continue
         for place in places:
             source = LAYOUTS[name].read(place, options)
             if source is not None:
@@ -58,6 +61,7 @@ LAYOUTS = {
     "tmdb": Layout(read_tmdb, "a table with the columns id, overview, genres or genre_ids, and poster_path (TMDB)"),
     "table": Layout(read_table, "exactly one table (" + ", ".join(IMPORTED_SUFFIXES) + ") with an id, a text and a genre "
                                 "column, or columns named by a genre"),
-    "genre-folders": Layout(read_genre_folders, "a folder of pictures for each genre"),
+    "genre-folders": Layout(read_genre_folders, "without a table, a folder of pictures for each genre",
+                            is_beside_tables=False),
     "posters": Layout(read_posters, "with corrections, a folder of posters"),
 }

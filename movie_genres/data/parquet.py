@@ -48,7 +48,11 @@ class ParquetTable(AnyTable):
         self.columns = schema.names
         self._check_columns()
         self.images = tuple(index for index, field in enumerate(schema) if _holds_images(field))
+        self._single = [index for index, field in enumerate(schema) if _is_single(field)]
         self._labels = _names_of_labels(schema.metadata or {})
+
+    def single(self) -> list[int]:
+        return self._single
 
     def _open(self) -> IO[bytes]:
         """The file's bytes, any of which can be gone to: of a member of an archive, a copy that goes with this object."""
@@ -117,9 +121,10 @@ class ParquetTable(AnyTable):
         paths = [schema.column(leaf).path.split(".") for leaf in range(len(schema))]
         lists = [leaf for leaf, (name, *below) in enumerate(paths) if below and name in names]
         for group in map(metadata.row_group, range(metadata.num_row_groups)):
-            entries = max((group.column(leaf).num_values for leaf in lists), default=0) / max(group.num_rows, 1)
-            if entries > MAX_ENTRIES:
-                raise InputError(self.path, f"lists of at most {MAX_ENTRIES:,} entries, on average", f"{entries:,.0f} a row")
+            entries, name = max(((group.column(leaf).num_values, paths[leaf][0]) for leaf in lists), default=(0, ""))
+            if entries > MAX_ENTRIES * max(group.num_rows, 1):
+                raise InputError(self.path, f"lists of at most {MAX_ENTRIES:,} entries, on average, in the column "
+                                 f"{cut(name)!r}", f"{entries / max(group.num_rows, 1):,.0f} a row")
 
     def batches(self, names: Sequence[str]) -> Iterator[Any]:
         """Yields the rows of some columns, some at once, as Arrow has them: lists of numbers too."""
@@ -170,6 +175,13 @@ def _holds_images(field: Any) -> bool:
     return (types.is_binary(field.type) or types.is_large_binary(field.type)) and field.name.lower() in POSTER_COLUMNS
 
 
+def _is_single(field: Any) -> bool:
+    from pyarrow import types
+
+    checks = types.is_nested, types.is_binary, types.is_large_binary, types.is_fixed_size_binary
+    return not any(check(field.type) for check in checks)
+
+
 def _names_of_labels(metadata: Mapping[bytes, bytes]) -> dict[str, list[str]]:
     """By column, the names that stand for its numbers 0, 1, …, where the `datasets` of Hugging Face noted them."""
     try:
@@ -187,16 +199,20 @@ def _named(value: Any, names: Sequence[str]) -> Any:
 
 
 class Shards(Rows):
-    """Parquet files with the same columns as one table, in the order of their names."""
+    """Parquet files with the same columns, in any order, as one table: its rows in the order of the files' names."""
 
     def __init__(self, tables: Sequence[ParquetTable]):
         self._tables = tables
         self.path, self.columns, self.images = tables[0].path, tables[0].columns, tables[0].images
 
+    def single(self) -> list[int]:
+        names = [{table.columns[index] for index in table.single()} for table in self._tables]
+        return [index for index, name in enumerate(self.columns) if all(name in some for some in names)]
+
     def records(self, indices: Sequence[int], notes: list[str]) -> Iterator[tuple[int, list[Any]]]:
-        number = 0
+        number, names = 0, [self.columns[index] for index in indices]
         for table in self._tables:
-            for _, cells in table.records(indices, notes):
+            for _, cells in table.records([table.columns.index(name) for name in names], notes):
                 number += 1
                 yield number, cells
         notes += _missing_shards([table.path.name for table in self._tables])

@@ -3,7 +3,7 @@
 import dataclasses
 import errno
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
@@ -77,18 +77,30 @@ def poster_folder(place: Place, options: ImportOptions, usual: Iterable[str]) ->
 
 
 def assemble(films: list[Film], folder: Place | None, notes: list[str], options: ImportOptions,
-             names: Mapping[str, Sequence[str]] = {}) -> Source:
-    """From films, the folder of posters, and the stems under which each film's poster may be found, if not its id."""
+             kinds: Mapping[str, Mapping[str, str]] = {}, named: Mapping[str, Sequence[str]] = {}) -> Source:
+    """From films, the folder of posters, and what the posters' files are named by, without suffix, by film id.
+
+    Files that are `named` for a film come first. What these leave is found by ids, all of one kind: that with which most
+    posters are found, of the films' own ids, these without the suffix of a picture, and other `kinds` of ids.
+    """
     files = posters_in(folder, notes, options.corrections is not None) if folder else {}
-    found: dict[str, Poster] = {}
-    used = set()
-    for film in films:
-        name = next((name for name in names.get(film.id, (film.id,)) if name in files), None)
-        if name is not None and film.id not in found:
-            found[film.id] = files[name]
-            used.add(str(files[name].path))
-    spare: dict[str, Poster] = {name: file for name, file in files.items() if str(file.path) not in used}
-    return Source(films, found, spare, notes)
+    stems = {film.id: next((name for name in named.get(film.id, ()) if name in files), None) for film in films}
+    left = files.keys() - stems.values()
+    ids = [film_id for film_id, stem in stems.items() if stem is None]
+    kinds = {"id": dict(zip(ids, ids)),
+             "id without its suffix": {film_id: _without_suffix(film_id, stems) for film_id in ids}, **kinds}
+    kind = max(kinds, key=lambda kind: sum(kinds[kind].get(film_id) in left for film_id in ids))
+    stems |= {film_id: stem for film_id in ids if (stem := kinds[kind].get(film_id)) in left}
+    found: dict[str, Poster] = {film_id: files[stem] for film_id, stem in stems.items() if stem is not None}
+    used = set(stems.values())
+    spare: dict[str, Poster] = {stem: file for stem, file in files.items() if stem not in used}
+    return Source(films, found, spare, notes, understood={"poster": f"files named by the {kind}"})
+
+
+def _without_suffix(film_id: str, ids: Container[str]) -> str:
+    """An id without the suffix of a picture, unless that is another film's."""
+    name = PurePosixPath(film_id)
+    return name.stem if name.suffix.lower() in SUFFIXES and name.stem not in ids else film_id
 
 
 class ImageColumn:

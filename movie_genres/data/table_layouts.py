@@ -1,21 +1,22 @@
 """Layouts whose films are rows: of text tables, JSON Lines or Parquet files."""
 
-import codecs
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from movie_genres.data.access import open_binary
-from movie_genres.data.columns import Columns, Read, find_columns, read_films, text_of
+from movie_genres.base.errors import InputError
+from movie_genres.data.columns import Columns, Read, find_columns, read_films
+from movie_genres.data.json_tables import is_json_table
 from movie_genres.data.parquet import PARQUET_SUFFIX, ParquetTable, Shards
-from movie_genres.data.places import IMPORTED_SUFFIXES, Place, posters_in
+from movie_genres.data.places import IMPORTED_SUFFIXES, Place, folder_place
 from movie_genres.data.sources import ImportOptions, Source, assemble, poster_folder
-from movie_genres.data.tables import Rows, Table
+from movie_genres.data.tables import Rows, Table, plain_name, text_of
 
 POSTER_FOLDERS = ("posters", "images", "poster", "image")
 ONE_HOT_TABLE = "IMDB_overview_genres.csv"
 MOVIELENS_TABLE, LINKS_TABLE = "movies.csv", "links.csv"
 MOVIELENS_COLUMNS = ("movieId", "title", "genres")
-LOOKED_AT = 20  # JSON files of a folder, for whether one of them is a list
+FILE_COLUMNS = ("file", "filename", "file_name")  # columns with names of files, which lie beside the table if not elsewhere
+LOOKED_AT = 20  # JSON or text files of a folder, for whether one of them is a table
 
 
 def read_one_hot(place: Place, options: ImportOptions) -> Source | None:
@@ -40,13 +41,9 @@ def read_movielens(place: Place, options: ImportOptions) -> Source | None:
     notes: list[str] = []
     named = dataclasses.replace(options, id_column=options.id_column or MOVIELENS_COLUMNS[0])
     read = read_films(table, find_columns(table, named, notes, is_text_needed=False), options, notes)
-    folder = poster_folder(place, options, POSTER_FOLDERS)
     links = place.child(LINKS_TABLE)
-    kinds = {"movieId": {film.id: film.id for film in read.films}, **(_links(links.table(), notes) if links else {})}
-    stems = posters_in(folder, [], options.corrections is not None) if folder else {}
-    kind = max(kinds, key=lambda kind: sum(name in stems for name in kinds[kind].values()))
-    names = {film.id: (kinds[kind][film.id],) if film.id in kinds[kind] else () for film in read.films}
-    return _assembled(read, folder, notes, options, names, f"files named by the {kind}")
+    kinds = _links(links.table(), notes) if links else {}
+    return _assembled(read, poster_folder(place, options, POSTER_FOLDERS), notes, options, kinds)
 
 
 def _links(table: Table, notes: list[str]) -> dict[str, dict[str, str]]:
@@ -66,53 +63,68 @@ def read_tmdb(place: Place, options: ImportOptions) -> Source | None:
         names = set(rows.columns)
         return {"id", "overview", "poster_path"} <= names and bool({"genres", "genre_ids"} & names)
 
-    rows = next(filter(is_tmdb, _tables(place)), None)
+    rows = next(filter(is_tmdb, tables_at(place, options)), None)
     return None if rows is None else _read(rows, place, options)
 
 
 def read_table(place: Place, options: ImportOptions) -> Source | None:
     """Any table, where there is one only."""
-    tables = _tables(place)
+    tables = tables_at(place, options)
     return _read(tables[0], place, options) if len(tables) == 1 else None
 
 
-def _tables(place: Place) -> list[Rows]:
-    """The tables at a place; Parquet files with the same columns are one. A JSON file is one where it is a list."""
+def tables_at(place: Place, options: ImportOptions) -> list[Rows]:
+    """The tables at a place; Parquet files with the same columns are one. In a folder, a JSON file is one where it holds
+    more than an object, and a file of text, `.txt`, where it has the columns that an import needs."""
     if not place.is_dir():
         return [place.rows()]
     files = [entry for entry in place.children() if entry.suffix in IMPORTED_SUFFIXES and not entry.is_dir()]
-    lists = [entry for entry in files if entry.suffix == ".json"][:LOOKED_AT]
-    plain = [entry.rows() for entry in files if entry.suffix not in (".json", PARQUET_SUFFIX) or
-             entry in lists and _is_list(entry)]
+    unsure = {".json": _is_json_table, ".txt": lambda entry: _is_text_table(entry, options)}
+    looked_at = [entry for suffix in unsure for entry in [entry for entry in files if entry.suffix == suffix][:LOOKED_AT]]
+    plain = [entry.rows() for entry in files if entry.suffix not in (*unsure, PARQUET_SUFFIX) or
+             entry in looked_at and unsure[entry.suffix](entry)]
     shards: dict[tuple[str, ...], list[ParquetTable]] = {}
     for entry in files:
         if entry.suffix == PARQUET_SUFFIX:
             table = entry.parquet()
-            shards.setdefault(tuple(table.columns), []).append(table)
+            shards.setdefault(tuple(sorted(table.columns)), []).append(table)
     return [*plain, *map(Shards, shards.values())]
 
 
-def _is_list(file: Place) -> bool:
+def _is_json_table(file: Place) -> bool:
     try:
         file.check()
-        with open_binary(file.path) as opened:
-            return opened.read(64).removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"[")
+        return is_json_table(file.path)
     except OSError:
         return False
+
+
+def _is_text_table(file: Place, options: ImportOptions) -> bool:
+    try:
+        find_columns(file.table(), options, [])
+    except InputError:
+        return False
+    return True
 
 
 def _read(rows: Rows, place: Place, options: ImportOptions, columns: Columns | None = None,
           usual: Sequence[str] = POSTER_FOLDERS) -> Source:
     """Reads a table, whose `columns` are found out where they are not given, with the posters of the `usual` folders."""
     notes: list[str] = []
-    read = read_films(rows, columns or find_columns(rows, options, notes), options, notes)
-    return _assembled(read, poster_folder(place, options, usual), notes, options, read.names)
+    columns = columns or find_columns(rows, options, notes)
+    folder = poster_folder(place, options, usual)
+    if folder is None and any(index is not None and plain_name(rows.columns[index]) in FILE_COLUMNS
+                              for index in (columns.id, *columns.posters)):
+        folder = place if place.is_dir() else folder_place(place.path.parent)
+    read = read_films(rows, columns, options, notes)
+    return _assembled(read, folder, notes, options, read.kinds)
 
 
 def _assembled(read: Read, folder: Place | None, notes: list[str], options: ImportOptions,
-               names: Mapping[str, Sequence[str]], posters: str = "") -> Source:
-    """The source of what was read: posters in cells go before those in files; `posters` says how these are named."""
-    source = assemble(read.films, folder, notes, options, names)
+               kinds: Mapping[str, Mapping[str, str]]) -> Source:
+    """The source of what was read, posters named by one of the `kinds` of ids; those in cells go before those in files."""
+    source = assemble(read.films, folder, notes, options, kinds, read.named)
     source.posters |= read.embedded
-    source.understood = read.understood | ({"poster": posters} if posters else {})
+    posters = " or else ".join(filter(None, (read.understood["poster"], source.understood["poster"])))
+    source.understood = read.understood | {"poster": posters}
     return source

@@ -18,10 +18,10 @@ from movie_genres.base.files import reason_of
 from movie_genres.data.access import NAMED_BY_USER, TablePath, open_binary
 from movie_genres.data.reading import Access
 
-ID_COLUMNS = ("id", "film_id", "movie_id", "imdb_id", "imdbid", "tconst", "filename", "file")
+ID_COLUMNS = ("id", "film_id", "movie_id", "imdb_id", "imdbid", "tconst", "filename", "file_name", "file")
 TEXT_COLUMNS = ("overview", "plot", "plot_outline", "description", "synopsis", "summary", "text")
 GENRES_COLUMNS = ("genres", "genre", "labels", "label")
-POSTER_COLUMNS = ("poster", "poster_path", "image", "path", "file", "filename")
+POSTER_COLUMNS = ("poster", "poster_path", "image", "path", "file", "filename", "file_name")
 
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
         codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -62,15 +62,22 @@ class Rows(ABC):
         Raises:
             InputError: there is no such column; the message tells which there are. `setting` is the one that names it.
         """
-        lower = [re.sub(r"[\s-]+", "_", column.lower()) for column in self.columns]
-        names, wanted = (lower, usual) if name is None else (self.columns, (name,))
-        for each in wanted:
-            if each in names:
-                return names.index(each)
+        index = self.find_usual(usual) if name is None else self.columns.index(name) if name in self.columns else None
+        if index is not None:
+            return index
         expected = f"a column {name!r}" if name is not None else f"a column named one of {', '.join(usual)}"
         more = f" and {len(self.columns) - SHOWN_NAMES:,} more" if len(self.columns) > SHOWN_NAMES else ""
         shown = ", ".join(map(cut, self.columns[:SHOWN_NAMES]))
         raise InputError(self.path, expected, f"the columns {shown}{more}", setting=setting)
+
+    def find_usual(self, usual: Sequence[str]) -> int | None:
+        """The index of the column with the first of the `usual` names that there is, whatever its case, or None."""
+        names = list(map(plain_name, self.columns))
+        return next((names.index(each) for each in usual if each in names), None)
+
+    def single(self) -> list[int]:
+        """The indices of the columns that may hold single values: not those that hold pictures, or surely lists or bytes."""
+        return [index for index in range(len(self.columns)) if index not in self.images]
 
 
 class AnyTable(Rows):
@@ -207,6 +214,22 @@ class Table(TextFile, AnyTable):
 
 def _is_long(cell: str | bytes) -> bool:
     return isinstance(cell, str) and len(cell) > MAX_CELL
+
+
+def plain_name(column: str) -> str:
+    """The name of a column in small letters, with underscores in place of spaces and hyphens."""
+    return re.sub(r"[\s-]+", "_", column.lower())
+
+
+def text_of(cell: Any) -> str:
+    """A cell as text: of a list, its first entry; whole numbers without a point, and nothing for what is not a number."""
+    if isinstance(cell, list):
+        return text_of(cell[0]) if cell and not isinstance(cell[0], list) else ""
+    if isinstance(cell, bytes):
+        return cell.decode("utf-8", "replace").strip()
+    if cell is None or isinstance(cell, dict) or cell != cell:
+        return ""
+    return str(int(cell) if isinstance(cell, float) and cell.is_integer() else cell).strip()
 
 
 def cut(name: str) -> str:
