@@ -223,7 +223,7 @@ def test_a_job_is_bound_to_the_vectors_that_it_began_with(folder, vectors, films
     (["cnn={file}"], "that take embeddings: seen, told; found cnn"),
     (["seen=none.npz"], "none.npz: expected a file of embeddings; found No such file"),
     (["seen={wide}"], "--embeddings: expected 3 numbers a film for seen; found 4"),
-    ([], "expected a model for posters"),
+    ([], "expected seen=FILE, as the models of posters all take embeddings"),
 ])
 def test_vectors_that_do_not_fit_are_refused(folder, vectors, films, tmp_path, run, given, message):
     wide = write(tmp_path / "wide.npz", id=np.array(["a"]), features=np.ones((1, 4)))
@@ -244,6 +244,9 @@ def test_programs_score_and_explain_with_vectors(folder, vectors):
     first, second, none = predictor.predict(overviews=[None, "a house", "a house"], ids=["a", "7", "b"])
     assert (first.status, second.status, none.status) == ("ok", "ok", "no_embedding")
     assert list(second.probabilities.values()) == pytest.approx(sorted(probabilities_of(VECTORS)[1], reverse=True), abs=1e-6)
+    assert predictor.predict_one(overview="a house", id=7) == second
+    explained = predictor.explain(overview="a house", id="7")
+    assert set(explained) == set(second.genres)
     with pytest.raises(SettingError, match="that take embeddings: none does; found x"):
         Predictor.load(PACKAGED, embeddings={"x": vectors})
 
