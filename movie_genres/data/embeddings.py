@@ -149,8 +149,6 @@ def _of_parquet(path: StrPath) -> Iterator[Block]:
     identity = _one_of(path, table.columns, IDS, "a column of ids")
     listed = {name.strip().lower() for name in table.columns} & set(VECTORS)
     columns = [_one_of(path, table.columns, VECTORS, "vectors")] if listed else _numbered(path, table.columns, identity)
-    if len(columns) > MOST_CHANNELS:
-        raise _too_wide(path, len(columns))
     rows, channels = 0, None
     for batch in table.batches([identity, *columns], MOST_CHANNELS):
         if not batch.num_rows:
