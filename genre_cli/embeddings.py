@@ -36,11 +36,11 @@ def export_command(model: str, out: Path, models: str | None, data: Path | None,
     The features are what the model says of a film before it tells its genres. Films of which it has nothing to go by, such
     as those without a poster, are left out. The file is replaced whole, or not at all.
     """
-    from movie_genres.base.files import check_not_input
     from movie_genres.data.reading import TableOptions
     from movie_genres.inputs.caps import Caps
     from movie_genres.scoring.catalogue import Catalogue
     from movie_genres.scoring.embeddings import export_embeddings, films_of_data
+    from movie_genres.scoring.request import check_not_input
 
     check_not_input(out, [("posters", posters), ("overviews", overviews)])
     if posters is None and overviews is None:

@@ -328,7 +328,7 @@ def test_programs_score_and_explain_with_vectors(folder, vectors):
         Predictor.load(PACKAGED, embeddings={"x": vectors})
 
 
-@pytest.mark.parametrize("ids, found", [(None, "none"), ([None], "none"), ([1.5], "float"), ([True], "bool"), ([b""], "byte")])
+@pytest.mark.parametrize("ids, found", [(None, "none"), ([None], "none"), ([1.5], "float"), ([True], "bool"), ([b""], "b")])
 def test_ids_that_find_nothing_are_refused(folder, vectors, ids, found):
     predictor = Predictor.load(folder, embeddings={"seen": vectors, "told": vectors})
     with pytest.raises(SettingError, match=rf"ids\[0\]: expected text or a whole number, .*; found {found}"):

@@ -10,13 +10,13 @@ import io
 import os
 import stat
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 import filelock
 
-from movie_genres.base.errors import InputError, LockedError, SettingError
+from movie_genres.base.errors import InputError, LockedError
 
 StrPath = str | os.PathLike[str]
 
@@ -44,13 +44,6 @@ def is_below(path: StrPath, root: StrPath) -> bool:
     except ValueError:  # a NUL: a path that no file can have
         return False
     return path == root or path.startswith(root.rstrip(os.sep) + os.sep)
-
-
-def check_not_input(out: StrPath, inputs: Iterable[tuple[str, StrPath | None]]) -> None:
-    """Raises `SettingError` where the output `out` is one of the inputs, each with the name of its setting."""
-    for name, given in inputs:
-        if given is not None and os.path.isfile(out) and os.path.exists(given) and os.path.samefile(given, out):
-            raise SettingError("out", f"another file as output than as `{name}`", f"{os.fspath(out)} as both")
 
 
 def open_regular(path: StrPath) -> io.BufferedReader:

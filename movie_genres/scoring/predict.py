@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from movie_genres.base.errors import MissingPackageError, SettingError, UserError
-from movie_genres.base.files import check_not_input
 from movie_genres.data.cluster import Cluster, check_ray
 from movie_genres.data.embeddings import EmbeddingsFile, find_embeddings
 from movie_genres.ensemble.decisions import Decisions, choose_models
@@ -35,7 +34,7 @@ from movie_genres.scoring.job import Share, open_job
 from movie_genres.scoring.job_files import JobFiles
 from movie_genres.scoring.predictor import Prediction, Predictor
 from movie_genres.scoring.ray_engine import RayEngine
-from movie_genres.scoring.request import Request
+from movie_genres.scoring.request import Request, check_not_input
 from movie_genres.scoring.rows import EXPECTED, RowFormat, all_columns, format_of
 
 logger = logging.getLogger(__name__)
