@@ -75,7 +75,7 @@ class Messages(logging.Handler):
 
 def options_of(command: click.Command) -> dict[str | None, str]:
     """The options of a command, and of the commands below it, such as `--id-column`, by the names of their settings."""
-    found: dict[str | None, str] = {param.name: param.opts[0] for param in command.params}
+    found: dict[str | None, str] = {param.name: param.opts[0] for param in command.params if isinstance(param, click.Option)}
     for below in getattr(command, "commands", {}).values():
         found |= options_of(below)
     return found

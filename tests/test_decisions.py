@@ -190,6 +190,25 @@ def test_posters_without_text_have_a_model_too(ranking, expected):
     assert {file.name for file in needed_models(files, {"poster": ranking}, ["poster"])} == expected
 
 
+@pytest.mark.parametrize("there, ranking, expected", [
+    ("cnn seen lstm fusion", {"poster": ["fusion", "cnn"]}, "cnn seen lstm fusion"),
+    ("cnn lstm fusion", {"poster": ["fusion", "cnn"]}, "cnn"),
+    ("cnn seen fusion", {"poster": ["fusion", "seen", "cnn"]}, "cnn seen fusion"),
+    ("seen lstm fusion", {"poster": ["fusion", "seen"]}, "seen lstm fusion"),
+    ("cnn lstm fusion", {"overview": ["fusion", "cnn"]}, "lstm fusion"),
+    ("cnn seen lstm fusion", {"both": ["fusion", "lstm", "cnn"]}, "seen lstm fusion"),
+    ("cnn fusion", {"both": ["fusion", "cnn"]}, "cnn"),
+])
+def test_a_fusion_answers_films_that_its_inputs_look_at(there, ranking, expected):
+    # The posters' input of the fusion takes embeddings, which films may be without.
+    files = [ModelFile(name, Path(name), modality, dict.fromkeys(inputs, ""), "", ("Drama",), Path(name), "", False, numbers)
+             for name, modality, inputs, numbers in (
+                 ("cnn", "poster", (), None), ("seen", "poster", (), 3), ("lstm", "overview", (), None),
+                 ("fusion", None, ("seen", "lstm"), None)) if name in there.split()]
+    found = needed_models(files, ranking, list(ranking))
+    assert {file.name for file in found} == set(expected.split())
+
+
 def test_a_missing_model_has_its_remedy(models, tmp_path):
     with pytest.raises(InputError, match="a model for posters; found no model") as caught:
         find_models(tmp_path)

@@ -2,9 +2,11 @@
 
 import csv
 import json
+import os
 import shutil
 
 import numpy as np
+import onnx_models
 import pytest
 import yaml
 from conftest import REPOSITORY, encoder_options, image_bytes, options_of, outputs
@@ -17,13 +19,20 @@ from genre_cli.data import main as genre_data
 from genre_cli.predict import main as genre_predict
 from movie_genres import Predictor
 from movie_genres.base.errors import InputError, SettingError
+from movie_genres.data import embeddings_writing
 from movie_genres.data.embeddings import find_embeddings, read_embeddings
-from movie_genres.data.embeddings_writing import write_embeddings
-from movie_genres.ensemble.folder import PACKAGED
+from movie_genres.data.embeddings_writing import can_hold, write_embeddings
+from movie_genres.ensemble import decisions
+from movie_genres.ensemble.decisions import Decisions
+from movie_genres.ensemble.folder import PACKAGED, find_models
+from movie_genres.ensemble.scorer import Models
+from movie_genres.inputs.caps import Caps
+from movie_genres.inputs.features import Posters
 from movie_genres.models import onnx_files
 from movie_genres.models.answers import load_answers
 from movie_genres.models.network import Network
 from movie_genres.scoring.embeddings import export_embeddings, films_of_data
+from movie_genres.scoring.poster_sources import look_at
 
 pyarrow = pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
 from pyarrow import parquet  # noqa: E402
@@ -82,6 +91,8 @@ def test_whole_numbers_are_ids_too(tmp_path, suffix):
     ("m.parquet", {"id": ["a", "b"], "features": lists([[1, 2], None])}, "2 numbers in each vector; found 0 in row 2"),
     ("m.parquet", {"id": ["a", "b"], "features": lists([[1, 2], [1, None]])}, "found nan in row 2, number 2"),
     ("m.parquet", {"id": ["a"], "features": lists([[]])}, "expected embeddings of 1 to 16,384 numbers; found 0"),
+    ("m.parquet", {"id": ["a", "b"], "features": lists([[], [1]])}, "expected embeddings of 1 to 16,384 numbers; found 0"),
+    ("m.parquet", {"id": ["a"], "features": lists([[0] * 16385])}, "at most 16,384 entries, on average; found 16,385"),
     ("m.parquet", {"id": ["a", None], "features": lists([[1], [2]])}, "id of a film, as text, in row 2; found none"),
     ("m.parquet", {"id": [1.5], "features": lists([[1]])}, "as text, in row 1; found float"),
     ("m.parquet", {"id": ["a", "b", "a"], "features": lists([[1]] * 3)}, "each film once; found the id 'a' in rows 1 and 3"),
@@ -117,7 +128,7 @@ def test_a_file_is_held_to_what_it_was(tmp_path):
         found.read()
 
 
-IDS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1, max_size=20)
+IDS = st.text(st.characters(categories=("L", "N", "P", "Zs", "Cc", "Cs")), max_size=20).filter(can_hold)
 
 
 @given(st.lists(IDS, min_size=1, max_size=8, unique=True), st.data(), st.sampled_from([".parquet", ".npz"]))
@@ -127,11 +138,20 @@ def test_what_is_written_is_read(tmp_path_factory, ids, data, suffix):
     cut = data.draw(st.integers(0, len(ids)))
     for name in ("one", "two"):
         blocks = ((ids[start:end], vectors[start:end]) for start, end in ((0, cut), (cut, len(ids))) if start < end)
-        write_embeddings(folder / f"{name}{suffix}", blocks, 3, model="m", digest="d")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(embeddings_writing, "IDS_AT_ONCE", 3)
+            write_embeddings(folder / f"{name}{suffix}", blocks, 3, model="m", digest="d")
     found = read_embeddings(folder / f"one{suffix}")
     assert list(found.rows) == ids and np.array_equal(found.table, vectors)
     assert (folder / f"one{suffix}").read_bytes() == (folder / f"two{suffix}").read_bytes()
     shutil.rmtree(folder)
+
+
+def test_ids_that_would_make_a_file_huge_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(embeddings_writing, "MOST_ID_BYTES", 40)
+    write_embeddings(tmp_path / "m.npz", [(["a", "12345"], VECTORS)], 3)
+    with pytest.raises(SettingError, match="ends in .parquet for ids as long as these; found .npz, with 6 char"):
+        write_embeddings(tmp_path / "m.npz", [(["a"], VECTORS[:1]), (["123456"], VECTORS[1:])], 3)
 
 
 KERNEL, BIAS = np.array([[1, -1], [0.5, 0], [0, 2]], np.float32), np.array([0.1, -0.2], np.float32)
@@ -204,6 +224,59 @@ def test_vectors_of_what_is_not_given_count_too(folder, vectors, tmp_path, run):
         "a": ("ok", "both"), "b": ("no_embedding", "overview"), "7": ("ok", "both")}
 
 
+RANKING = {"poster": ["fusion", "seen", "cnn"], "overview": ["fusion", "lstm"], "both": ["fusion", "lstm", "cnn"]}
+
+
+@pytest.fixture
+def mixed(tmp_path, monkeypatch):
+    """A folder with a fusion of vectors of posters and of a network of overviews, and beside it a network of posters."""
+    folder, vector, genres = tmp_path / "mixed", onnx_models.CHANNELS, len(onnx_models.GENRES)
+
+    def given(name, size):
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", size])
+
+    seen = onnx_models.network(given("embedding", vector), [helper.make_node("Identity", ["embedding"], ["features"])], {},
+                               {})
+    sizes = {"present": 2, "seen": vector, "seen_answers": genres, "lstm": vector, "lstm_answers": genres}
+    fusion = helper.make_model(helper.make_graph(
+        [helper.make_node("Max", ["seen_answers", "lstm_answers"], ["probabilities"])], "fusion",
+        [given(*each) for each in sizes.items()], [given("probabilities", genres)]),
+        opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    for name, model, about in (
+            ("cnn", onnx_models.poster_network(), onnx_models.OF_POSTERS),
+            ("lstm", onnx_models.overview_network(), onnx_models.OF_OVERVIEWS),
+            ("seen", seen, {**onnx_models.ABOUT, "modality": "poster", "embedding": vector}),
+            ("fusion", fusion, {**onnx_models.ABOUT, "modality": None, "channels": {"seen": vector, "lstm": vector}})):
+        inputs = {each: onnx_files.read(folder / f"{each}.onnx").digest for each in about.get("channels", ())}
+        onnx_files.write(model, folder / f"{name}.onnx", {**about, "inputs": inputs})
+    monkeypatch.setattr(decisions, "default_ranking", lambda files: RANKING)
+    return folder
+
+
+@pytest.mark.parametrize("with_vectors", [False, True])
+@pytest.mark.parametrize("with_overviews", [False, True])
+def test_films_without_a_vector_are_scored_by_what_is_beside_a_fusion(mixed, films, tmp_path, run, with_vectors,
+                                                                    with_overviews):
+    vectors = write(tmp_path / "v.npz", id=np.array(["a"]), features=np.ones((1, onnx_models.CHANNELS)))
+    (tmp_path / "films.csv").write_text("id,overview\na,word1\nc,word2\n")
+    options = [*(("--embeddings", f"seen={vectors}") if with_vectors else ()),
+               *(("--overviews", tmp_path / "films.csv") if with_overviews else ())]
+    out = tmp_path / "p.csv"
+    result = run(genre_predict, "--models", mixed, "--posters", films, "--out", out, *options)
+    assert result.exit_code == 3, result.output
+    rows = rows_of(out)
+    assert {film: row["status"] for film, row in rows.items()} == {"a": "ok", "b": "ok", "7": "not_an_image", **(
+        {"c": "ok"} if with_overviews else {})}
+    assert {film for film, row in rows.items() if row["genres"] and row["p_A"]} == set(rows) - {"7"}
+    assert Predictor.load(mixed, embeddings={"seen": vectors} if with_vectors else {}).genres == tuple(onnx_models.GENRES)
+
+
+def test_no_film_is_ok_that_no_model_answers(mixed, films):
+    models = Models([file for file in find_models(mixed) if file.name == "cnn"], Decisions({}, {}))
+    film, = Predictor(models, "m").predict([films / "a.jpg"])
+    assert (film.status, film.probabilities, film.error) == ("no_answer", {}, "no model has anything to go by")
+
+
 def test_a_job_is_bound_to_the_vectors_that_it_began_with(folder, vectors, films, tmp_path, run):
     arguments = ("--models", folder, "--posters", films, "--embeddings", f"seen={vectors}", "--out", f"{tmp_path}/p/",
                  "--num-shards", 2, "--shard-size", 1)
@@ -223,13 +296,13 @@ def test_a_job_is_bound_to_the_vectors_that_it_began_with(folder, vectors, films
     (["cnn={file}"], "that take embeddings: seen, told; found cnn"),
     (["seen=none.npz"], "none.npz: expected a file of embeddings; found No such file"),
     (["seen={wide}"], "--embeddings: expected 3 numbers a film for seen; found 4"),
-    ([], "expected a model for posters"),
+    ([], "expected seen=FILE, as the models of posters all take embeddings"),
 ])
 def test_vectors_that_do_not_fit_are_refused(folder, vectors, films, tmp_path, run, given, message):
     wide = write(tmp_path / "wide.npz", id=np.array(["a"]), features=np.ones((1, 4)))
     options = [part for each in given for part in ("--embeddings", each.format(file=vectors, wide=wide))]
     result = run(genre_predict, "--models", folder, "--posters", films, "--out", tmp_path / "p.csv", *options)
-    assert result.exit_code == 2 and message in result.output and not (tmp_path / "p.csv").exists(), result.output
+    assert result.exit_code == 2 and message in result.output and not list(tmp_path.glob("p.csv*")), result.output
 
 
 @pytest.mark.parametrize("changes", [{"channels": 4}, {"embedding": 0}, {"modality": None}, {"reader": "x"}])
@@ -244,28 +317,69 @@ def test_programs_score_and_explain_with_vectors(folder, vectors):
     first, second, none = predictor.predict(overviews=[None, "a house", "a house"], ids=["a", "7", "b"])
     assert (first.status, second.status, none.status) == ("ok", "ok", "no_embedding")
     assert list(second.probabilities.values()) == pytest.approx(sorted(probabilities_of(VECTORS)[1], reverse=True), abs=1e-6)
+    assert predictor.predict_one(overview="a house", id=7) == second
+    explained = predictor.explain(overview="a house", id="7")
+    assert list(explained) == list(second.genres)
+    for genre, why in explained.items():
+        rate = predictor.base_rates[genre]
+        odds = why.probability / (1 - why.probability) * (1 - rate) / rate
+        assert why.poster is None and sum(why.shares.values()) == pytest.approx(np.log(odds), abs=1e-5)
     with pytest.raises(SettingError, match="that take embeddings: none does; found x"):
         Predictor.load(PACKAGED, embeddings={"x": vectors})
 
 
-@pytest.mark.parametrize("suffix", [".parquet", ".npz"])
-def test_features_of_a_model_are_exported(small_data, tmp_path, run, suffix):
+@pytest.mark.parametrize("ids, found", [(None, "none"), ([None], "none"), ([1.5], "float"), ([True], "bool"), ([b""], "b")])
+def test_ids_that_find_nothing_are_refused(folder, vectors, ids, found):
+    predictor = Predictor.load(folder, embeddings={"seen": vectors, "told": vectors})
+    with pytest.raises(SettingError, match=rf"ids\[0\]: expected text or a whole number, .*; found {found}"):
+        predictor.predict(overviews=["a house"], ids=ids)
+    assert predictor.predict(overviews=["a house"], ids=np.array([7]))[0].id == "7"
+
+
+@pytest.mark.parametrize("suffix, dtype", [(".parquet", "int8"), (".npz", "float32")])
+def test_features_of_a_model_are_exported(small_data, tmp_path, run, suffix, dtype):
     out = tmp_path / f"cnn{suffix}"
     result = run(genre_data, "embeddings", "export", "--models", PACKAGED, "--model", "cnn", "--data", small_data,
-                 "--out", out)
+                 "--out", out, "--dtype", dtype)
     assert result.exit_code == 0, result.output
     films = [film for film in films_of_data(small_data) if film.poster]
-    found, predictor = read_embeddings(out), Predictor.load(PACKAGED)
+    found, predictor = read_embeddings(out), Predictor.load(PACKAGED, dtype=dtype)
     assert set(found.rows) <= {film.id for film in films} and f"{len(found.rows)} films" in " ".join(result.output.split())
     network = predictor._models.networks["cnn"]
     assert found.channels == network.channels
+    for film in films[:5]:
+        pixels, = look_at(film.poster, predictor._models.sizes, Caps()).pixels
+        alone, _ = network.encode(np.array([0]), Posters(pixels[None], np.array([True])))
+        assert np.allclose(found.table[found.rows[film.id]], alone, atol=0.02), (found.table[found.rows[film.id]], alone)
+    digest = next(file.run_digest for file in find_models(PACKAGED, dtype=dtype) if file.name == "cnn")
     if suffix == ".parquet":
         table = parquet.read_table(out)
         assert table.column_names == ["id", "features", "model", "digest"]
-        assert {*table["model"].to_pylist()} == {"cnn"} and len(table["digest"][0].as_py()) == 64
+        assert {*table["model"].to_pylist()} == {"cnn"} and {*table["digest"].to_pylist()} == {digest}
     else:
         with np.load(out) as stored:
-            assert stored["model"].tolist() == ["cnn"]
+            assert (stored["model"].tolist(), stored["digest"].tolist()) == (["cnn"], [digest])
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".npz"])
+def test_a_film_whose_id_no_file_can_hold_is_left_out(films, tmp_path, run, suffix):
+    for name in (b"caf\xe9.jpg", b"b.jpg"):
+        (films / os.fsdecode(name)).write_bytes(image_bytes())
+    result = run(genre_data, "embeddings", "export", "--models", PACKAGED, "--model", "cnn", "--posters", films,
+                 "--out", tmp_path / f"m{suffix}")
+    assert list(read_embeddings(tmp_path / f"m{suffix}").rows) == ["a", "b"]
+    assert "out: 1 of which cnn has nothing to go by, 1 with an id that no file can hold" in result.output, result.output
+
+
+def test_an_input_is_not_written_over(folder, films, tmp_path, run):
+    before = write(tmp_path / "films.parquet", id=["a"], overview=["a house"], features=lists([[1, 2, 3]])).read_bytes()
+    given, export = tmp_path / "films.parquet", (genre_data, "embeddings", "export", "--models", PACKAGED, "--model", "lstm")
+    for arguments, option in (
+            ((*export, "--overviews", given), "--overviews"),
+            ((genre_predict, "--models", folder, "--posters", films, "--embeddings", f"seen={given}"), "--embeddings")):
+        result = run(*arguments, "--out", tmp_path / "posters" / ".." / "films.parquet")
+        assert result.exit_code == 2 and f"another file as output than as {option}" in result.output, result.output
+    assert given.read_bytes() == before
 
 
 def test_films_of_one_id_are_exported_once_and_a_failure_keeps_the_file(tmp_path, run):

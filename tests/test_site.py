@@ -90,9 +90,10 @@ def test_failures_are_counted_by_kind_with_what_to_do(site):
 
 def test_every_kind_of_failure_has_its_meaning():
     files = [path for folder in ("scoring", "inputs") for path in (REPOSITORY / "movie_genres" / folder).glob("*.py")]
-    kinds = re.findall(r'(?:PosterError|FailedPoster|failures\.append\()\(?(?:[\w.]+, )?"([a-z_]+)"',
+    kinds = re.findall(r'(?:PosterError|FailedPoster|failures\.append\(|\nNO_[A-Z]+ = )\(?(?:[\w.]+, )?"([a-z_]+)"',
                        "".join(path.read_text() for path in files))
-    assert {"missing", "corrupt", "empty_text", "unknown_text", "no_text"} <= set(kinds) <= set(MEANINGS)
+    expected = {"missing", "corrupt", "empty_text", "unknown_text", "no_text", "no_embedding", "no_answer"}
+    assert expected <= set(kinds) <= set(MEANINGS)
 
 
 @pytest.mark.parametrize("format", ["csv", "csv.gz", "jsonl", "jsonl.gz", "parquet"])

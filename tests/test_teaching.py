@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import encoder_options, options_of, outputs
 
-from movie_genres.base.errors import UserError
+from movie_genres.base.errors import InputError, UserError
 from movie_genres.models.answers import load_teacher, save_teacher
 from movie_genres.networks.cnn import CnnOptions, train_cnn
 from movie_genres.networks.fusion import FusionOptions
@@ -16,6 +16,7 @@ from stages.teach import main
 
 pytest.importorskip("keras_hub", reason="the extra `encoders` is not installed")
 from movie_genres.networks import teaching  # noqa: E402
+from movie_genres.networks.embeddings import EmbeddingsEncoder  # noqa: E402
 from movie_genres.networks.teaching import TeachOptions, teach  # noqa: E402
 
 FUSION = options_of(FusionOptions, units=8, epochs=1, batch_size=16)
@@ -51,6 +52,12 @@ def test_no_film_is_spoken_of_by_a_teacher_that_has_seen_it(small_arrays, encode
     assert sorted(row for rows in held for row in rows) == sorted(train_rows) and len(held) == 3
     for others in seen:
         assert all(others.rows(split).tolist() == prepared.rows(split).tolist() for split in ("validation", "test"))
+
+
+def test_a_file_of_embeddings_that_is_not_there_is_named(small_arrays, tmp_path):
+    encoders = {"seen": EmbeddingsEncoder(modality="poster", file=str(tmp_path / "none.npz"), strengths=(1.0,))}
+    with pytest.raises(InputError, match="none.npz: expected a file of embeddings; found No such file"):
+        taught(small_arrays, encoders, tmp_path)
 
 
 def test_an_interrupted_teacher_goes_on(small_arrays, encoders, tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ import itertools
 import re
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -25,7 +25,7 @@ MOST_NUMBERS = 25_000_000_000  # of all films together: 100 GB of a temporary fi
 LONGEST_ID = 1000  # characters
 LARGEST = float(np.finfo(np.float16).max)  # features are kept in half precision: see `models.answers`
 BLOCK = 4_000_000  # numbers that are read at once, about
-Block = tuple[Sequence[Any], NDArray[Any]]  # ids, text or whole numbers, and (rows, channels) of numbers
+Block = tuple[Iterable[Any], NDArray[Any]]  # ids, text or whole numbers, and (rows, channels) of numbers
 
 
 class EmbeddingsFile(NamedTuple):
@@ -94,9 +94,13 @@ def _too_wide(path: StrPath, channels: int) -> InputError:
     return InputError(path, f"embeddings of 1 to {MOST_CHANNELS:,} numbers", f"{channels:,}")
 
 
+def as_id(name: Any) -> Any:
+    """The id of a film as text, where it is a whole number; anything else stays."""
+    return str(name) if isinstance(name, (int, np.integer)) and not isinstance(name, bool) else name
+
+
 def _new_id(path: StrPath, row: int, name: Any, known: Mapping[str, int]) -> str:
-    if isinstance(name, (int, np.integer)) and not isinstance(name, bool):
-        name = str(name)
+    name = as_id(name)
     if not isinstance(name, str) or not name:
         raise InputError(path, f"the id of a film, as text, in row {row:,}",
                          "none" if name is None or name == "" else type(name).__name__)
@@ -146,14 +150,14 @@ def _of_parquet(path: StrPath) -> Iterator[Block]:
     listed = {name.strip().lower() for name in table.columns} & set(VECTORS)
     columns = [_one_of(path, table.columns, VECTORS, "vectors")] if listed else _numbered(path, table.columns, identity)
     rows, channels = 0, None
-    for batch in table.batches([identity, *columns]):
-        if not (names := batch.column(identity).to_pylist()):
+    for batch in table.batches([identity, *columns], MOST_CHANNELS):
+        if not batch.num_rows:
             continue
         arrays = [batch.column(name) for name in columns]
         found = _from_lists(path, rows, arrays[0], channels) if listed else np.column_stack(
             [_numbers(path, name, array) for name, array in zip(columns, arrays)])
-        rows, channels = rows + len(names), found.shape[1]
-        yield names, found
+        rows, channels = rows + batch.num_rows, found.shape[1]
+        yield (name.as_py() for name in batch.column(identity)), found  # one by one: a few bytes can stand for long ones
 
 
 def _numbered(path: StrPath, columns: Sequence[str], identity: str) -> list[str]:
@@ -176,11 +180,13 @@ def _from_lists(path: StrPath, first: int, column: Any, channels: int | None) ->
 
     kinds = types.is_list, types.is_large_list, types.is_fixed_size_list
     if not any(kind(column.type) for kind in kinds):
-        raise InputError(path, "lists of numbers as vectors", str(column.type))
+        raise InputError(path, "lists of numbers as vectors", _kind(column))
     lengths = compute.list_value_length(column).fill_null(-1).to_numpy(zero_copy_only=False)
     expected = lengths[0] if channels is None else channels
-    for row in np.flatnonzero((lengths != expected) | (lengths < 0))[:1]:
-        raise InputError(path, f"{max(expected, 1):,} numbers in each vector",
+    if expected < 1:
+        raise _too_wide(path, 0)
+    for row in np.flatnonzero(lengths != expected)[:1]:
+        raise InputError(path, f"{expected:,} numbers in each vector",
                          f"{max(lengths[row], 0):,} in row {first + row + 1:,}")
     return _numbers(path, "vectors", column.flatten()).reshape(len(column), expected)
 
@@ -190,8 +196,12 @@ def _numbers(path: StrPath, name: str, values: Any) -> NDArray[Any]:
     from pyarrow import types
 
     if not (types.is_floating(values.type) or types.is_integer(values.type)):
-        raise InputError(path, f"numbers in {cut(name)}", str(values.type))
+        raise InputError(path, f"numbers in {cut(name)}", _kind(values))
     return values.to_numpy(zero_copy_only=False)
+
+
+def _kind(values: Any) -> str:
+    return str(values.type.value_type if hasattr(values, "dictionary") else values.type)
 
 
 def _of_npz(path: StrPath) -> Iterator[Block]:

@@ -12,10 +12,18 @@ from numpy.typing import NDArray
 
 from movie_genres.base.errors import MissingPackageError, SettingError
 from movie_genres.base.files import StrPath
-from movie_genres.data.embeddings import NPZ_SUFFIX
+from movie_genres.data.embeddings import LONGEST_ID, NPZ_SUFFIX
 from movie_genres.data.parquet import PARQUET_SUFFIX
 
+MOST_ID_BYTES = 4_000_000_000  # of a `.npz` file, whose ids all take as much as the longest one
+IDS_AT_ONCE = 10_000
 Blocks = Iterable[tuple[Sequence[str], NDArray[np.float32]]]  # ids, and vectors of shape (films, channels)
+
+
+def can_hold(film: str) -> bool:
+    """Whether files of embeddings can hold an id: of 1 to `LONGEST_ID` characters that are UTF-8, none of them NUL, which
+    `.npz` loses at the end."""
+    return 0 < len(film) <= LONGEST_ID and "\0" not in film and film == film.encode("utf-8", "ignore").decode()
 
 
 def check_name(path: StrPath) -> None:
@@ -41,7 +49,9 @@ def write_embeddings(path: Path, blocks: Blocks, channels: int,
     give the same bytes.
 
     It gets a row for each film, with `id`, `features` and a column for each of the texts `about`, which are the same in
-    all rows; of `.npz`, these are arrays. Blocks are written as they come.
+    all rows; of `.npz`, these are arrays. Blocks are written as they come; ids are such as it `can_hold`.
+
+    Raises `SettingError` where a few long ids would make an `.npz` file huge.
     """
     with open(path, "wb") as file:
         if path.suffix.lower() == PARQUET_SUFFIX:
@@ -67,8 +77,13 @@ def _write_npz(file: IO[bytes], blocks: Blocks, channels: int,
                about: Mapping[str, str]) -> None:
     with tempfile.TemporaryFile(prefix="movie-genres-") as spool, zipfile.ZipFile(file, "w") as archive:
         names: list[str] = []
+        longest = 1
         for ids, vectors in blocks:
             names += ids
+            longest = max(longest, *map(len, ids))
+            if 4 * longest * len(names) > MOST_ID_BYTES:
+                raise SettingError("out", f"a file that ends in {PARQUET_SUFFIX} for ids as long as these",
+                                   f"{NPZ_SUFFIX}, with {longest:,} characters for each of {len(names):,} ids")
             spool.write(np.ascontiguousarray(vectors, np.float32).data)
         with _member(archive, "features") as member:
             np.lib.format.write_array_header_1_0(member, {"descr": "<f4", "fortran_order": False,
@@ -76,9 +91,14 @@ def _write_npz(file: IO[bytes], blocks: Blocks, channels: int,
             spool.seek(0)
             while data := spool.read(1 << 20):
                 member.write(data)
-        for name, texts in {"id": names, **{name: [text] for name, text in about.items()}}.items():
+        with _member(archive, "id") as member:
+            np.lib.format.write_array_header_1_0(member, {"descr": f"<U{longest}", "fortran_order": False,
+                                                          "shape": (len(names),)})
+            for first in range(0, len(names), IDS_AT_ONCE):
+                member.write(np.array(names[first:first + IDS_AT_ONCE], f"<U{longest}").tobytes())
+        for name, text in about.items():
             with _member(archive, name) as member:
-                np.lib.format.write_array(member, np.array(texts, np.str_), allow_pickle=False)
+                np.lib.format.write_array(member, np.array([text], np.str_), allow_pickle=False)
 
 
 @contextlib.contextmanager

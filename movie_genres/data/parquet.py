@@ -91,7 +91,7 @@ class ParquetTable(AnyTable):
 
     def records(self, indices: Sequence[int], notes: list[str]) -> Iterator[tuple[int, list[Any]]]:
         """See `Rows.records`; labels that the file has as numbers, and tells the names of, are these names."""
-        self._refuse_long_lists(indices)
+        self._longest_lists([self.columns[index] for index in indices], MAX_ENTRIES)
         for number, values in self._values(indices, self._is_text_or_nested):
             yield number, [_named(value, self._labels.get(self.columns[index], ())) for value, index in zip(values, indices)]
 
@@ -115,21 +115,30 @@ class ParquetTable(AnyTable):
 
         return not types.is_nested(field.type) and self._is_text(field)
 
-    def _refuse_long_lists(self, indices: Sequence[int]) -> None:
+    def _longest_lists(self, names: Sequence[str], most: int) -> float:
+        """How many entries a row's lists in some columns have, on average over the rows of a group, the most of all groups;
+        refuses more than `most`."""
         with self._file() as file:
-            metadata, schema, names = file.metadata, file.schema, {self.columns[index] for index in indices}
+            metadata, schema = file.metadata, file.schema
         paths = [schema.column(leaf).path.split(".") for leaf in range(len(schema))]
         lists = [leaf for leaf, (name, *below) in enumerate(paths) if below and name in names]
-        for group in map(metadata.row_group, range(metadata.num_row_groups)):
-            entries, name = max(((group.column(leaf).num_values, paths[leaf][0]) for leaf in lists), default=(0, ""))
-            if entries > MAX_ENTRIES * max(group.num_rows, 1):
-                raise InputError(self.path, f"lists of at most {MAX_ENTRIES:,} entries, on average, in the column "
-                                 f"{cut(name)!r}", f"{entries / max(group.num_rows, 1):,.0f} a row")
+        groups = map(metadata.row_group, range(metadata.num_row_groups))
+        entries, name = max(((group.column(leaf).num_values / max(group.num_rows, 1), paths[leaf][0])
+                             for group in groups for leaf in lists), default=(0.0, ""))
+        if entries > most:
+            raise InputError(self.path, f"lists of at most {most:,} entries, on average, in the column {cut(name)!r}",
+                             f"{entries:,.0f} a row")
+        return entries
 
-    def batches(self, names: Sequence[str]) -> Iterator[Any]:
-        """Yields the rows of some columns, some at once, as Arrow has them: lists of numbers too."""
+    def batches(self, names: Sequence[str], most: int) -> Iterator[Any]:
+        """Yields the rows of some columns, some at once, as Arrow has them, text as dictionaries; lists too, of at most so
+        many on average."""
+        numbers = len(names) + self._longest_lists(names, most)  # of a row: its bytes in the file tell little of them
         with self._file() as file:
-            yield from file.iter_batches(self._rows_at_once(file.metadata), columns=list(names), use_threads=False)
+            texts = [name for name in names if self._is_text_or_nested(file.schema_arrow.field(name))]
+            rows = min(self._rows_at_once(file.metadata), max(1, int(BLOCK_BYTES / 8 / numbers)))
+        with self._file(read_dictionary=texts) as file:
+            yield from file.iter_batches(rows, columns=list(names), use_threads=False)
 
     def _is_text(self, field: Any) -> bool:
         """Whether a column holds text or bytes; one that holds lists or structures is refused."""

@@ -33,7 +33,7 @@ class ModelFile(NamedTuple):
     run_path: Path  # the file to run: this one, or its copy in 8 bits
     run_digest: str  # SHA-256 of that
     reads: bool = False  # whether it looks at the text on posters, which some have none of
-    embedded: bool = False  # whether it takes embeddings of films from a file
+    embedding: int | None = None  # how many numbers of a film it takes from a file of embeddings, in place of its modality
 
 
 def find_models(folder: Path | str, modalities: Sequence[str] | None = None, dtype: str = "int8",
@@ -43,26 +43,27 @@ def find_models(folder: Path | str, modalities: Sequence[str] | None = None, dty
     Without `modalities`, those for all that there is a model for.
 
     They are `NAME.onnx` files, in the folder or in its folder `encoders`. With the dtype `int8`, those that have a copy
-    in 8 bits are to be run by that. `embedded` names those that there are embeddings for: their modalities are among those
-    that are found, and others that take embeddings are left out; None: they all stay.
+    in 8 bits are to be run by that. `embedded` names those that there are embeddings for: they are found whatever they are
+    of, and others that take embeddings are left out; None: they all stay.
 
     Raises:
-        SettingError: embeddings for a model that takes none.
+        SettingError: embeddings for a model that takes none, or none where all models for a modality take some.
         InputError: no model for a modality, or a model that changed after the fusion model was trained on it.
     """
     folder = Path(folder)
     paths = _model_paths(folder, "onnx")
-    files = [_model_file(path, dtype) for path in paths]
-    if embedded is not None:
-        files = _with_embeddings(folder, files, embedded)
-    if modalities and embedded:
-        modalities = [*modalities, *(file.modality for file in files if file.modality and file.name in embedded)]
+    known = [_model_file(path, dtype) for path in paths]
+    files = known if embedded is None else _with_embeddings(folder, known, embedded)
     there = [file.modality for file in files if file.modality]
     for modality in (modalities or MODALITIES[:not there]):  # at least one is needed
         if modality not in there:
+            if takers := [file for file in known if file.embedding and (file.modality == modality or not modalities)]:
+                raise SettingError("embeddings", f"{takers[0].name}=FILE, as the models of {takers[0].modality}s all take "
+                                   "embeddings", "none")
             found = ", ".join(path.name for path in paths or _model_paths(folder, "keras")) or "no model (*.onnx)"
             raise InputError(folder, f"a model for {modality}s", found, remedy=Remedy.TRAIN)
-    chosen = {file.name: file for file in files if file.modality in (*(modalities or there), None)}
+    chosen = {file.name: file for file in files
+              if file.modality in (*(modalities or there), None) or file.name in (embedded or ())}
     if len({file.genres for file in chosen.values()}) > 1:
         raise InputError(folder, "models of the same genres", "different genre lists", remedy=Remedy.TRAIN)
     for file in chosen.values():
@@ -75,7 +76,7 @@ def find_models(folder: Path | str, modalities: Sequence[str] | None = None, dty
 
 def _with_embeddings(folder: Path, files: Sequence[ModelFile], given: Collection[str]) -> list[ModelFile]:
     """Model files without those whose films have no embeddings, as of `find_models`; says which these are."""
-    takers = [file.name for file in files if file.embedded]
+    takers = [file.name for file in files if file.embedding]
     if unknown := [name for name in given if name not in takers]:
         known = ", ".join(takers) or "none does"
         raise SettingError("embeddings", f"names of models in {folder} that take embeddings: {known}", ", ".join(unknown))
@@ -109,8 +110,15 @@ def _model_file(path: Path, dtype: str) -> ModelFile:
     else:
         run_path = path
     return ModelFile(path.stem, path, about["modality"], about.get("inputs") or {}, digest, tuple(about["genres"]),
-                     run_path, run_digest, about.get("reader") is not None,
-                     about.get("embedding") is not None)
+                     run_path, run_digest, about.get("reader") is not None, about.get("embedding"))
+
+
+def check_embeddings(files: Sequence[ModelFile], channels: Mapping[str, int]) -> None:
+    """Raises `SettingError` where a model takes other embeddings than are given: by its name, how many numbers a film."""
+    for file in files:
+        if file.name in channels and channels[file.name] != file.embedding:
+            raise SettingError("embeddings", f"{file.embedding or 'no'} numbers a film for {file.name}",
+                               f"{channels[file.name]}")
 
 
 class Release(BaseModel):
@@ -177,8 +185,7 @@ def needed_models(files: Sequence[ModelFile], ranking: Mapping[str, Sequence[str
                   ) -> list[ModelFile]:
     """Of the models that `find_models` found, those that scoring uses: the best for each kind of film, and their inputs.
 
-    Where the best one may have nothing to go by, as it looks at the text on posters or takes embeddings, the next ones are
-    needed too.
+    Where the best one may have nothing to go by, the next ones are needed too: see `_always_answers`.
 
     Raises:
         InputError: the ranking names no model for some kind of film.
@@ -187,12 +194,26 @@ def needed_models(files: Sequence[ModelFile], ranking: Mapping[str, Sequence[str
     by_name, best = {file.name: file for file in files}, set[str]()
     for kind in kinds:
         fit = [name for name in ranking[kind]
-               if name in by_name and (kind == BOTH or by_name[name].modality in (kind, None))]
+               if name in by_name and _looked_at(by_name[name], by_name) & {kind, *(MODALITIES if kind == BOTH else ())}]
         if not fit:
             raise InputError(files[0].path.parent, f"a model for {kind} among those ranked",
                              ", ".join(ranking[kind]) or "none", remedy=Remedy.TUNE)
-        always = next((number for number, name in enumerate(fit)
-                       if not (by_name[name].reads or by_name[name].embedded)), len(fit))
-        best.update(fit[:always + 1])  # one that reads posters says nothing of those without text: the next ones do
+        always = next((number for number, name in enumerate(fit) if _always_answers(by_name[name], by_name, kind)), len(fit))
+        best.update(fit[:always + 1])
     needed = best | {name for chosen in best for name in by_name[chosen].inputs}
     return [file for file in files if file.name in needed]
+
+
+def _looked_at(file: ModelFile, by_name: Mapping[str, ModelFile], surely: bool = False) -> set[str]:
+    """The modalities that a model looks at, a fusion by its inputs that are there; `surely`: of films that have them.
+
+    One that looks at the text on posters, or takes embeddings, has nothing to go by of films without these.
+    """
+    looks = [by_name[name] for name in file.inputs if name in by_name] if file.modality is None else [file]
+    return {str(each.modality) for each in looks if not (surely and (each.reads or each.embedding))}
+
+
+def _always_answers(file: ModelFile, by_name: Mapping[str, ModelFile], kind: str) -> bool:
+    """Whether a model has something to go by of all films of a kind; a fusion for `both`, of either modality."""
+    wanted = set(MODALITIES) if kind == BOTH and file.modality is None else {kind, file.modality or kind} - {BOTH}
+    return wanted <= _looked_at(file, by_name, surely=True)

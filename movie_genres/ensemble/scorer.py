@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from movie_genres.base.errors import SettingError
 from movie_genres.ensemble.decisions import Decisions
-from movie_genres.ensemble.folder import FUSION, ModelFile
+from movie_genres.ensemble.folder import FUSION, ModelFile, check_embeddings
 from movie_genres.ensemble.naming import Naming
 from movie_genres.ensemble.operating_points import number_named
 from movie_genres.inputs.embeddings import Embeddings
@@ -42,10 +41,7 @@ class Models:
         networks = {file.name: Network(file.run_path, file.run_digest, device, batch_size) for file in files}
         self.networks = {name: network for name, network in networks.items() if network.modality is not None}
         self.reader = PosterReader() if any(network.reads for network in self.networks.values()) else None
-        for name, given in embeddings.items():
-            if name in networks and networks[name].embedding != given.channels:
-                raise SettingError("embeddings", f"{networks[name].embedding or 'no'} numbers a film for {name}",
-                                   f"{given.channels}")
+        check_embeddings(files, {name: given.channels for name, given in embeddings.items()})
         self._naming, self._embeddings = Naming(), {name: embeddings[name] for name in self.networks if name in embeddings}
         self.fusion, self.decisions, self.batch_size = networks.get(FUSION), decisions, batch_size
         self.genres: list[str] = next(iter(networks.values())).metadata["genres"]  # the order of all probabilities
@@ -89,6 +85,11 @@ class Models:
         """What each network of overviews takes of some films, by its name; an overview is empty where a film has none."""
         return {name: network.vocabulary.encode(overviews)
                 for name, network in self.of(Modality.OVERVIEW).items() if network.vocabulary}
+
+    @property
+    def by_id(self) -> bool:
+        """Whether films' ids tell more than their names: embeddings are found by them."""
+        return bool(self._embeddings)
 
     def of_embeddings(self, modality: Modality, films: Sequence[str]) -> dict[str, FilmArrays]:
         """What each network of a modality that takes embeddings takes of the films of some ids, by its name."""

@@ -14,6 +14,7 @@ from pydantic.dataclasses import dataclass
 from movie_genres.base.errors import UserError
 from movie_genres.base.files import file_digest, replacing
 from movie_genres.base.options import STRICT
+from movie_genres.data.embeddings import find_embeddings
 from movie_genres.inputs.prepared import Prepared
 from movie_genres.models.answers import Floats, Rows, load_answers, save_teacher
 from movie_genres.networks import probing
@@ -55,14 +56,15 @@ def teach(prepared: Prepared, readable: NDArray[np.bool_], texts: Sequence[str] 
     Returns probabilities of shape (films, genres), NaN for all but training films, as `answers.save_teacher` wrote to `out`.
 
     Raises:
-        UserError: there are no encoders; and as `train_encoder` and `train_fusion`.
+        UserError: there are no encoders; and as `find_embeddings`, `train_encoder` and `train_fusion`.
     """
     if not encoders:
         raise UserError("teach: expected encoders, which a teacher is made of; found none in the section encoders.")
     train = prepared.rows("train")
     key = fingerprint(options, *(fingerprint(each) for each in (*encoders.values(), fusion)), *encoders, *(texts or ()),
                       file_digest(probing.__file__),
-                      *(file_digest(each.file) for each in encoders.values() if isinstance(each, EmbeddingsEncoder)),
+                      *(file.digest for file in find_embeddings({name: each.file for name, each in encoders.items()
+                                                                 if isinstance(each, EmbeddingsEncoder)}).values()),
                       *(text for column in ("poster", "overview", "split") for text in prepared.films[column]),
                       prepared.labels, readable)
     kept = state / key

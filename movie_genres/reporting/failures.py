@@ -27,6 +27,8 @@ MEANINGS = {
                 "Score it with models that look at pictures, or give an overview."),
     "no_embedding": ("The models take embeddings of films alone, and none is given for this film.",
                      "Add the film to the file of embeddings, or score it with models that look at posters and overviews."),
+    "no_answer": ("None of the models has anything to go by of this film.",
+                  "Give a poster or an overview, or score it with models that look at what it has."),
     "empty_text": ("The overview has no word.", f"Write an overview, or give a poster. {AGAIN}"),
     "unknown_text": ("The models know no word of the overview; often it is in another language.",
                      f"Translate it into the language of the training films, or give a poster. {AGAIN}"),

@@ -31,6 +31,7 @@ Parts = tuple[Started, Started]  # of posters and of overviews
 
 NO_TEXT = "no_text", "nothing was read on it, and the models look at nothing else"
 NO_EMBEDDING = "no_embedding", "no embedding is given for the film, and the models look at nothing else"
+NO_ANSWER = "no_answer", "no model has anything to go by"
 # Films that are cut and written together. Overviews alone are small, and many give batches of like length.
 CHUNK, CHUNK_OF_OVERVIEWS = 512, 4096
 PART_OF_OVERVIEWS = 1024  # films whose overviews a thread takes at once
@@ -164,31 +165,35 @@ def _rows(films: Sequence[Entry], parts: Parts, models: Models) -> list[Row]:
     probabilities, named = models.decide(len(films), encoded)
     shown, nothing = models.shown(len(films), encoded), np.zeros(len(films), bool)
     readable, known = (shown.get(modality, nothing) for modality in MODALITIES)
-    reads = any(network.vocabulary for network in models.of(Modality.OVERVIEW).values())
+    of_overviews = models.of(Modality.OVERVIEW).values()
+    unread = None if any(network.vocabulary for network in of_overviews) else NO_EMBEDDING if of_overviews else NO_ANSWER
     return [_row(*of_film) for of_film in zip(films, failures, readable, known, facts, probabilities, named.tolist(),
-                                              itertools.repeat(reads))]
+                                              itertools.repeat(unread))]
 
 
 def _row(film: Entry, failure: PosterError | None, poster_ok: np.bool_, text_ok: np.bool_, facts: NDArray[np.floating],
-         probabilities: NDArray[np.floating], named: int, reads: bool) -> Row:
-    """`reads`: whether a model looks at overviews themselves, not only at embeddings of them."""
+         probabilities: NDArray[np.floating], named: int, unread: tuple[str, str] | None) -> Row:
+    """`unread`: what to say of an overview, where no model looks at overviews themselves."""
     if film.error:
         return Row(film.id, "overview", *film.error)
     failures = []
     if failure:
         failures.append((failure.kind, f"poster: {failure}"))
     if film.overview is not None and not text_ok:
-        if not reads:
-            kind, why = NO_EMBEDDING
+        if unread:
+            kind, why = unread
             failures.append((kind, f"overview: {why}"))
         elif normalise(film.overview):
             failures.append(("unknown_text", "overview: the model knows no word of the overview"))
         else:
             failures.append(("empty_text", "overview: the overview has no word"))
+    answered = bool(poster_ok or text_ok) and not np.isnan(probabilities[0])
+    if not (answered or failures):
+        failures.append(NO_ANSWER)
     status = failures[0][0] if failures else OK
     message = "; ".join(message for _, message in failures)
     file = film.poster.name if film.poster else ""
-    if poster_ok or text_ok:
+    if answered:
         return Row(film.id, _source(bool(poster_ok), bool(text_ok)), status, message, file, probabilities, named, facts)
     return Row(film.id, _source(film.poster is not None, film.overview is not None), status, message, file, facts=facts)
 

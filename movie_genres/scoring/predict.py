@@ -21,8 +21,9 @@ from movie_genres.data.embeddings import EmbeddingsFile, find_embeddings
 from movie_genres.ensemble.decisions import Decisions, choose_models
 from movie_genres.ensemble.drift import compare
 from movie_genres.ensemble.film_summaries import SummaryFile, read_summary, read_training_films
-from movie_genres.ensemble.folder import ModelFile, model_name, models_folder
+from movie_genres.ensemble.folder import ModelFile, check_embeddings, model_name, models_folder
 from movie_genres.ensemble.scorer import Models
+from movie_genres.inputs.embeddings import Embeddings
 from movie_genres.inputs.modality import BOTH, OVERVIEW, POSTER
 from movie_genres.inputs.posters import DECODER
 from movie_genres.models.metadata import versions
@@ -33,7 +34,7 @@ from movie_genres.scoring.job import Share, open_job
 from movie_genres.scoring.job_files import JobFiles
 from movie_genres.scoring.predictor import Prediction, Predictor
 from movie_genres.scoring.ray_engine import RayEngine
-from movie_genres.scoring.request import Request
+from movie_genres.scoring.request import Request, check_not_input
 from movie_genres.scoring.rows import EXPECTED, RowFormat, all_columns, format_of
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,8 @@ def predict(request: Request) -> Counter[str]:
     embeddings = find_embeddings(embeddings_of(request))
     models, decisions = choose_models(folder, modalities, request.run.dtype_on(device), list(embeddings))
     decisions.check(request.naming, [file.name for file in models])
+    vectors = {name: file.read() for name, file in embeddings.items()}  # whole, before a job is bound to them
+    check_embeddings(models, {name: given.channels for name, given in vectors.items()})
     name = model_name(folder, models)
     layout = _layout(request, models[0].genres, name, is_folder)
     summary = _summary(request, folder, decisions, layout)
@@ -67,7 +70,7 @@ def predict(request: Request) -> Counter[str]:
         if job.finished:
             outcome, seconds = Outcome(Counter(job.finished.statuses), 0, 0), 0.0
         else:
-            engine = _engine(request, models, decisions, device, embeddings)
+            engine = _engine(request, models, decisions, device, embeddings, vectors)
             allowed = None if request.max_failure_rate is None else int(request.max_failure_rate * job.survey.films)
             started = time.monotonic()
             outcome = run(job, engine, Tolerance(0 if request.strict else allowed))
@@ -135,9 +138,8 @@ def _check(request: Request, is_folder: bool) -> None:
         raise UserError(f"{request.out}: expected an existing folder to write to; found no folder {out.parent}.")
     if out.exists() and not out.is_dir() and not out.is_file():
         raise UserError(f"{request.out}: expected a file or a folder to write to; found a device, a pipe or a socket.")
-    for name, given in (("posters", request.posters), ("overviews", request.overviews)):
-        if given is not None and out.is_file() and os.path.exists(given) and os.path.samefile(given, out):
-            raise SettingError("out", f"another file as output than as `{name}`", f"{request.out} as both")
+    check_not_input(request.out, [("posters", request.posters), ("overviews", request.overviews),
+                                  *(("embeddings", file) for file in embeddings_of(request).values())])
     if request.num_shards > 1 and not is_folder:
         raise SettingError("out", "a folder, with a slash at its end, for the parts of all machines", request.out)
     if request.shard_index >= request.num_shards:
@@ -237,13 +239,12 @@ def _kinds(found: Survey) -> list[str]:
 
 
 def _engine(request: Request, models: list[ModelFile], decisions: Decisions, device: str,
-            embeddings: Mapping[str, EmbeddingsFile]) -> Engine:
-    if request.engine == "ray":
+            embeddings: Mapping[str, EmbeddingsFile], vectors: Mapping[str, Embeddings]) -> Engine:
+    if request.engine == "ray":  # whose workers read the embeddings themselves
         cluster = Cluster(request.ray_address, request.access.timeout, request.run.threads or 1)
         return RayEngine(models, decisions, request.naming, device, request.run.batch_size, request.caps, embeddings,
                          cluster)
-    loaded = Models(models, decisions, device, request.run.batch_size,
-                    {name: file.read() for name, file in embeddings.items()}).naming(request.naming)
+    loaded = Models(models, decisions, device, request.run.batch_size, vectors).naming(request.naming)
     return LocalEngine(loaded, request.run.threads, request.caps)
 
 

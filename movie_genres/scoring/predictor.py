@@ -8,7 +8,7 @@ import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from PIL import Image
 
 from movie_genres.base.errors import MissingPackageError, SettingError, UserError
 from movie_genres.base.files import StrPath
-from movie_genres.data.embeddings import find_embeddings
+from movie_genres.data.embeddings import as_id, find_embeddings
 from movie_genres.ensemble.decisions import choose_models
 from movie_genres.ensemble.folder import model_name, models_folder
 from movie_genres.ensemble.naming import Naming
@@ -153,7 +153,7 @@ class Predictor:
         return all(self._models.of(modality) for modality in Modality if kind in (modality, BOTH))
 
     def predict(self, posters: Iterable[Poster | None] | None = None, overviews: Iterable[str | None] | None = None,
-                ids: Iterable[str] | None = None, *, precision: float | None = None, recall: float | None = None,
+                ids: Iterable[str | int] | None = None, *, precision: float | None = None, recall: float | None = None,
                 threshold: float | None = None, max_genres: int | None = None, top: int = 3) -> Predictions:
         """Tells the genres of films from their posters, their overviews or both: a row for each film, in their order.
 
@@ -161,15 +161,16 @@ class Predictor:
 
         Args:
             posters, overviews: of the films, in one order, None where a film has none.
-            ids: of the films, by which embeddings are found; by default a poster's file name without extension, else the
-                film's number.
+            ids: of the films, text or whole numbers, by which embeddings are found; by default a poster's file name without
+                extension, else the film's number, where no embeddings are loaded.
             precision, recall, threshold, max_genres: which genres are named; see `naming.Naming`. The most probable one
                 always is. A warning is logged where a precision is out of reach, and films get the nearest.
             top: how many genres stand in the column `top`.
 
         Raises:
             SettingError: neither posters nor overviews are given, or the models look at none of what is; other numbers of
-                posters, overviews or ids; or an array that is no picture; and as `Naming` and `Decision.point`.
+                posters, overviews or ids; an array that is no picture; an id that is none, or none where it is needed; and
+                as `Naming` and `Decision.point`.
         """
         naming = Naming(precision=precision, recall=recall, threshold=threshold, max_genres=max_genres)
         return self.score(list(self._films(posters, overviews, ids)), naming, top)
@@ -184,32 +185,32 @@ class Predictor:
         return Predictions([row for _, rows in score(chunks, self._models.naming(naming), self._threads, caps)
                             for row in rows], layout)
 
-    def predict_one(self, poster: Poster | None = None, overview: str | None = None, *, precision: float | None = None,
-                    recall: float | None = None, threshold: float | None = None, max_genres: int | None = None
-                    ) -> Prediction:
+    def predict_one(self, poster: Poster | None = None, overview: str | None = None, *, id: str | int | None = None,
+                    precision: float | None = None, recall: float | None = None, threshold: float | None = None,
+                    max_genres: int | None = None) -> Prediction:
         """Tells the genres of one film; which are named is asked for as in `predict`.
 
         Raises:
             UserError: nothing of it can be scored; and as `predict`.
         """
-        found = self.predict(None if poster is None else [poster], None if overview is None else [overview],
-                             precision=precision, recall=recall, threshold=threshold, max_genres=max_genres)[0]
-        return _answered(found)
+        return _answered(self.predict(*_columns(poster, overview, id), precision=precision, recall=recall,
+                                      threshold=threshold, max_genres=max_genres)[0])
 
-    def explain(self, poster: Poster | None = None, overview: str | None = None, genres: Iterable[str] | None = None
-                ) -> dict[str, Explanation]:
+    def explain(self, poster: Poster | None = None, overview: str | None = None, genres: Iterable[str] | None = None, *,
+                id: str | int | None = None) -> dict[str, Explanation]:
         """Tells why a film has its genres: where on the poster, by which words, how much from each; see `Explanation`.
 
         It takes about a hundred times as long as to score the film: the poster is looked at with each of its parts hidden.
 
         Args:
             genres: to explain, by name; by default those that are named.
+            id: as of `predict`.
 
         Raises:
             SettingError: a genre that the models do not know.
             UserError: nothing of it can be scored; the models do not say how frequent genres are; and as `predict`.
         """
-        film, = self._films(None if poster is None else [poster], None if overview is None else [overview], None)
+        film, = self._films(*_columns(poster, overview, id))
         found, explanations = self.explain_film(film, None if genres is None else list(genres))
         _answered(found)
         return explanations
@@ -228,7 +229,7 @@ class Predictor:
             models, Film(pixels, film.overview or "", film.id), genres)
 
     def _films(self, posters: Iterable[Poster | None] | None, overviews: Iterable[str | None] | None,
-               ids: Iterable[str] | None) -> Iterator[Entry]:
+               ids: Iterable[str | int] | None) -> Iterator[Entry]:
         given = {"posters": posters, "overviews": overviews, "ids": ids}
         columns = {name: list(of_films) for name, of_films in given.items() if of_films is not None}
         if not set(columns) - {"ids"}:
@@ -249,7 +250,21 @@ class Predictor:
                 overview = None
             if film is None and isinstance(poster, (str, os.PathLike)):
                 film, _ = os.path.splitext(os.path.basename(os.fsdecode(poster)))
-            yield Entry(str(number) if film is None else film, source, overview)
+            yield Entry(self._id(film, number), source, overview)
+
+    def _id(self, film: object, number: int) -> str:
+        film = as_id(film)
+        if film is None and not self._models.by_id:
+            return str(number)
+        if not isinstance(film, str):
+            raise SettingError(f"ids[{number}]", "text or a whole number, by which embeddings are found",
+                               "none" if film is None else type(film).__name__)
+        return film
+
+
+def _columns(*film: Any) -> Iterator[list[Any] | None]:
+    """What is given of a film as columns of one."""
+    return ([given] if given is not None else None for given in film)
 
 
 def _source(poster: Poster, number: int) -> PosterSource | Picture:

@@ -1,8 +1,12 @@
 """What a scoring job can be asked for: each setting is declared here, or in the class of another room that uses it."""
 
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
+from movie_genres.base.errors import SettingError
+from movie_genres.base.files import StrPath
 from movie_genres.base.settings import Option
 from movie_genres.data.reading import Access, TableOptions
 from movie_genres.ensemble.naming import Naming
@@ -69,3 +73,10 @@ class Request:
                                   choices=("local", "ray"))] = "local"
     ray_address: Annotated[str | None, Option("Large jobs", "A running Ray cluster.", metavar="ADDRESS",
                                               default="RAY_ADDRESS, else one started here")] = None
+
+
+def check_not_input(out: StrPath, inputs: Iterable[tuple[str, StrPath | None]]) -> None:
+    """Raises `SettingError` where the output `out` is one of the inputs, each with the name of its setting."""
+    for name, given in inputs:
+        if given is not None and os.path.isfile(out) and os.path.exists(given) and os.path.samefile(given, out):
+            raise SettingError("out", f"another file as output than as `{name}`", f"{os.fspath(out)} as both")
