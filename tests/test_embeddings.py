@@ -92,7 +92,7 @@ def test_whole_numbers_are_ids_too(tmp_path, suffix):
     ("m.parquet", {"id": ["a", "b"], "features": lists([[1, 2], [1, None]])}, "found nan in row 2, number 2"),
     ("m.parquet", {"id": ["a"], "features": lists([[]])}, "expected embeddings of 1 to 16,384 numbers; found 0"),
     ("m.parquet", {"id": ["a", "b"], "features": lists([[], [1]])}, "expected embeddings of 1 to 16,384 numbers; found 0"),
-    ("m.parquet", {"id": ["a"], "features": lists([[0] * 16385])}, "at most 16,384 entries, on average; found 16,385"),
+    ("m.parquet", {"id": ["a"], "features": lists([[0] * 16385])}, "at most 16,384 entries, on average, in the column"),
     ("m.parquet", {"id": ["a", None], "features": lists([[1], [2]])}, "id of a film, as text, in row 2; found none"),
     ("m.parquet", {"id": [1.5], "features": lists([[1]])}, "as text, in row 1; found float"),
     ("m.parquet", {"id": ["a", "b", "a"], "features": lists([[1]] * 3)}, "each film once; found the id 'a' in rows 1 and 3"),
