@@ -85,7 +85,7 @@ def test_films_are_collected_and_imported_and_the_key_is_written_nowhere(tmp_pat
         done = run(main, "collect", "tmdb", *options)
         assert done.exit_code == 0, done.output
         asked = len(server.requests)
-        assert run(main, "collect", "tmdb", *options).output == done.output
+        assert run(main, "collect", "tmdb", *options).stdout == done.stdout
         assert len(server.requests) == asked, "what is on the disk was asked for again"
     assert server.most_in_a_second() <= 40 and server.strangers == []
     def is_chosen(film):

@@ -189,7 +189,14 @@ def test_the_state_is_bound_to_the_code_that_decides_the_training(tmp_path, monk
     assert (resuming.fingerprint(CNN) != before) is decides
 
 
-@pytest.mark.parametrize("network", ["cnn", "lstm", "fusion", "encoders"])
-def test_that_code_is_what_the_stage_imports_of_the_library(network):
-    run = {REPOSITORY / file for file in files_of(f"train_{network}") if file.startswith("movie_genres/")}
-    assert run <= {*resuming.code_files(f"movie_genres.networks.{network}")}
+# Of files of embeddings and frozen encoders, only predictions are fitted, anew each time: no state is bound to these.
+FITTED = {f"movie_genres/{file}.py" for file in (
+    "networks/embeddings", "networks/probing", "data/embeddings", "data/parquet", "data/tables", "data/reading",
+    "data/access")}
+
+
+@pytest.mark.parametrize("network, without_state", [
+    ("cnn", set()), ("lstm", set()), ("fusion", set()), ("encoders", FITTED)])
+def test_that_code_is_what_the_stage_imports_of_the_library(network, without_state):
+    run = {file for file in files_of(f"train_{network}") if file.startswith("movie_genres/")}
+    assert {REPOSITORY / file for file in run - without_state} <= {*resuming.code_files(f"movie_genres.networks.{network}")}
