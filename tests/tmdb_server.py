@@ -132,7 +132,7 @@ class Tmdb:
             await self._end.wait()
 
     def most_in_a_second(self):
-        """The most requests that came within any second."""
+        """The most requests that came within any second; those under way may meet where this process has to wait."""
         times = [when for when, _ in self.requests]
         return max((count - bisect.bisect_right(times, when - 1) for count, when in enumerate(times, start=1)), default=0)
 
