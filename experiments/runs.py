@@ -96,9 +96,14 @@ def experiment_name(seed: int, settings: Sequence[str]) -> str:
     return f"split-{seed}-{digest_of(*settings)}" if settings else f"split-{seed}"
 
 
+def options_of(settings: Sequence[str]) -> list[str]:
+    """The options of `dvc exp run` that change parameters."""
+    return [part for setting in settings for part in ("-S", setting)]
+
+
 def command_of(seed: int, settings: Sequence[str]) -> list[str]:
     """The command, after the name of DVC, that runs the pipeline on the split of a seed."""
-    chosen = [part for setting in (*(f"{section}.seed={seed}" for section in SEEDED), *settings) for part in ("-S", setting)]
+    chosen = options_of([*(f"{section}.seed={seed}" for section in SEEDED), *settings])
     return ["exp", "run", "--temp", "--name", experiment_name(seed, settings), *chosen, "evaluate"]
 
 

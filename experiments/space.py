@@ -177,8 +177,8 @@ def overlap_of(params: Path, settings: Sequence[str] = ()) -> float:
     expected = "shares of validation and test films in the section prepare"
     changed = dict(setting.partition("=")[::2] for setting in settings)
     try:
-        validation, test = (float(changed.get(f"prepare.{name}", _read(params, expected)["prepare"][name]))
-                            for name in ("validation", "test"))
+        committed = _read(params, expected)["prepare"]
+        validation, test = (float(changed.get(f"prepare.{name}", committed[name])) for name in ("validation", "test"))
     except (LookupError, TypeError, ValueError) as error:
         raise InputError(params, expected, one_line(repr(error))[:100]) from None
     if not (validation > 0 and test > 0 and validation + test < 1):

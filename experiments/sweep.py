@@ -28,6 +28,7 @@ from experiments.runs import (
     kept_file,
     kept_runs,
     of_commit,
+    options_of,
     run_pipeline,
     run_split,
 )
@@ -65,7 +66,7 @@ def keeping(commit: str, run: Run) -> Measure:
 
 def command_of(settings: Sequence[str]) -> str:
     """The command that runs the pipeline with some settings."""
-    return shlex.join(["dvc", "exp", "run", *(part for setting in settings for part in ("-S", setting))])
+    return shlex.join(["dvc", "exp", "run", *options_of(settings)])
 
 
 def tell_kept(commit: str) -> None:

@@ -6,19 +6,19 @@ table that import takes, and `missing.csv`, which films, posters and pages there
 
 import asyncio
 import contextlib
-import csv
 import os
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from movie_genres.base.errors import InputError, Remedy, UserError
 from movie_genres.base.files import StrPath, locked, read_small, replacing
 from movie_genres.base.progress import track
 from movie_genres.data import tmdb
 from movie_genres.data.collect_binding import LOCK, Binding, begin, check_folder, is_begun
+from movie_genres.data.films import write_rows
 from movie_genres.data.tmdb import ListedFilm, Page, Query, Window
 from movie_genres.data.tmdb_client import CONCURRENCY, AnswerError, Client, Credentials, MissingError
 
@@ -227,20 +227,23 @@ class _Collection:
     def _write_tables(self) -> None:
         gone, there, unnamed = self._read_gone(), self._posters_there(), 0
         told = {name for name, kind, _ in self._missing if kind == "poster"} | there
-        with replacing(self._folder / "films.csv") as partial, _csv_writer(partial) as table:
-            table.writerow(COLUMNS)
+
+        def rows() -> Iterator[list[str]]:
+            nonlocal unnamed
             for film in self._films():
                 names = [self._genres[number] for number in film.genre_ids if number in self._genres]
                 unnamed += len(film.genre_ids) - len(names)
-                table.writerow((film.id, film.title, film.release_date, film.overview or "", "|".join(names),
-                                film.poster or "", film.original_language, film.vote_average, film.vote_count))
                 self._done.films += 1
                 self._done.posters += str(film.id) in there
                 if not self._query.no_posters and str(film.id) not in told:
                     self._leave_out(str(film.id), "poster", gone.get(film.id) or _why_no_poster(film))
-        with replacing(self._folder / "missing.csv") as partial, _csv_writer(partial) as table:
-            table.writerow(("name", "kind", "reason"))
-            table.writerows(sorted(self._missing))
+                yield [str(film.id), film.title, film.release_date, film.overview or "", "|".join(names), film.poster or "",
+                       film.original_language, str(film.vote_average), str(film.vote_count)]
+
+        with replacing(self._folder / "films.csv") as partial:
+            write_rows(partial, COLUMNS, rows())
+        with replacing(self._folder / "missing.csv") as partial:
+            write_rows(partial, ("name", "kind", "reason"), sorted(self._missing))
         if unnamed:
             self._done.notes.append(f"genres whose numbers TMDB gives no name for were left out: {unnamed:,}")
         if not self._wanted():
@@ -251,13 +254,6 @@ def _why_no_poster(film: ListedFilm) -> str:
     if film.poster:
         return "not asked for yet"
     return "TMDB names one of another kind than JPEG, PNG or WebP" if film.poster_path else "TMDB names no poster"
-
-
-@contextlib.contextmanager
-def _csv_writer(path: Path) -> Iterator[Any]:
-    with open(path, "w", encoding="utf-8", errors="replace", newline="") as file:  # half a character: a question mark
-        # Cells in quotes, since the module does not see that a lone \r needs them.
-        yield csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
 
 
 def _write(path: Path, data: bytes) -> None:

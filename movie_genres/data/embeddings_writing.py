@@ -43,8 +43,7 @@ def check_name(path: StrPath) -> None:
             raise MissingPackageError(f"{path}: Parquet", "pyarrow", "parquet") from None
 
 
-def write_embeddings(path: Path, blocks: Blocks, channels: int,
-                     **about: str) -> None:
+def write_embeddings(path: Path, blocks: Blocks, channels: int, **about: str) -> None:
     """Writes ids and vectors, of shape (films, `channels`), to a file of the format that `check_name` allows; the same
     give the same bytes.
 
@@ -60,8 +59,7 @@ def write_embeddings(path: Path, blocks: Blocks, channels: int,
             _write_npz(file, blocks, channels, about)
 
 
-def _write_parquet(file: IO[bytes], blocks: Blocks, channels: int,
-                   about: Mapping[str, str]) -> None:
+def _write_parquet(file: IO[bytes], blocks: Blocks, channels: int, about: Mapping[str, str]) -> None:
     import pyarrow
     from pyarrow import parquet
 
@@ -73,8 +71,7 @@ def _write_parquet(file: IO[bytes], blocks: Blocks, channels: int,
             writer.write_table(pyarrow.table([list(ids), features, *([text] * len(ids) for text in about.values())], schema))
 
 
-def _write_npz(file: IO[bytes], blocks: Blocks, channels: int,
-               about: Mapping[str, str]) -> None:
+def _write_npz(file: IO[bytes], blocks: Blocks, channels: int, about: Mapping[str, str]) -> None:
     with tempfile.TemporaryFile(prefix="movie-genres-") as spool, zipfile.ZipFile(file, "w") as archive:
         names: list[str] = []
         longest = 1

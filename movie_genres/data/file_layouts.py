@@ -1,7 +1,6 @@
 """Layouts whose films are files: a JSON file each, pictures in a folder for each genre, or pictures alone."""
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from movie_genres.base.files import reason_of
 from movie_genres.base.progress import track
 from movie_genres.data.films import Film, plain_year
 from movie_genres.data.genres import Genres
+from movie_genres.data.json_tables import parsed
 from movie_genres.data.places import Place, left_out, posters_in
 from movie_genres.data.sources import ImportOptions, Poster, Source, assemble, poster_folder
 from movie_genres.data.table_layouts import POSTER_FOLDERS
@@ -49,10 +49,7 @@ def _has_plot(file: Place) -> bool:
 
 def _json_object(file: Place) -> dict[str, Any]:
     """The object in a JSON file. Raises `OSError`, or `ValueError` where there is none, or nothing in it."""
-    try:
-        content = json.loads(file.read(MAX_JSON))
-    except RecursionError:  # nested by the thousand
-        content = None
+    content = parsed(file.read(MAX_JSON))
     if not isinstance(content, dict) or not content:
         raise ValueError
     return content

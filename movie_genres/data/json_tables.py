@@ -51,7 +51,7 @@ class JsonTable(TextFile):
         if len(text) > MAX_LIST_FILE:
             raise InputError(self.path, f"a list of at most {MAX_LIST_FILE:,} characters", "a longer one",
                              "Save it as JSON Lines.")
-        content = _parsed(text)
+        content = parsed(text)
         if not isinstance(content, list):
             raise InputError(self.path, "a JSON list of objects", "something else")
         return content
@@ -66,7 +66,7 @@ class JsonTable(TextFile):
             for number, line in enumerate(self._lines(file, size), 1):
                 size[0] = 0
                 if line.strip():
-                    content = _parsed(line)
+                    content = parsed(line)
                     yield number, content if isinstance(content, dict) else None
 
     def records(self, indices: Sequence[int], notes: list[str]) -> Iterator[tuple[int, list[Any]]]:
@@ -89,10 +89,10 @@ def is_json_table(path: TablePath) -> bool:
     with open_binary(path) as file:
         start = file.read(MAX_START).removeprefix(codecs.BOM_UTF8).lstrip()
     lines = [line for line in start.split(b"\n", 8)[:8] if line.strip()][:2]
-    return start.startswith(b"[") or len(lines) == 2 and all(isinstance(_parsed(line), dict) for line in lines)
+    return start.startswith(b"[") or len(lines) == 2 and all(isinstance(parsed(line), dict) for line in lines)
 
 
-def _parsed(text: str | bytes) -> Any:
+def parsed(text: str | bytes) -> Any:
     """What a text says in JSON; None where it is none."""
     try:
         return json.loads(text)

@@ -1,7 +1,6 @@
 """What TMDB's API, version 3, is asked for, and what it answers: https://developer.themoviedb.org/reference/discover-movie."""
 
 import datetime
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import pydantic
 from movie_genres.base.errors import InputError, SettingError
 from movie_genres.base.options import first_problem
 from movie_genres.base.settings import Option
+from movie_genres.data.json_tables import parsed
 
 URL = "https://api.themoviedb.org/3"
 MOST_PAGES = 500  # that the API gives of one question; each of 20 films
@@ -180,10 +180,7 @@ def read_image_url(data: bytes, where: object, size: str) -> str:
 
 def parse_object(data: bytes) -> dict[str, Any]:
     """A JSON object; `ValueError` where there is none. Half a character in a text is no error."""
-    try:
-        content = json.loads(data)
-    except RecursionError:  # nested by the thousand
-        content = None
+    content = parsed(data)
     if not isinstance(content, dict):
         raise ValueError("no JSON object")
     return content
