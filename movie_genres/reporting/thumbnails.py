@@ -1,14 +1,13 @@
 """Small pictures of posters, for the gallery."""
 
-import os
-from collections import deque
+import contextlib
 from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from movie_genres.base.threads import in_threads
 from movie_genres.inputs.caps import Caps
 from movie_genres.inputs.posters import PosterError
 from movie_genres.reporting.films import Bools
@@ -16,7 +15,6 @@ from movie_genres.scoring.poster_sources import PosterSource, look_at
 
 SIZE = (180, 120)  # height, width in pixels
 QUALITY = 80
-AHEAD = 64  # posters in work
 
 
 def write_thumbnails(posters: Iterable[tuple[int, PosterSource]], films: int, folder: Path, caps: Caps = Caps()) -> Bools:
@@ -25,22 +23,16 @@ def write_thumbnails(posters: Iterable[tuple[int, PosterSource]], films: int, fo
     Returns which of so many films have one, of shape (films,): a poster that cannot be used gets none.
     """
     pictured = np.zeros(films, bool)
-    waiting: deque[tuple[int, Future[bool]]] = deque()
-
-    def take() -> None:
-        number, written = waiting.popleft()
-        pictured[number] = written.result()
-
     for start in range(0, films, 1000):
         (folder / "thumbs" / f"{start // 1000:03}").mkdir(parents=True)
-    with ThreadPoolExecutor(os.cpu_count()) as workers:
-        for number, poster in posters:
-            path = folder / "thumbs" / f"{number // 1000:03}" / f"{number}.jpg"
-            waiting.append((number, workers.submit(_write, poster, path, caps)))
-            if len(waiting) >= AHEAD:
-                take()
-        while waiting:
-            take()
+
+    def write(of_film: tuple[int, PosterSource]) -> tuple[int, bool]:
+        number, poster = of_film
+        return number, _write(poster, folder / "thumbs" / f"{number // 1000:03}" / f"{number}.jpg", caps)
+
+    with contextlib.closing(in_threads(write, posters)) as written:
+        for number, is_there in written:
+            pictured[number] = is_there
     return pictured
 
 
