@@ -118,7 +118,7 @@ def test_demo_does_not_leak(small_arrays):
 def test_real_films_do_not_leak(tmp_path):
     layout, summary = import_films(REAL_DATA, tmp_path / "data")
     assert (layout, summary.films, summary.posters, len(summary.genres)) == ("multimodal-imdb", 5060, 5060, 20)
-    assert "150 posters belong to no row and were not imported" in summary.notes
+    assert "150 posters belong to no row and are not imported" in summary.notes
     prepare(tmp_path / "data", tmp_path / "prepared", options_of(PrepareOptions))
     prepared = load_prepared(tmp_path / "prepared")
     assert_no_leaks(prepared)
