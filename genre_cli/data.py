@@ -64,8 +64,9 @@ def import_command(source: Path, data: Path, layout: str | None, only_preview: b
     Known layouts: the Multimodal_IMDB_dataset folder or zip; an MM-IMDb folder of JSON and JPEG files; MovieLens with
     posters named by any of its ids; a TMDB table with a poster folder; any table with an id, a text and genres, in one
     column or several, as names, as TMDB's numbers (genre_ids) or as columns of 0 and 1; a folder of pictures for each
-    genre. Tables are CSV and the like, JSON Lines, a JSON list, or Parquet, also of several files and with pictures in a
-    column. The data folder is replaced whole, or not at all, and only where it was made by an import and not changed since.
+    genre. Tables are CSV and the like, JSON Lines or a JSON list, also packed by gzip, or Parquet, also of several files
+    and with pictures in a column. Folders such as train and test are read as one. The data folder is replaced whole, or not
+    at all, and only where it was made by an import and not changed since.
 
     With --corrections, as a review of scored films gives them, SOURCE may also be what was scored: a table without genres,
     or the folder of the posters.

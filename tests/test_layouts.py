@@ -1,6 +1,7 @@
 """Files as people have them, each imported, and shown before by `--preview`, which writes nothing."""
 
 import csv
+import gzip
 import json
 import sys
 import zipfile
@@ -12,7 +13,7 @@ from test_importing import JPEG, mm_imdb, one_hot, plain, tmdb, write_table
 
 from genre_cli.data import main as genre_data
 from movie_genres.base.errors import InputError, MissingPackageError
-from movie_genres.data import sources
+from movie_genres.data import access, sources
 from movie_genres.data.films import Film, poster_files, read_films
 from movie_genres.data.genres import TMDB_GENRES
 from movie_genres.data.importing import import_films
@@ -43,6 +44,23 @@ def movielens(folder, posters=("tt0113228.jpg",)):
                 [862, "", ""])
     write_table(folder / "ratings.csv", ["userId", "movieId", "rating"], [1, 1, 4.5])
     write_posters(folder / "posters", *posters)
+
+
+def movielens_1m(folder):
+    folder.mkdir()
+    (folder / "movies.dat").write_bytes('1::"Toy" Story (1995)::Animation|Children\'s\n'
+                                        "2::Les Misérables (1995)::Drama\r\n3::Odd\n".encode("latin-1"))
+    (folder / "ratings.dat").write_text("1::1193::5::978300760\n")
+    write_posters(folder / "posters", "2.jpg")
+
+
+def movielens_100k(folder):
+    folder.mkdir()
+    rows = [("1", "Toy Story (1995)", 3, 5), ("2", "unknown", 0, 0)]
+    (folder / "u.item").write_text("".join(
+        f"{film_id}|{title}|01-Jan-1995||http://x|" + "|".join(str(int(flag in flags)) for flag in range(19)) + "\n"
+        for film_id, title, *flags in rows), encoding="latin-1")
+    write_posters(folder, "posters/1.jpg")
 
 
 def numbered(folder):
@@ -101,6 +119,20 @@ def hugging_face(folder):
         parquet.write_table(table_of(row), data / f"train-0000{number}-of-00002.parquet")
 
 
+def parts(folder):
+    for part, rows in {"train": [("a.jpg", "x", "A"), ("b.jpg", "y", "B")], "test": [("a.jpg", "z", "A")]}.items():
+        write_table(folder / part / "metadata.csv", ["file_name", "text", "label"], *rows)
+        write_posters(folder / part, *(row[0] for row in rows))
+    write_posters(folder / "test", "spare.jpg")
+
+
+def packed(folder):
+    folder.mkdir()
+    with gzip.open(folder / "films.csv.gz", "wt") as file:
+        file.write("id,overview,genres\n1,x,A|B\n2,y,\n")
+    write_posters(folder / "posters", "1.jpg")
+
+
 def genre_folders(folder):
     write_posters(folder, "Comedy/tt1.jpg", "Drama/tt2.jpg")
     (folder / "Drama" / "tt1.jpg").write_bytes((folder / "Comedy" / "tt1.jpg").read_bytes())
@@ -111,6 +143,19 @@ LAYOUTS = {  # how to build it, its layout, the films, the ids with posters, wha
         Film("1", "Toy Story", "1995", "", ("Adventure", "Animation")), Film("3", "Grumpier Old Men", "1995", "", (
             "Comedy", "Romance")), Film("862", "Nameless")], ["3"],
         ["id movieId", "year at the end of the title", "split at '|' (2)", "files named by the imdbId with tt"]),
+    "MovieLens of 1 million": (movielens_1m, "movielens", [
+        Film("1", '"Toy" Story', "1995", "", ("Animation", "Children's")),
+        Film("2", "Les Misérables", "1995", "", ("Drama",))], ["2"],
+        ["table movies.dat", "skipped 1 rows whose number of cells differs"]),
+    "MovieLens of 100,000": (movielens_100k, "movielens", [
+        Film("1", "Toy Story", "1995", "", ("Animation", "Comedy")), Film("2", "unknown")], ["1"],
+        ["table u.item", "1 films have unknown, which says that the genre is unknown"]),
+    "parts": (parts, "table", [
+        Film("test-a.jpg", overview="z", genres=("A",)), Film("train-a.jpg", overview="x", genres=("A",)),
+        Film("b.jpg", overview="y", genres=("B",))], ["b.jpg", "test-a.jpg", "train-a.jpg"],
+        ["parts test, train", "1 ids stand in several of test, train", "1 posters belong to no row"]),
+    "packed by gzip": (packed, "table", [
+        Film("1", overview="x", genres=("A", "B")), Film("2", overview="y")], ["1"], ["table films.csv.gz"]),
     "TMDB's numbers": (numbered, "table", [
         Film("550", "Fight Club", "1999", "An insomniac.", ("Drama", "Thriller")), Film("2", overview="A second.")], ["550"],
         ["genres genre_ids: lists (2)", "year release_date"]),
@@ -276,6 +321,43 @@ def test_names_of_files_as_ids(tmp_path, folder, name):
     write_posters(tmp_path, f"{folder}a.jpg", f"{folder}b.PNG")
     assert {film_id: poster.name for film_id, poster in read_source(tmp_path)[1].posters.items()} == {
         "a.jpg": "a.jpg", "b": "b.PNG"}
+
+
+@pytest.mark.parametrize("name, text", [("t.jsonl.gz", '{"id": 1, "text": "x", "genres": ["A"]}\n'),
+                                        ("t.json.gz", '[{"id": 1, "text": "x", "genres": ["A"]}]'),
+                                        ("t.tsv.gz", "id\ttext\tgenres\n1\tx\tA\n")])
+def test_packed_tables_alone_and_in_a_folder(tmp_path, name, text):
+    (tmp_path / name).write_bytes(gzip.compress(text.encode()))
+    for path in (tmp_path, tmp_path / name):
+        assert read_source(path)[1].films == [Film("1", overview="x", genres=("A",))]
+
+
+@pytest.mark.parametrize("packed, message", [
+    (b"id,text,genres\n", "expected a whole gzip file; found Not a gzipped file"),
+    (gzip.compress(b"id,text,genres\n" * 1000, mtime=0)[:-20], "expected a whole gzip file")], ids=["plain", "cut short"])
+def test_what_is_not_packed_by_gzip_is_told(tmp_path, packed, message):
+    (tmp_path / "t.csv.gz").write_bytes(packed)
+    with pytest.raises(InputError, match=message):
+        read_source(tmp_path / "t.csv.gz")
+
+
+def test_of_a_packed_table_in_an_archive_no_more_is_read_than_of_another(tmp_path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+        archive.writestr("t.csv.gz", gzip.compress(b"id,text,genres\n" + b"1,x,A\n" * 1000))
+    assert len(read_source(tmp_path / "t.zip")[1].films) == 1000
+    monkeypatch.setattr(access, "MAX_TABLE", 2000)
+    with pytest.raises(InputError, match="more than 2,000 bytes"):
+        read_source(tmp_path / "t.zip")
+
+
+def test_parts_share_the_posters_of_a_folder_that_is_named(tmp_path):
+    for part, film_id in {"train": "1", "valid": "2"}.items():
+        write_table(tmp_path / "source" / part / "films.csv", COLUMNS, [film_id, "x", "A"])
+    write_posters(tmp_path / "all", "1.jpg", "2.jpg", "3.jpg")
+    _, source = read_source(tmp_path / "source", options=ImportOptions(posters=tmp_path / "all"))
+    assert [film.id for film in source.films] == ["1", "2"] and source.origin == tmp_path / "source"
+    assert ({film_id: file.name for film_id, file in source.posters.items()}, list(source.spare)) == (
+        {"1": "1.jpg", "2": "2.jpg"}, ["3"])
 
 
 @pytest.mark.parametrize("files, films", [

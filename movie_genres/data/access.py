@@ -1,7 +1,9 @@
 """Opens whatever a user names, a file, a member of an archive or a URL, within limits of kind, size, time and place."""
 
 import contextlib
+import errno
 import functools
+import io
 import ipaddress
 import socket
 import stat
@@ -19,6 +21,7 @@ from movie_genres.base.files import is_below, is_of_machine, open_regular
 from movie_genres.data.reading import HTTP, Access
 
 STEP = 1 << 20  # bytes of a remote file that must come within one time-out
+MAX_TABLE = 1_000_000_000  # bytes of a table in an archive: a few kilobytes of it can stand for gigabytes
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -209,6 +212,36 @@ def _fetched(url: str, access: Access) -> IO[bytes]:
         copy.flush()
         undo.pop_all()
         return copy
+
+
+def too_large(most: int) -> OSError:
+    """The error of a file of more bytes than may be read."""
+    return OSError(errno.EFBIG, f"more than {most:,} bytes")
+
+
+class Capped(io.RawIOBase):
+    """The bytes of a file, at most `MAX_TABLE` of them; more are an `OSError`."""
+
+    def __init__(self, file: IO[bytes]):
+        self._file, self._left = file, MAX_TABLE
+
+    def readable(self) -> bool:
+        return True
+
+    def _block(self, most: int) -> bytes:
+        return self._file.read(most)
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # io gives nothing else
+        data = self._block(len(buffer))
+        self._left -= len(data)
+        if self._left < 0:
+            raise too_large(MAX_TABLE)
+        buffer[:len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def is_special(member: zipfile.ZipInfo) -> bool:

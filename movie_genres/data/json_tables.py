@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from movie_genres.base.errors import InputError
-from movie_genres.data.access import NAMED_BY_USER, TablePath, open_binary
+from movie_genres.data.access import NAMED_BY_USER, TablePath
 from movie_genres.data.reading import Access
-from movie_genres.data.tables import MAX_COLUMNS, TextFile
+from movie_genres.data.tables import MAX_COLUMNS, TextFile, decompressed
 
 JSON_LINES_SUFFIXES = (".jsonl", ".ndjson")
 MAX_LIST_FILE = 200_000_000  # characters of a file that is one list: it is held whole, and takes ten times as much memory
@@ -29,7 +29,7 @@ class JsonTable(TextFile):
 
     def __init__(self, path: TablePath, access: Access = NAMED_BY_USER):
         super().__init__(path, None, access)
-        self._is_lines = str(path).lower().endswith(JSON_LINES_SUFFIXES) or not self._starts_a_list()
+        self._is_lines = str(path).lower().removesuffix(".gz").endswith(JSON_LINES_SUFFIXES) or not self._starts_a_list()
         self._list = None if self._is_lines else self._parse_list()
         columns: dict[str, None] = {}
         for count, (_, record) in enumerate(self._objects()):
@@ -84,9 +84,9 @@ class JsonTable(TextFile):
 def is_json_table(path: TablePath) -> bool:
     """Whether a file, whatever its suffix, begins as a list, or with two lines of an object each; one object is no table.
 
-    Raises `OSError` where it cannot be read.
+    Raises `InputError` where it cannot be read.
     """
-    with open_binary(path) as file:
+    with decompressed(path) as file:
         start = file.read(MAX_START).removeprefix(codecs.BOM_UTF8).lstrip()
     lines = [line for line in start.split(b"\n", 8)[:8] if line.strip()][:2]
     return start.startswith(b"[") or len(lines) == 2 and all(isinstance(parsed(line), dict) for line in lines)

@@ -3,16 +3,17 @@
 A layout is a function that reads it, where it recognises it. Folders and zip archives are the same to it: a `places.Place`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from movie_genres.base.errors import InputError
 from movie_genres.base.files import StrPath
-from movie_genres.data.file_layouts import read_genre_folders, read_mm_imdb, read_posters
+from movie_genres.data.file_layouts import PARTS, read_genre_folders, read_mm_imdb, read_posters
+from movie_genres.data.movielens import read_movielens
 from movie_genres.data.places import IMPORTED_SUFFIXES, Place, open_source
-from movie_genres.data.sources import ImportOptions, Source
-from movie_genres.data.table_layouts import ONE_HOT_TABLE, read_movielens, read_one_hot, read_table, read_tmdb, tables_at
+from movie_genres.data.sources import ImportOptions, Source, joined
+from movie_genres.data.table_layouts import ONE_HOT_TABLE, read_one_hot, read_table, read_tmdb, tables_at
 
 
 class Layout(NamedTuple):
@@ -39,12 +40,22 @@ def read_source(path: StrPath, layout: str | None = None, options: ImportOptions
         for place in places:
             source = LAYOUTS[name].read(place, options)
             if source is not None:
-                source.origin = place.path if isinstance(place.path, Path) else None
+                others = {other.name: found for other in _other_parts(place, places)
+                          if (found := LAYOUTS[name].read(other, options)) is not None}
+                source = joined({place.name: source, **others}) if others else source
+                origin = place.path.parent if others else place.path
+                source.origin = origin if isinstance(origin, Path) else None
                 source.notes += notes
                 return name, source
     expected = LAYOUTS[layout].expected if layout else "a known layout: " + "; or ".join(
         known.expected for known in LAYOUTS.values())
     raise InputError(path, expected, _describe(places[0]), setting=None if layout else "layout")
+
+
+def _other_parts(place: Place, places: Sequence[Place]) -> list[Place]:
+    """Where a place is a part of a data set, such as `train`, the other parts."""
+    beside = [other for other in places if str(other.path.parent) == str(place.path.parent) and other.name.lower() in PARTS]
+    return [other for other in beside if other is not place] if place in beside else []
 
 
 def _describe(place: Place) -> str:
@@ -57,10 +68,11 @@ def _describe(place: Place) -> str:
 LAYOUTS = {
     "multimodal-imdb": Layout(read_one_hot, f"{ONE_HOT_TABLE} beside Images/ (Multimodal_IMDB_dataset)"),
     "mm-imdb": Layout(read_mm_imdb, "<id>.json files with a plot beside <id>.jpeg (MM-IMDb)"),
-    "movielens": Layout(read_movielens, "movies.csv with the columns movieId, title and genres (MovieLens)"),
+    "movielens": Layout(read_movielens, "movies.csv with the columns movieId, title and genres, movies.dat or "
+                                        "u.item (MovieLens)"),
     "tmdb": Layout(read_tmdb, "a table with the columns id, overview, genres or genre_ids, and poster_path (TMDB)"),
-    "table": Layout(read_table, "exactly one table (" + ", ".join(IMPORTED_SUFFIXES) + ") with an id, a text and a genre "
-                                "column, or columns named by a genre"),
+    "table": Layout(read_table, "exactly one table (" + ", ".join(IMPORTED_SUFFIXES) + ", or packed as .gz) with an id, a "
+                                "text and a genre column, or columns named by a genre"),
     "genre-folders": Layout(read_genre_folders, "without a table, a folder of pictures for each genre",
                             is_beside_tables=False),
     "posters": Layout(read_posters, "with corrections, a folder of posters"),

@@ -13,11 +13,11 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
-from typing import IO, BinaryIO, Literal, TypeVar
+from typing import BinaryIO, Literal, TypeVar
 
 from movie_genres.base.errors import InputError
 from movie_genres.base.files import StrPath, is_below, open_regular, read_capped, reason_of
-from movie_genres.data.access import is_special, open_binary
+from movie_genres.data.access import MAX_TABLE, Capped, is_special, open_binary, too_large
 from movie_genres.data.json_tables import JSON_LINES_SUFFIXES, JsonTable
 from movie_genres.data.parquet import PARQUET_SUFFIX, ParquetTable
 from movie_genres.data.tables import Rows, Table
@@ -27,8 +27,8 @@ from movie_genres.inputs.posters import SUFFIXES
 Result = TypeVar("Result")
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
-IMPORTED_SUFFIXES = (*TEXT_SUFFIXES, *JSON_LINES_SUFFIXES, ".json", PARQUET_SUFFIX)
-MAX_TABLE = 1_000_000_000  # bytes of a table in an archive: a few kilobytes of it can stand for gigabytes
+PACKED_SUFFIXES = (*TEXT_SUFFIXES, *JSON_LINES_SUFFIXES, ".json")  # which `.gz` may follow
+IMPORTED_SUFFIXES = (*PACKED_SUFFIXES, PARQUET_SUFFIX)
 STEP = 4096  # bytes of a member read at once: bzip2 and LZMA unpack at once all that they are given
 
 
@@ -40,24 +40,9 @@ class Member(zipfile.Path):
         return io.BufferedReader(_MemberBytes(_unpacked(lambda: super(Member, self).open(mode))))
 
 
-class _MemberBytes(io.RawIOBase):
-    def __init__(self, file: IO[bytes]):
-        self._file, self._left = file, MAX_TABLE
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # io gives nothing else
-        data = _unpacked(lambda: self._file.read(min(len(buffer), STEP)))
-        self._left -= len(data)
-        if self._left < 0:
-            raise too_large(MAX_TABLE)
-        buffer[:len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
+class _MemberBytes(Capped):
+    def _block(self, most: int) -> bytes:
+        return _unpacked(lambda: self._file.read(min(most, STEP)))
 
 
 def _unpacked(act: Callable[[], Result]) -> Result:
@@ -67,11 +52,6 @@ def _unpacked(act: Callable[[], Result]) -> Result:
         raise
     except Exception:  # damaged archives make zipfile raise nearly anything, from struct.error to MemoryError
         raise OSError(errno.EIO, "damaged, encrypted or packed in an unknown way") from None
-
-
-def too_large(most: int) -> OSError:
-    """The error of a file of more bytes than may be read."""
-    return OSError(errno.EFBIG, f"more than {most:,} bytes")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,6 +68,12 @@ class Place:
     @property
     def suffix(self) -> str:
         return PurePosixPath(self.path.name).suffix.lower()
+
+    @property
+    def kind(self) -> str:
+        """The suffix of a table in small letters, which tells its kind: of a text packed by gzip, the one before."""
+        packed = PurePosixPath(self.stem).suffix.lower() if self.suffix == ".gz" else ""
+        return packed if packed in PACKED_SUFFIXES else self.suffix
 
     @property
     def stem(self) -> str:
@@ -154,10 +140,10 @@ class Place:
         return Table(self.path)
 
     def rows(self) -> Rows:
-        """The file as a table of the kind that its suffix tells, of `IMPORTED_SUFFIXES`; `InputError` as `table`."""
-        if self.suffix in TEXT_SUFFIXES:
+        """The file as a table of its `kind`, of `IMPORTED_SUFFIXES`; `InputError` as `table`."""
+        if self.kind in TEXT_SUFFIXES:
             return self.table()
-        if self.suffix == PARQUET_SUFFIX:
+        if self.kind == PARQUET_SUFFIX:
             return self.parquet()
         self._check_table()
         return JsonTable(self.path)
@@ -247,8 +233,8 @@ def _open_file(path: Path) -> tuple[Place, list[str]]:
     if path.suffix.lower() != PARQUET_SUFFIX and zipfile.is_zipfile(file):
         return _open_archive(path, file)  # which goes on reading from it
     file.close()
-    if path.suffix.lower() in IMPORTED_SUFFIXES:
-        return Place(path), []
+    if (place := Place(path)).kind in IMPORTED_SUFFIXES:
+        return place, []
     raise InputError(path, expected + " (" + ", ".join(IMPORTED_SUFFIXES) + ")", "a file that is none of these")
 
 

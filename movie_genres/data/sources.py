@@ -3,6 +3,7 @@
 import dataclasses
 import errno
 import threading
+from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
@@ -95,6 +96,28 @@ def assemble(films: list[Film], folder: Place | None, notes: list[str], options:
     used = set(stems.values())
     spare: dict[str, Poster] = {stem: file for stem, file in files.items() if stem not in used}
     return Source(films, found, spare, notes, understood={"poster": f"files named by the {kind}"})
+
+
+def joined(parts: Mapping[str, Source]) -> Source:
+    """The parts of a data set, by name, as one source. Ids that stand in several parts get the part's name before them."""
+    counts = Counter(film_id for source in parts.values() for film_id in {film.id for film in source.films})
+
+    def own(part: str, film_id: str) -> str:
+        return f"{part}-{film_id}" if counts[film_id] > 1 else film_id
+
+    films = [dataclasses.replace(film, id=own(part, film.id)) for part, source in parts.items() for film in source.films]
+    posters = {own(part, film_id): file for part, source in parts.items() for film_id, file in source.posters.items()}
+    used, spare = set(posters.values()), dict[str, Poster]()
+    for part, source in parts.items():
+        for stem, file in source.spare.items():
+            if file not in used and spare.setdefault(stem, file) != file:
+                spare[f"{part}-{stem}"] = file
+    notes = [f"{part}: {note}" for part, source in parts.items() for note in source.notes]
+    if several := sum(count > 1 for count in counts.values()):
+        notes.append(f"{several:,} ids stand in several of {', '.join(parts)}: they are films of their own, with "
+                     "their part's name before the id")
+    first = next(iter(parts.values()))
+    return Source(films, posters, spare, notes, understood={"parts": ", ".join(parts), **first.understood})
 
 
 def _without_suffix(film_id: str, ids: Container[str]) -> str:

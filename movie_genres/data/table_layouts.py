@@ -1,6 +1,5 @@
 """Layouts whose films are rows: of text tables, JSON Lines or Parquet files."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 
 from movie_genres.base.errors import InputError
@@ -9,12 +8,10 @@ from movie_genres.data.json_tables import is_json_table
 from movie_genres.data.parquet import PARQUET_SUFFIX, ParquetTable, Shards
 from movie_genres.data.places import IMPORTED_SUFFIXES, Place, folder_place
 from movie_genres.data.sources import ImportOptions, Source, assemble, poster_folder
-from movie_genres.data.tables import Rows, Table, plain_name, text_of
+from movie_genres.data.tables import Rows, plain_name
 
 POSTER_FOLDERS = ("posters", "images", "poster", "image")
 ONE_HOT_TABLE = "IMDB_overview_genres.csv"
-MOVIELENS_TABLE, LINKS_TABLE = "movies.csv", "links.csv"
-MOVIELENS_COLUMNS = ("movieId", "title", "genres")
 FILE_COLUMNS = ("file", "filename", "file_name")  # columns with names of files, which lie beside the table if not elsewhere
 LOOKED_AT = 20  # JSON or text files of a folder, for whether one of them is a table
 
@@ -28,33 +25,6 @@ def read_one_hot(place: Place, options: ImportOptions) -> Source | None:
     labels = tuple(index for index, name in enumerate(table.columns) if name not in ("Id", "Genre", "Overview"))
     columns = Columns(table.find("Id"), table.find("Overview"), one_hot=labels)
     return _read(table, place, options, columns, ("images",))
-
-
-def read_movielens(place: Place, options: ImportOptions) -> Source | None:
-    """MovieLens: titles with years, genres joined by bars, no overviews, and a table of the ids that others give the films.
-
-    Posters are named by one kind of these ids: by the kind with which most of them are found.
-    """
-    file = place.child(MOVIELENS_TABLE) if place.is_dir() else None
-    if file is None or not set(MOVIELENS_COLUMNS) <= set((table := file.table()).columns):
-        return None
-    notes: list[str] = []
-    named = dataclasses.replace(options, id_column=options.id_column or MOVIELENS_COLUMNS[0])
-    read = read_films(table, find_columns(table, named, notes, is_text_needed=False), options, notes)
-    links = place.child(LINKS_TABLE)
-    kinds = _links(links.table(), notes) if links else {}
-    return _assembled(read, poster_folder(place, options, POSTER_FOLDERS), notes, options, kinds)
-
-
-def _links(table: Table, notes: list[str]) -> dict[str, dict[str, str]]:
-    """By kind of id, in words, the ids by that of MovieLens; `imdbId` may stand without its letters and zeros."""
-    ids: dict[str, dict[str, str]] = {"tmdbId": {}, "imdbId": {}, "imdbId with tt": {}}
-    columns = [table.find(name) for name in ("movieId", "imdbId", "tmdbId")]
-    for _, cells in table.records(columns, notes):
-        film_id, imdb, tmdb = map(text_of, cells)
-        ids["tmdbId"][film_id], ids["imdbId"][film_id] = tmdb.removesuffix(".0"), imdb
-        ids["imdbId with tt"][film_id] = "tt" + imdb.removeprefix("tt").zfill(7)
-    return ids
 
 
 def read_tmdb(place: Place, options: ImportOptions) -> Source | None:
@@ -78,14 +48,14 @@ def tables_at(place: Place, options: ImportOptions) -> list[Rows]:
     more than an object, and a file of text, `.txt`, where it has the columns that an import needs."""
     if not place.is_dir():
         return [place.rows()]
-    files = [entry for entry in place.children() if entry.suffix in IMPORTED_SUFFIXES and not entry.is_dir()]
+    files = [entry for entry in place.children() if entry.kind in IMPORTED_SUFFIXES and not entry.is_dir()]
     unsure = {".json": _is_json_table, ".txt": lambda entry: _is_text_table(entry, options)}
-    looked_at = [entry for suffix in unsure for entry in [entry for entry in files if entry.suffix == suffix][:LOOKED_AT]]
-    plain = [entry.rows() for entry in files if entry.suffix not in (*unsure, PARQUET_SUFFIX) or
-             entry in looked_at and unsure[entry.suffix](entry)]
+    looked_at = [entry for suffix in unsure for entry in [entry for entry in files if entry.kind == suffix][:LOOKED_AT]]
+    plain = [entry.rows() for entry in files if entry.kind not in (*unsure, PARQUET_SUFFIX) or
+             entry in looked_at and unsure[entry.kind](entry)]
     shards: dict[tuple[str, ...], list[ParquetTable]] = {}
     for entry in files:
-        if entry.suffix == PARQUET_SUFFIX:
+        if entry.kind == PARQUET_SUFFIX:
             table = entry.parquet()
             shards.setdefault(tuple(sorted(table.columns)), []).append(table)
     return [*plain, *map(Shards, shards.values())]
@@ -95,7 +65,7 @@ def _is_json_table(file: Place) -> bool:
     try:
         file.check()
         return is_json_table(file.path)
-    except OSError:
+    except (OSError, InputError):
         return False
 
 
@@ -117,10 +87,10 @@ def _read(rows: Rows, place: Place, options: ImportOptions, columns: Columns | N
                               for index in (columns.id, *columns.posters)):
         folder = place if place.is_dir() else folder_place(place.path.parent)
     read = read_films(rows, columns, options, notes)
-    return _assembled(read, folder, notes, options, read.kinds)
+    return assembled(read, folder, notes, options, read.kinds)
 
 
-def _assembled(read: Read, folder: Place | None, notes: list[str], options: ImportOptions,
+def assembled(read: Read, folder: Place | None, notes: list[str], options: ImportOptions,
                kinds: Mapping[str, Mapping[str, str]]) -> Source:
     """The source of what was read, posters named by one of the `kinds` of ids; those in cells go before those in files."""
     source = assemble(read.films, folder, notes, options, kinds, read.named)

@@ -11,11 +11,11 @@ import zlib
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from movie_genres.base.errors import InputError
 from movie_genres.base.files import reason_of
-from movie_genres.data.access import NAMED_BY_USER, TablePath, open_binary
+from movie_genres.data.access import NAMED_BY_USER, Capped, TablePath, open_binary
 from movie_genres.data.reading import Access
 
 ID_COLUMNS = ("id", "film_id", "movie_id", "imdb_id", "imdbid", "tconst", "filename", "file_name", "file")
@@ -99,6 +99,24 @@ class AnyTable(Rows):
         return f"has a cell of more than {MAX_CELL:,} characters" if any(map(_is_long, cells)) else None
 
 
+@contextlib.contextmanager
+def decompressed(path: TablePath, access: Access = NAMED_BY_USER) -> Iterator[IO[bytes]]:
+    """The bytes of a file, of one that ends in `.gz` what gzip has packed; what cannot be read becomes an `InputError`."""
+    try:
+        with open_binary(path, access) as file:
+            yield _gunzipped(file, path) if str(path).lower().endswith(".gz") else file
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        found = str(error).partition(" (")[0]  # no bytes of the file
+        raise InputError(path, "a whole gzip file", found, "It is damaged or cut short.") from None
+    except (OSError, ImportError, ValueError, RuntimeError, zipfile.BadZipFile) as error:  # RuntimeError: encrypted
+        raise InputError(path, "a readable table", reason_of(error)) from None
+
+
+def _gunzipped(file: IO[bytes], path: TablePath) -> IO[bytes]:
+    content = cast(IO[bytes], gzip.open(file))
+    return io.BufferedReader(Capped(content)) if isinstance(path, zipfile.Path) else content
+
+
 class TextFile(Rows):
     """Rows in a file of text, plain or compressed with gzip (`.gz`), which is read line by line."""
 
@@ -106,26 +124,14 @@ class TextFile(Rows):
         self.path, self._access = path, access
         self._encoding = encoding or self._sniff_encoding()
 
-    @contextlib.contextmanager
-    def _binary(self) -> Iterator[IO[bytes] | gzip.GzipFile]:
-        """The table's bytes, decompressed; what cannot be read becomes an `InputError`."""
-        try:
-            with open_binary(self.path, self._access) as file:
-                yield gzip.open(file) if str(self.path).lower().endswith(".gz") else file
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            found = str(error).partition(" (")[0]  # no bytes of the file
-            raise InputError(self.path, "a whole gzip file", found, "It is damaged or cut short.") from None
-        except (OSError, ImportError, ValueError, RuntimeError, zipfile.BadZipFile) as error:  # RuntimeError: encrypted
-            raise InputError(self.path, "a readable table", reason_of(error)) from None
-
     def _sniff_encoding(self) -> str:
-        with self._binary() as file:
+        with decompressed(self.path, self._access) as file:
             start = file.read(4)
         return next((encoding for mark, encoding in BOMS.items() if start.startswith(mark)), "utf-8")
 
     @contextlib.contextmanager
     def _text(self) -> Iterator[io.TextIOWrapper]:
-        with self._binary() as file:
+        with decompressed(self.path, self._access) as file:
             try:
                 yield io.TextIOWrapper(file, encoding=self._encoding, newline="")
             except LookupError:
