@@ -13,7 +13,7 @@ from test_importing import JPEG, mm_imdb, one_hot, plain, tmdb, write_table
 
 from genre_cli.data import main as genre_data
 from movie_genres.base.errors import InputError, MissingPackageError
-from movie_genres.data import access, sources
+from movie_genres.data import places, sources
 from movie_genres.data.films import Film, poster_files, read_films
 from movie_genres.data.genres import TMDB_GENRES
 from movie_genres.data.importing import import_films
@@ -341,13 +341,15 @@ def test_what_is_not_packed_by_gzip_is_told(tmp_path, packed, message):
         read_source(tmp_path / "t.csv.gz")
 
 
-def test_of_a_packed_table_in_an_archive_no_more_is_read_than_of_another(tmp_path, monkeypatch):
+def test_of_a_packed_table_no_more_is_read_than_of_one_in_an_archive(tmp_path, monkeypatch):
     with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
         archive.writestr("t.csv.gz", gzip.compress(b"id,text,genres\n" + b"1,x,A\n" * 1000))
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"id,text,genres\n" + b"1,x,A\n" * 1000))
     assert len(read_source(tmp_path / "t.zip")[1].films) == 1000
-    monkeypatch.setattr(access, "MAX_TABLE", 2000)
-    with pytest.raises(InputError, match="more than 2,000 bytes"):
-        read_source(tmp_path / "t.zip")
+    monkeypatch.setattr(places, "MAX_TABLE", 2000)
+    for name in ("t.zip", "t.csv.gz"):
+        with pytest.raises(InputError, match="more than 2,000 bytes"):
+            read_source(tmp_path / name)
 
 
 def test_parts_share_the_posters_of_a_folder_that_is_named(tmp_path):
@@ -355,9 +357,87 @@ def test_parts_share_the_posters_of_a_folder_that_is_named(tmp_path):
         write_table(tmp_path / "source" / part / "films.csv", COLUMNS, [film_id, "x", "A"])
     write_posters(tmp_path / "all", "1.jpg", "2.jpg", "3.jpg")
     _, source = read_source(tmp_path / "source", options=ImportOptions(posters=tmp_path / "all"))
-    assert [film.id for film in source.films] == ["1", "2"] and source.origin == tmp_path / "source"
+    assert [film.id for film in source.films] == ["1", "2"] and source.origins == (
+        tmp_path / "source" / "train", tmp_path / "source" / "valid")
     assert ({film_id: file.name for film_id, file in source.posters.items()}, list(source.spare)) == (
         {"1": "1.jpg", "2": "2.jpg"}, ["3"])
+
+
+def test_ids_with_the_name_of_a_part_before_them_are_still_of_one_film_each(tmp_path):
+    write_table(tmp_path / "train" / "f.csv", COLUMNS, ["x", "1", "A"], ["test-x", "2", "A"])
+    write_table(tmp_path / "test" / "f.csv", COLUMNS, ["x", "3", "A"])
+    write_posters(tmp_path, "train/posters/x.jpg", "train/posters/test-x.jpg", "test/posters/x.jpg")
+    _, source = read_source(tmp_path)
+    assert {film.id: film.overview for film in source.films} == {"train-x": "1", "test-x": "2", "test-test-x": "3"}
+    assert {film_id: file.path.parts[-3:] for film_id, file in source.posters.items()} == {
+        "train-x": ("train", "posters", "x.jpg"), "test-x": ("train", "posters", "test-x.jpg"),
+        "test-test-x": ("test", "posters", "x.jpg")}
+
+
+@pytest.mark.parametrize("film_id", ["", ".x"])
+def test_what_is_no_id_does_not_become_one_in_parts(tmp_path, film_id):
+    for part in ("train", "test"):
+        write_table(tmp_path / part / "f.csv", COLUMNS, [film_id, "x", "A"], [f"{part}1", "x", "A"])
+    with pytest.raises(InputError, match=f"found the id '{film_id}'"):
+        import_films(tmp_path, tmp_path / "out" / "data")
+
+
+def test_no_part_that_was_read_is_replaced(tmp_path):
+    import_films(plain_table(tmp_path / "t.csv"), tmp_path / "source" / "test")
+    write_table(tmp_path / "source" / "train" / "f.csv", COLUMNS, ["2", "x", "A"])
+    with pytest.raises(InputError, match="a folder apart from what is imported"):
+        import_films(tmp_path / "source", tmp_path / "source" / "test")
+
+
+def plain_table(path):
+    write_table(path, COLUMNS, ["1", "x", "A"])
+    return path
+
+
+def test_parts_that_are_not_read_are_told_and_what_differs_is_shown(tmp_path):
+    write_table(tmp_path / "test" / "f.csv", COLUMNS, ["1", "x", "A"])
+    write_table(tmp_path / "train" / "f.csv", ["id", "plot", "genre"], ["2", "x", "A;B"])
+    (tmp_path / "dev").mkdir()
+    for name in ("a.csv", "b.csv"):
+        write_table(tmp_path / "val" / name, COLUMNS, ["3", "x", "A"])
+    found = preview(tmp_path)
+    assert (found.films, "val: not read: it is no table" in found.notes, any("dev" in note for note in found.notes)) == (
+        2, True, False)
+    assert (found.understood["overview"], found.understood["id"]) == ("test: overview; train: plot", "id")
+
+
+def test_posters_of_parts_are_called_alike_in_a_folder_and_in_an_archive(tmp_path):
+    write_posters(tmp_path / "source", "train/a.jpg", "test/a.jpg")
+    write_table(tmp_path / "corrections.csv", ["id", "genres"], ["test%2Fa", "Drama"])
+    options = ImportOptions(corrections=tmp_path / "corrections.csv")
+    for source in (tmp_path / "source", zipped(tmp_path / "source", tmp_path / "source.zip")):
+        import_films(source, tmp_path / "data", options=options)
+        poster, = poster_files(tmp_path / "data").values()
+        assert poster.read_bytes().endswith(b"test/a.jpg") and read_films(tmp_path / "data")[0].genres == ("Drama",)
+
+
+@pytest.mark.parametrize("name, content", [("movies.dat", b"\0\1"), ("movies.dat", b"id\ttitle\n1\tx\n"), ("u.item", b""),
+                                           ("u.item", b"|".join([b"x"] * 24)), ("movies.dat", None)])
+def test_what_only_has_the_name_of_an_older_movielens_is_none(tmp_path, name, content):
+    plain_table(tmp_path / "films.csv")
+    if content is None:
+        (tmp_path / name).mkdir()
+    else:
+        (tmp_path / name).write_bytes(content)
+    layout, source = read_source(tmp_path)
+    assert layout == "table" and len(source.films) == 1
+
+
+def test_an_older_movielens_with_a_mark_of_its_encoding_and_a_blank_line(tmp_path):
+    (tmp_path / "movies.dat").write_bytes(b"\xef\xbb\xbf1::Toy Story (1995)::Comedy\n\n")
+    _, source = read_source(tmp_path)
+    assert (source.films, source.notes) == ([Film("1", "Toy Story", "1995", "", ("Comedy",))], [])
+
+
+def test_a_packed_copy_beside_its_table_is_no_other_table(tmp_path):
+    plain_table(tmp_path / "films.csv")
+    (tmp_path / "films.csv.gz").write_bytes(gzip.compress(b"broken"))
+    assert len(read_source(tmp_path)[1].films) == 1
 
 
 @pytest.mark.parametrize("files, films", [

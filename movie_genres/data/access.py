@@ -21,7 +21,6 @@ from movie_genres.base.files import is_below, is_of_machine, open_regular
 from movie_genres.data.reading import HTTP, Access
 
 STEP = 1 << 20  # bytes of a remote file that must come within one time-out
-MAX_TABLE = 1_000_000_000  # bytes of a table in an archive: a few kilobytes of it can stand for gigabytes
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -220,10 +219,10 @@ def too_large(most: int) -> OSError:
 
 
 class Capped(io.RawIOBase):
-    """The bytes of a file, at most `MAX_TABLE` of them; more are an `OSError`."""
+    """The bytes of a file, at most `most` of them; more are an `OSError`."""
 
-    def __init__(self, file: IO[bytes]):
-        self._file, self._left = file, MAX_TABLE
+    def __init__(self, file: IO[bytes], most: int):
+        self._file, self._most, self._left = file, most, most
 
     def readable(self) -> bool:
         return True
@@ -235,7 +234,7 @@ class Capped(io.RawIOBase):
         data = self._block(len(buffer))
         self._left -= len(data)
         if self._left < 0:
-            raise too_large(MAX_TABLE)
+            raise too_large(self._most)
         buffer[:len(data)] = data
         return len(data)
 

@@ -72,7 +72,8 @@ def import_films(source: StrPath, target: StrPath, layout: str | None = None, op
         _refuse_overlap(target, folder, place)
     _refuse_foreign(target, folder)
     name, content = read_content(source, layout, options)
-    _refuse_overlap(target, folder, content.origin)
+    for place in content.origins:
+        _refuse_overlap(target, folder, place)
     _make_parent(target, folder)
     with _held(folder) as staging:
         notes = _build(staging / "fresh", content)

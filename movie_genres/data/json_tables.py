@@ -27,8 +27,8 @@ class JsonTable(TextFile):
             more than `tables.MAX_ROW` characters or bytes that are not text.
     """
 
-    def __init__(self, path: TablePath, access: Access = NAMED_BY_USER):
-        super().__init__(path, None, access)
+    def __init__(self, path: TablePath, access: Access = NAMED_BY_USER, most: int | None = None):
+        super().__init__(path, None, access, most)
         self._is_lines = str(path).lower().removesuffix(".gz").endswith(JSON_LINES_SUFFIXES) or not self._starts_a_list()
         self._list = None if self._is_lines else self._parse_list()
         columns: dict[str, None] = {}

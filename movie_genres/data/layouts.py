@@ -40,11 +40,7 @@ def read_source(path: StrPath, layout: str | None = None, options: ImportOptions
         for place in places:
             source = LAYOUTS[name].read(place, options)
             if source is not None:
-                others = {other.name: found for other in _other_parts(place, places)
-                          if (found := LAYOUTS[name].read(other, options)) is not None}
-                source = joined({place.name: source, **others}) if others else source
-                origin = place.path.parent if others else place.path
-                source.origin = origin if isinstance(origin, Path) else None
+                source = _with_parts(name, place, source, places, options)
                 source.notes += notes
                 return name, source
     expected = LAYOUTS[layout].expected if layout else "a known layout: " + "; or ".join(
@@ -52,10 +48,16 @@ def read_source(path: StrPath, layout: str | None = None, options: ImportOptions
     raise InputError(path, expected, _describe(places[0]), setting=None if layout else "layout")
 
 
-def _other_parts(place: Place, places: Sequence[Place]) -> list[Place]:
-    """Where a place is a part of a data set, such as `train`, the other parts."""
+def _with_parts(layout: str, place: Place, source: Source, places: Sequence[Place], options: ImportOptions) -> Source:
+    """What was read at a place; where that is a part of a data set, such as `train`, with the other parts."""
     beside = [other for other in places if str(other.path.parent) == str(place.path.parent) and other.name.lower() in PARTS]
-    return [other for other in beside if other is not place] if place in beside else []
+    others = [part for part in beside if part is not place and part.children()] if place in beside else []
+    read = {part.name: LAYOUTS[layout].read(part, options) for part in others}
+    sources = {place.name: source, **{part: found for part, found in read.items() if found is not None}}
+    source = joined(sources) if len(sources) > 1 else source
+    source.notes += [f"{part}: not read: it is no {layout}" for part, found in read.items() if found is None]
+    source.origins = tuple(part.path for part in [place, *others] if part.name in sources and isinstance(part.path, Path))
+    return source
 
 
 def _describe(place: Place) -> str:

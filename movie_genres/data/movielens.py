@@ -4,8 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from io import TextIOWrapper
 
-from movie_genres.base.errors import InputError
-from movie_genres.base.files import SMALL, reason_of
+from movie_genres.base.files import SMALL
 from movie_genres.data.access import TablePath
 from movie_genres.data.columns import Columns, find_columns, read_films
 from movie_genres.data.places import Place
@@ -32,8 +31,8 @@ class OlderTable(Table):
     def _lines(self, file: TextIOWrapper, size: list[int]) -> Iterator[str]:
         yield "\t".join(self._names) + "\n"
         for line in super()._lines(file, size):
-            cells = line.rstrip("\r\n").split(self._separator)
-            yield "\t".join('"' + cell.replace('"', '""') + '"' for cell in cells) + "\n"
+            cells = line.strip("\r\n").split(self._separator)
+            yield "\t".join('"' + cell.replace('"', '""') + '"' for cell in cells if line.strip()) + "\n"
 
 
 def read_movielens(place: Place, options: ImportOptions) -> Source | None:
@@ -46,7 +45,7 @@ def read_movielens(place: Place, options: ImportOptions) -> Source | None:
     if table is None:
         return None
     notes: list[str] = []
-    if "genres" in table.columns:
+    if "genres" in table.columns or options.genres_column:
         named = dataclasses.replace(options, id_column=options.id_column or COLUMNS[0])
         columns = find_columns(table, named, notes, is_text_needed=False)
     else:
@@ -62,21 +61,24 @@ def _films_of(place: Place) -> Table | None:
     """The table of films in a folder, None where there is none."""
     if file := place.child(TABLE):
         return table if set(COLUMNS) <= set((table := file.table()).columns) else None
-    for name, (separator, names) in OLDER.items():
-        if file := place.child(name):
-            return OlderTable(file.path, separator, names, _encoding_of(file))
-    return None
+    return next(filter(None, (_older_table(file, *OLDER[name]) for name in OLDER if (file := place.child(name)))), None)
 
 
-def _encoding_of(file: Place) -> str:
-    """UTF-8, or Latin-1 as the oldest versions have it."""
+def _older_table(file: Place, separator: str, names: tuple[str, ...]) -> OlderTable | None:
+    """A file as a table in UTF-8, or Latin-1 as the oldest have it; None where its first line is of something else."""
     try:
-        file.read(SMALL).decode()
-    except OSError as error:
-        raise InputError(file.path, "a table that can be read", reason_of(error)) from None
+        content = file.read(SMALL)
+    except OSError:
+        return None
+    first = content.lstrip().partition(b"\n")[0].decode("latin-1").split(separator)
+    flags = first[-len(FLAGS):] if "genres" not in names else []
+    if len(first) != len(names) or not {flag.strip() for flag in flags} <= {"0", "1"}:
+        return None
+    try:
+        content.decode()
     except UnicodeDecodeError:
-        return "latin-1"
-    return "utf-8"
+        return OlderTable(file.path, separator, names, "latin-1")
+    return OlderTable(file.path, separator, names, "utf-8-sig")
 
 
 def _links(table: Table, notes: list[str]) -> dict[str, dict[str, str]]:

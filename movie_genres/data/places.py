@@ -17,7 +17,7 @@ from typing import BinaryIO, Literal, TypeVar
 
 from movie_genres.base.errors import InputError
 from movie_genres.base.files import StrPath, is_below, open_regular, read_capped, reason_of
-from movie_genres.data.access import MAX_TABLE, Capped, is_special, open_binary, too_large
+from movie_genres.data.access import Capped, is_special, open_binary, too_large
 from movie_genres.data.json_tables import JSON_LINES_SUFFIXES, JsonTable
 from movie_genres.data.parquet import PARQUET_SUFFIX, ParquetTable
 from movie_genres.data.tables import Rows, Table
@@ -29,6 +29,7 @@ Result = TypeVar("Result")
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 PACKED_SUFFIXES = (*TEXT_SUFFIXES, *JSON_LINES_SUFFIXES, ".json")  # which `.gz` may follow
 IMPORTED_SUFFIXES = (*PACKED_SUFFIXES, PARQUET_SUFFIX)
+MAX_TABLE = 1_000_000_000  # bytes of a table in an archive or packed by gzip: a few kilobytes can stand for gigabytes
 STEP = 4096  # bytes of a member read at once: bzip2 and LZMA unpack at once all that they are given
 
 
@@ -37,7 +38,7 @@ class Member(zipfile.Path):
 
     def open(self, mode: Literal["rb"] = "rb") -> io.BufferedReader:  # type: ignore[override]  # for reading bytes only
         """The member's bytes, of which there are at most `MAX_TABLE`."""
-        return io.BufferedReader(_MemberBytes(_unpacked(lambda: super(Member, self).open(mode))))
+        return io.BufferedReader(_MemberBytes(_unpacked(lambda: super(Member, self).open(mode)), MAX_TABLE))
 
 
 class _MemberBytes(Capped):
@@ -137,7 +138,7 @@ class Place:
     def table(self) -> Table:
         """The file as a `Table`; `InputError` where it is none, or does not `check`."""
         self._check_table()
-        return Table(self.path)
+        return Table(self.path, most=MAX_TABLE)
 
     def rows(self) -> Rows:
         """The file as a table of its `kind`, of `IMPORTED_SUFFIXES`; `InputError` as `table`."""
@@ -146,7 +147,7 @@ class Place:
         if self.kind == PARQUET_SUFFIX:
             return self.parquet()
         self._check_table()
-        return JsonTable(self.path)
+        return JsonTable(self.path, most=MAX_TABLE)
 
     def parquet(self) -> ParquetTable:
         """The file as a `ParquetTable`; `InputError` as `table`."""

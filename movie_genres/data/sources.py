@@ -4,7 +4,7 @@ import dataclasses
 import errno
 import threading
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence, Set
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
@@ -43,7 +43,7 @@ class Source:
     posters: dict[str, Poster]  # by film id
     spare: dict[str, Poster]  # posters that belong to no film, by their names without suffix
     notes: list[str]  # sentences on what was skipped or is peculiar
-    origin: Path | None = None  # where the layout was found; None in an archive
+    origins: tuple[Path, ...] = ()  # folders or files that were read; none in an archive
     understood: dict[str, str] = dataclasses.field(default_factory=dict)  # what was taken as what, in words
 
 
@@ -99,25 +99,51 @@ def assemble(films: list[Film], folder: Place | None, notes: list[str], options:
 
 
 def joined(parts: Mapping[str, Source]) -> Source:
-    """The parts of a data set, by name, as one source. Ids that stand in several parts get the part's name before them."""
-    counts = Counter(film_id for source in parts.values() for film_id in {film.id for film in source.films})
+    """The parts of a data set, by name, as one source.
 
-    def own(part: str, film_id: str) -> str:
-        return f"{part}-{film_id}" if counts[film_id] > 1 else film_id
-
-    films = [dataclasses.replace(film, id=own(part, film.id)) for part, source in parts.items() for film in source.films]
-    posters = {own(part, film_id): file for part, source in parts.items() for film_id, file in source.posters.items()}
-    used, spare = set(posters.values()), dict[str, Poster]()
+    Ids that stand in several parts get the part's name before them; posters without films are called by part and name, as
+    in a folder that is searched with all below it.
+    """
+    ids = {part: {film.id for film in source.films} for part, source in parts.items()}
+    own, several = _apart(ids)
+    films = [dataclasses.replace(film, id=own[part][film.id]) for part, source in parts.items() for film in source.films]
+    posters = {own[part][film_id]: file for part, source in parts.items() for film_id, file in source.posters.items()}
+    used = set(posters.values())
+    spare: dict[str, Poster] = {}
     for part, source in parts.items():
-        for stem, file in source.spare.items():
-            if file not in used and spare.setdefault(stem, file) != file:
-                spare[f"{part}-{stem}"] = file
+        left = {stem: file for stem, file in source.spare.items() if file not in used}
+        spare |= {stem if films and spare.get(stem, file) == file else f"{part}/{stem}": file for stem, file in left.items()}
     notes = [f"{part}: {note}" for part, source in parts.items() for note in source.notes]
-    if several := sum(count > 1 for count in counts.values()):
+    if several:
         notes.append(f"{several:,} ids stand in several of {', '.join(parts)}: they are films of their own, with "
                      "their part's name before the id")
-    first = next(iter(parts.values()))
-    return Source(films, posters, spare, notes, understood={"parts": ", ".join(parts), **first.understood})
+    return Source(films, posters, spare, notes, understood={"parts": ", ".join(parts), **_understood_of(parts)})
+
+
+def _apart(ids: Mapping[str, Set[str]]) -> tuple[dict[str, dict[str, str]], int]:
+    """By part, what to call each of its ids so that no two parts have one in common; and how many stand in several."""
+    counts = Counter(film_id for of_part in ids.values() for film_id in of_part)
+    taken, own = set(counts), dict[str, dict[str, str]]()
+    for part, of_part in ids.items():
+        own[part] = {}
+        for film_id in sorted(of_part):
+            name = film_id
+            # What is no id that can be used is refused later, and must not become one.
+            while counts[film_id] > 1 and film_id[:1] not in ("", ".") and name in taken:
+                name = f"{part}-{name}"
+            taken.add(name)
+            own[part][film_id] = name
+    return own, sum(count > 1 for count in counts.values())
+
+
+def _understood_of(parts: Mapping[str, Source]) -> dict[str, str]:
+    """What was taken as what in all parts, told apart where they differ."""
+    found: dict[str, dict[str, str]] = {}
+    for part, source in parts.items():
+        for what, words in source.understood.items():
+            found.setdefault(what, {})[part] = words
+    return {what: next(iter(words.values())) if len(set(words.values())) == 1 else
+            "; ".join(f"{part}: {told}" for part, told in words.items()) for what, words in found.items()}
 
 
 def _without_suffix(film_id: str, ids: Container[str]) -> str:

@@ -44,11 +44,13 @@ def read_table(place: Place, options: ImportOptions) -> Source | None:
 
 
 def tables_at(place: Place, options: ImportOptions) -> list[Rows]:
-    """The tables at a place; Parquet files with the same columns are one. In a folder, a JSON file is one where it holds
-    more than an object, and a file of text, `.txt`, where it has the columns that an import needs."""
+    """The tables at a place; Parquet files with the same columns are one, and so are a table and its packed copy. In a
+    folder, a JSON file is one where it holds more than an object, and a file of text, `.txt`, where it has the columns that
+    an import needs."""
     if not place.is_dir():
         return [place.rows()]
-    files = [entry for entry in place.children() if entry.kind in IMPORTED_SUFFIXES and not entry.is_dir()]
+    entries = {entry.name: entry for entry in place.children() if entry.kind in IMPORTED_SUFFIXES and not entry.is_dir()}
+    files = [entry for name, entry in entries.items() if name.removesuffix(".gz") not in entries or not name.endswith(".gz")]
     unsure = {".json": _is_json_table, ".txt": lambda entry: _is_text_table(entry, options)}
     looked_at = [entry for suffix in unsure for entry in [entry for entry in files if entry.kind == suffix][:LOOKED_AT]]
     plain = [entry.rows() for entry in files if entry.kind not in (*unsure, PARQUET_SUFFIX) or

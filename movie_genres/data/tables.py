@@ -100,11 +100,12 @@ class AnyTable(Rows):
 
 
 @contextlib.contextmanager
-def decompressed(path: TablePath, access: Access = NAMED_BY_USER) -> Iterator[IO[bytes]]:
-    """The bytes of a file, of one that ends in `.gz` what gzip has packed; what cannot be read becomes an `InputError`."""
+def decompressed(path: TablePath, access: Access = NAMED_BY_USER, most: int | None = None) -> Iterator[IO[bytes]]:
+    """The bytes of a file, of one that ends in `.gz` what gzip has packed, of which there are at most `most`; what cannot be
+    read becomes an `InputError`."""
     try:
         with open_binary(path, access) as file:
-            yield _gunzipped(file, path) if str(path).lower().endswith(".gz") else file
+            yield _gunzipped(file, most) if str(path).lower().endswith(".gz") else file
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         found = str(error).partition(" (")[0]  # no bytes of the file
         raise InputError(path, "a whole gzip file", found, "It is damaged or cut short.") from None
@@ -112,26 +113,27 @@ def decompressed(path: TablePath, access: Access = NAMED_BY_USER) -> Iterator[IO
         raise InputError(path, "a readable table", reason_of(error)) from None
 
 
-def _gunzipped(file: IO[bytes], path: TablePath) -> IO[bytes]:
+def _gunzipped(file: IO[bytes], most: int | None) -> IO[bytes]:
     content = cast(IO[bytes], gzip.open(file))
-    return io.BufferedReader(Capped(content)) if isinstance(path, zipfile.Path) else content
+    return content if most is None else io.BufferedReader(Capped(content, most))
 
 
 class TextFile(Rows):
-    """Rows in a file of text, plain or compressed with gzip (`.gz`), which is read line by line."""
+    """Rows in a file of text, plain or compressed with gzip (`.gz`; `most`: see `decompressed`), which is read by lines."""
 
-    def __init__(self, path: TablePath, encoding: str | None = None, access: Access = NAMED_BY_USER):
-        self.path, self._access = path, access
+    def __init__(self, path: TablePath, encoding: str | None = None, access: Access = NAMED_BY_USER,
+                 most: int | None = None):
+        self.path, self._access, self._most = path, access, most
         self._encoding = encoding or self._sniff_encoding()
 
     def _sniff_encoding(self) -> str:
-        with decompressed(self.path, self._access) as file:
+        with decompressed(self.path, self._access, self._most) as file:
             start = file.read(4)
         return next((encoding for mark, encoding in BOMS.items() if start.startswith(mark)), "utf-8")
 
     @contextlib.contextmanager
     def _text(self) -> Iterator[io.TextIOWrapper]:
-        with decompressed(self.path, self._access) as file:
+        with decompressed(self.path, self._access, self._most) as file:
             try:
                 yield io.TextIOWrapper(file, encoding=self._encoding, newline="")
             except LookupError:
@@ -163,8 +165,8 @@ class Table(TextFile, AnyTable):
     """
 
     def __init__(self, path: TablePath, encoding: str | None = None, delimiter: str | None = None,
-                 access: Access = NAMED_BY_USER):
-        super().__init__(path, encoding, access)
+                 access: Access = NAMED_BY_USER, most: int | None = None):
+        super().__init__(path, encoding, access, most)
         with self._text() as file:
             header = next(self._lines(file, [0]), "").strip("\r\n")
         if not header.strip():
