@@ -36,6 +36,11 @@ def write_posters(folder, *names):
         (folder / name).write_bytes(JPEG + name.encode())
 
 
+def plain_table(path):
+    write_table(path, COLUMNS, ["1", "x", "A"])
+    return path
+
+
 def movielens(folder, posters=("tt0113228.jpg",)):
     write_table(folder / "movies.csv", ["movieId", "title", "genres"],
                 [1, "Toy Story (1995)", "Adventure|Animation"], [3, "Grumpier Old Men (1995)", "Comedy|Romance"],
@@ -387,11 +392,6 @@ def test_no_part_that_was_read_is_replaced(tmp_path):
     write_table(tmp_path / "source" / "train" / "f.csv", COLUMNS, ["2", "x", "A"])
     with pytest.raises(InputError, match="a folder apart from what is imported"):
         import_films(tmp_path / "source", tmp_path / "source" / "test")
-
-
-def plain_table(path):
-    write_table(path, COLUMNS, ["1", "x", "A"])
-    return path
 
 
 def test_parts_that_are_not_read_are_told_and_what_differs_is_shown(tmp_path):

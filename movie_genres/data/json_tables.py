@@ -8,7 +8,7 @@ from typing import Any
 from movie_genres.base.errors import InputError
 from movie_genres.data.access import NAMED_BY_USER, TablePath
 from movie_genres.data.reading import Access
-from movie_genres.data.tables import MAX_COLUMNS, TextFile, decompressed
+from movie_genres.data.tables import MAX_COLUMNS, TextFile, decompressed, unpacked_name
 
 JSON_LINES_SUFFIXES = (".jsonl", ".ndjson")
 MAX_LIST_FILE = 200_000_000  # characters of a file that is one list: it is held whole, and takes ten times as much memory
@@ -29,7 +29,7 @@ class JsonTable(TextFile):
 
     def __init__(self, path: TablePath, access: Access = NAMED_BY_USER, most: int | None = None):
         super().__init__(path, None, access, most)
-        self._is_lines = str(path).lower().removesuffix(".gz").endswith(JSON_LINES_SUFFIXES) or not self._starts_a_list()
+        self._is_lines = unpacked_name(path).endswith(JSON_LINES_SUFFIXES) or not self._starts_a_list()
         self._list = None if self._is_lines else self._parse_list()
         columns: dict[str, None] = {}
         for count, (_, record) in enumerate(self._objects()):

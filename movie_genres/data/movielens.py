@@ -31,8 +31,8 @@ class OlderTable(Table):
     def _lines(self, file: TextIOWrapper, size: list[int]) -> Iterator[str]:
         yield "\t".join(self._names) + "\n"
         for line in super()._lines(file, size):
-            cells = line.strip("\r\n").split(self._separator)
-            yield "\t".join('"' + cell.replace('"', '""') + '"' for cell in cells if line.strip()) + "\n"
+            cells = line.strip("\r\n").split(self._separator) if line.strip() else []
+            yield "\t".join('"' + cell.replace('"', '""') + '"' for cell in cells) + "\n"
 
 
 def read_movielens(place: Place, options: ImportOptions) -> Source | None:

@@ -20,7 +20,7 @@ from movie_genres.base.files import StrPath, is_below, open_regular, read_capped
 from movie_genres.data.access import Capped, is_special, open_binary, too_large
 from movie_genres.data.json_tables import JSON_LINES_SUFFIXES, JsonTable
 from movie_genres.data.parquet import PARQUET_SUFFIX, ParquetTable
-from movie_genres.data.tables import Rows, Table
+from movie_genres.data.tables import Rows, Table, unpacked_name
 from movie_genres.inputs.caps import Caps
 from movie_genres.inputs.posters import SUFFIXES
 
@@ -73,8 +73,8 @@ class Place:
     @property
     def kind(self) -> str:
         """The suffix of a table in small letters, which tells its kind: of a text packed by gzip, the one before."""
-        packed = PurePosixPath(self.stem).suffix.lower() if self.suffix == ".gz" else ""
-        return packed if packed in PACKED_SUFFIXES else self.suffix
+        unpacked = PurePosixPath(unpacked_name(self.name)).suffix
+        return unpacked if unpacked in PACKED_SUFFIXES else self.suffix
 
     @property
     def stem(self) -> str:

@@ -8,7 +8,7 @@ from movie_genres.data.json_tables import is_json_table
 from movie_genres.data.parquet import PARQUET_SUFFIX, ParquetTable, Shards
 from movie_genres.data.places import IMPORTED_SUFFIXES, Place, folder_place
 from movie_genres.data.sources import ImportOptions, Source, assemble, poster_folder
-from movie_genres.data.tables import Rows, plain_name
+from movie_genres.data.tables import GZIP, Rows, plain_name
 
 POSTER_FOLDERS = ("posters", "images", "poster", "image")
 ONE_HOT_TABLE = "IMDB_overview_genres.csv"
@@ -49,8 +49,9 @@ def tables_at(place: Place, options: ImportOptions) -> list[Rows]:
     an import needs."""
     if not place.is_dir():
         return [place.rows()]
-    entries = {entry.name: entry for entry in place.children() if entry.kind in IMPORTED_SUFFIXES and not entry.is_dir()}
-    files = [entry for name, entry in entries.items() if name.removesuffix(".gz") not in entries or not name.endswith(".gz")]
+    files = [entry for entry in place.children() if entry.kind in IMPORTED_SUFFIXES and not entry.is_dir()]
+    names = {entry.name for entry in files}
+    files = [entry for entry in files if entry.name.removesuffix(GZIP) not in names - {entry.name}]
     unsure = {".json": _is_json_table, ".txt": lambda entry: _is_text_table(entry, options)}
     looked_at = [entry for suffix in unsure for entry in [entry for entry in files if entry.kind == suffix][:LOOKED_AT]]
     plain = [entry.rows() for entry in files if entry.kind not in (*unsure, PARQUET_SUFFIX) or

@@ -30,6 +30,7 @@ BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_
 MAX_COLUMNS = 10_000
 MAX_ROW = 10_000_000  # characters of a row of text, its lines together; more is an error of the table
 MAX_CELL = 2_000_000  # characters; a row with a longer cell fails alone
+GZIP = ".gz"
 SHOWN_NAMES, SHOWN_CHARACTERS = 20, 40  # of column names in messages
 
 csv.field_size_limit(MAX_ROW + 1)  # the module stops at 131,072 characters a field
@@ -105,12 +106,21 @@ def decompressed(path: TablePath, access: Access = NAMED_BY_USER, most: int | No
     read becomes an `InputError`."""
     try:
         with open_binary(path, access) as file:
-            yield _gunzipped(file, most) if str(path).lower().endswith(".gz") else file
+            yield _gunzipped(file, most) if str(path).lower().endswith(GZIP) else file
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         found = str(error).partition(" (")[0]  # no bytes of the file
         raise InputError(path, "a whole gzip file", found, "It is damaged or cut short.") from None
     except (OSError, ImportError, ValueError, RuntimeError, zipfile.BadZipFile) as error:  # RuntimeError: encrypted
         raise InputError(path, "a readable table", reason_of(error)) from None
+
+
+def unpacked_name(path: object) -> str:
+    """The name of a file in small letters, without the suffix of gzip.
+
+    >>> unpacked_name("Films.csv.GZ")
+    'films.csv'
+    """
+    return str(path).lower().removesuffix(GZIP)
 
 
 def _gunzipped(file: IO[bytes], most: int | None) -> IO[bytes]:
